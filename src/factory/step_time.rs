@@ -1,0 +1,123 @@
+//! The duration of one engine step: an additive roofline, linear in the batch.
+//!
+//! `roofline` turns a model on a GPU into the coefficients below; this file
+//! only evaluates them. Linear in everything that grows while a batch decodes
+//! undisturbed, so the duration of consecutive steps is an arithmetic
+//! progression and a replica can jump over them in closed form.
+//!
+//! Cost: about twenty multiplications, no transcendental (the expert
+//! activation curve is a table).
+
+use crate::kernel::TICKS_PER_SECOND;
+
+/// What one rank computes in one step.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Batch {
+    /// Sequences decoding, one token each.
+    pub decodes: u64,
+    /// Tokens attended by the decodes (each one's own token included), summed.
+    pub decode_context: u64,
+    /// The same with each sequence clipped to the model's attention window.
+    pub decode_context_windowed: u64,
+    /// Prompts with a chunk in this step.
+    pub prefills: u64,
+    /// Prompt tokens computed.
+    pub prefill_tokens: u64,
+    /// (query, key) pairs of the prompt chunks: a chunk of T tokens after P
+    /// tokens has `T * P + T * (T + 1) / 2`.
+    pub prefill_pairs: u64,
+    /// The same with each query clipped to the model's attention window.
+    pub prefill_pairs_windowed: u64,
+    /// Tokens that precede the chunks, summed (latent attention expands them anew).
+    pub prefill_prefix: u64,
+}
+
+impl Batch {
+    /// Tokens computed in this step.
+    #[inline]
+    pub fn tokens(&self) -> u64 {
+        self.decodes + self.prefill_tokens
+    }
+
+    /// Whether there is nothing to compute.
+    pub fn is_empty(&self) -> bool {
+        self.decodes == 0 && self.prefills == 0
+    }
+}
+
+/// Coefficients of one rank's step duration, all in seconds.
+#[derive(Clone, Debug, Default)]
+pub struct StepTime {
+    /// Each step: weights, layers, collectives, host.
+    pub per_step: f64,
+    /// Each token: dense FLOPs, activations, bytes on links.
+    pub per_token: f64,
+    /// Each sequence: logits.
+    pub per_sequence: f64,
+    /// Each token attended by a decode, layers of full attention.
+    pub per_decode_context: f64,
+    /// Each token attended by a decode, windowed layers.
+    pub per_decode_context_windowed: f64,
+    /// Each (query, key) pair of a prompt, layers of full attention.
+    pub per_pair: f64,
+    /// Each (query, key) pair of a prompt, windowed layers.
+    pub per_pair_windowed: f64,
+    /// Each token that precedes a prompt chunk.
+    pub per_prefix: f64,
+    /// Mixture-of-experts terms; they see the tokens of the whole expert group.
+    pub experts: Option<Experts>,
+    /// Attention window of the windowed layers, tokens.
+    pub window: Option<u32>,
+}
+
+/// Mixture-of-experts terms.
+#[derive(Clone, Debug, Default)]
+pub struct Experts {
+    /// Each token of the expert group: expert FLOPs.
+    pub per_group_token: f64,
+    /// Reading the weights of the experts that `n` tokens activate, at index
+    /// `n`; beyond the table all experts are active and the last entry holds.
+    pub weights: Vec<f64>,
+}
+
+impl StepTime {
+    /// Duration of a step in which this rank computes `batch` while its expert
+    /// group computes `group_tokens` tokens, in seconds.
+    #[inline]
+    pub fn seconds(&self, batch: &Batch, group_tokens: u64) -> f64 {
+        let sequences = (batch.decodes + batch.prefills) as f64;
+        let mut seconds = self.per_step
+            + self.per_token * batch.tokens() as f64
+            + self.per_sequence * sequences
+            + self.context_seconds(batch);
+        if let Some(experts) = &self.experts {
+            let active = (group_tokens as usize).min(experts.weights.len() - 1);
+            seconds += experts.per_group_token * group_tokens as f64 + experts.weights[active];
+        }
+        seconds
+    }
+
+    /// The part of [`StepTime::seconds`] that follows from context lengths.
+    #[inline]
+    pub fn context_seconds(&self, batch: &Batch) -> f64 {
+        self.per_decode_context * batch.decode_context as f64
+            + self.per_decode_context_windowed * batch.decode_context_windowed as f64
+            + self.per_pair * batch.prefill_pairs as f64
+            + self.per_pair_windowed * batch.prefill_pairs_windowed as f64
+            + self.per_prefix * batch.prefill_prefix as f64
+    }
+
+    /// The step in ticks, and the ticks by which each further step of the same
+    /// composition is longer when its contexts grow by `growth` a step. Both
+    /// are rounded here, once per composition.
+    #[inline]
+    pub fn line(&self, batch: &Batch, growth: &Batch, group_tokens: u64) -> (u64, u64) {
+        let base = ticks(self.seconds(batch, group_tokens)).max(1);
+        (base, ticks(self.context_seconds(growth)))
+    }
+}
+
+#[inline]
+fn ticks(seconds: f64) -> u64 {
+    (seconds * TICKS_PER_SECOND as f64 + 0.5) as u64
+}

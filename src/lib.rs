@@ -1,0 +1,15 @@
+//! tokenmill: a discrete-event simulator of an AI factory.
+//!
+//! Data flow:
+//! `scenario.toml -> RawScenario -> Scenario (checked) -> Simulation::run ->
+//! RunRecord -> Summary (replications, intervals) -> Report`
+
+pub mod catalog;
+pub mod error;
+pub mod factory;
+pub mod kernel;
+pub mod random;
+pub mod scenario;
+pub mod statistics;
+pub mod study;
+pub mod workload;

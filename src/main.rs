@@ -1,0 +1,3 @@
+//! The `tokenmill` binary: arguments in, exit code out.
+
+fn main() {}

@@ -1,0 +1,235 @@
+//! The checked scenario: what a run needs, complete and consistent.
+//!
+//! `raw` mirrors the TOML that a user writes, `units` reads quantities, `check`
+//! turns raw into the types below and reports every mistake it can find with
+//! file, line, key, value and a fix. After that the program asserts instead of
+//! checking again. docs/scenario.md describes every key.
+
+use crate::catalog::{Hardware, Model, Precision};
+use crate::factory::{KvPlan, Parallelism};
+use crate::kernel::Span;
+use crate::random::Distribution;
+use crate::workload::Trace;
+use std::sync::Arc;
+
+/// Everything one run needs.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    /// Name; also the folder of its outputs.
+    pub name: String,
+    /// Root of all random streams.
+    pub seed: u64,
+    /// Independent replications to run.
+    pub replications: u32,
+    /// Calendar instant of time zero, RFC 3339, as written (demand curves use it).
+    pub start: Option<String>,
+    /// When arrivals end. `None`: when every source is exhausted.
+    pub duration: Option<Span>,
+    /// Whether a steady state is estimated or a finite episode measured.
+    pub regime: Regime,
+    /// How the initial transient is removed (steady regime only).
+    pub warm_up: WarmUp,
+    /// The pools of GPUs.
+    pub pools: Vec<Pool>,
+    /// The streams of work.
+    pub use_cases: Vec<UseCase>,
+    /// What the user should know but need not mend.
+    pub warnings: Vec<String>,
+}
+
+/// Whether results describe a steady state or a finite episode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Regime {
+    /// A sustained rate: the transient is removed, unstable loads are refused.
+    Steady,
+    /// A finite episode (a trace, a peak day, M requests): all of it counts.
+    Terminating,
+}
+
+/// How the initial transient is removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WarmUp {
+    /// MSER-5 on the mean in-system series of pilot replications.
+    Auto,
+    /// A length given by the user.
+    Fixed(Span),
+}
+
+/// A group of identical replicas of one model on one kind of GPU.
+#[derive(Clone, Debug)]
+pub struct Pool {
+    /// Name, unique among pools.
+    pub name: String,
+    /// The model served.
+    pub model: Arc<Model>,
+    /// The GPU it is served on.
+    pub hardware: Arc<Hardware>,
+    /// Number formats of weights and KV cache.
+    pub precision: Precision,
+    /// Number of replicas, at least 1.
+    pub replicas: u32,
+    /// GPUs within a replica and what they split.
+    pub parallelism: Parallelism,
+    /// How calls are spread over replicas.
+    pub router: Router,
+    /// The serving engine's limits and overheads.
+    pub engine: Engine,
+    /// KV blocks of one data-parallel rank, term by term.
+    pub kv: KvPlan,
+    /// Price of one GPU-hour in dollars, with its origin.
+    pub gpu_hour: GpuHour,
+    /// Provisioned IT power of one GPU with its host share, in watts, if known.
+    pub watts_per_gpu: Option<f64>,
+    /// Power usage effectiveness: facility power over IT power.
+    pub pue: f64,
+}
+
+impl Pool {
+    /// GPUs in the whole pool.
+    pub fn gpus(&self) -> u32 {
+        self.replicas * self.parallelism.gpus()
+    }
+}
+
+/// Price of one GPU-hour.
+#[derive(Clone, Debug)]
+pub struct GpuHour {
+    /// Dollars, `None` when the catalog knows no price and the user gave none.
+    pub usd: Option<f64>,
+    /// Where it comes from, for reports ("set B total cost of ownership", "scenario", ...).
+    pub origin: String,
+    /// It stands in for a figure nobody published.
+    pub is_estimate: bool,
+}
+
+/// Spreads calls over the replicas of a pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Router {
+    /// Each replica in turn.
+    RoundRobin,
+    /// The replica with the fewest calls, ties to the one that got there first.
+    LeastLoaded,
+    /// The less loaded of two replicas drawn at random.
+    PowerOfTwo,
+}
+
+/// Limits and overheads of the serving engine.
+#[derive(Clone, Debug)]
+pub struct Engine {
+    /// Most sequences running at once on one rank.
+    pub max_num_seqs: u32,
+    /// Token budget of one step of one rank.
+    pub max_num_batched_tokens: u32,
+    /// Longest sequence (prompt and output) accepted.
+    pub max_model_len: u32,
+    /// Admission needs room for the whole known sequence, not only its first chunk.
+    pub reserve_full_prompt: bool,
+    /// Share of the KV blocks that admission leaves free.
+    pub kv_watermark: f64,
+    /// Factor on the catalog's step time (software efficiency of the engine).
+    pub step_scale: f64,
+    /// Host time added to every step.
+    pub step_overhead: Span,
+}
+
+/// One stream of calls.
+#[derive(Clone, Debug)]
+pub struct UseCase {
+    /// Name, unique among use cases.
+    pub name: String,
+    /// Index of the pool that serves it.
+    pub pool: usize,
+    /// When calls arrive.
+    pub arrivals: Arrivals,
+    /// What calls ask for.
+    pub lengths: Lengths,
+    /// What its users were promised.
+    pub slo: Slo,
+}
+
+/// When calls arrive.
+#[derive(Clone, Debug)]
+pub enum Arrivals {
+    /// Poisson process with this many calls a second.
+    Poisson {
+        /// Calls a second.
+        rate: f64,
+    },
+    /// One call every `1 / rate` seconds, the first after one interval.
+    Constant {
+        /// Calls a second.
+        rate: f64,
+    },
+    /// `clients` users who each wait for an answer, think, and ask again.
+    ClosedLoop {
+        /// Users.
+        clients: u32,
+        /// Calls in all before the users stop; `None`: until the duration ends.
+        requests: Option<u64>,
+        /// Seconds between an answer and the next call.
+        think: Option<Distribution>,
+    },
+    /// Replays recorded arrivals (and their lengths).
+    Trace {
+        /// The recording, read once and shared by all replications.
+        trace: Arc<Trace>,
+        /// Recorded intervals are multiplied by this (2 = half the rate).
+        time_scale: f64,
+    },
+}
+
+/// What calls ask for.
+#[derive(Clone, Debug)]
+pub enum Lengths {
+    /// Drawn per call.
+    Drawn {
+        /// Prompt tokens.
+        prompt: Distribution,
+        /// Output tokens.
+        output: Distribution,
+    },
+    /// Taken from the trace that also gives the arrivals.
+    Recorded,
+}
+
+/// Latency promises, in seconds; a call that keeps all of them is *good*.
+#[derive(Clone, Debug, Default)]
+pub struct Slo {
+    /// One promise each, e.g. "p95 of TTFT at most 0.8 s".
+    pub targets: Vec<Target>,
+}
+
+/// One promise on one metric.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Target {
+    /// The metric bounded from above.
+    pub metric: Metric,
+    /// The statistic that is promised.
+    pub statistic: Statistic,
+    /// The bound in seconds (for `interactivity_min`: its inverse, on TPOT).
+    pub bound_s: f64,
+}
+
+/// Latency metrics of a call, in seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Metric {
+    /// Time to first token: arrival to the end of the step that samples it.
+    Ttft,
+    /// Time per output token after the first: (last - first) / (outputs - 1).
+    Tpot,
+    /// Inter-token latency: the gap before each token after the first.
+    Itl,
+    /// Arrival to last token.
+    E2e,
+    /// Arrival to first scheduling.
+    Queue,
+}
+
+/// The statistic of a metric that a promise bounds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Statistic {
+    /// The mean.
+    Mean,
+    /// The quantile at this fraction.
+    Quantile(f64),
+}

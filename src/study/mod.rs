@@ -1,0 +1,11 @@
+//! Studies: what is asked of the model, over one or many runs.
+//!
+//! `replicate` runs the replications of one scenario in parallel and reduces
+//! them, in replication order, to a [`Summary`] and the [`Series`] that charts
+//! are drawn from.
+
+mod series;
+mod summary;
+
+pub use series::{Band, Cdf, FrontierPoint, PoolSeries, Series, UseCaseSeries};
+pub use summary::{Latency, PoolSummary, Summary, TotalSummary, UsdPerMtok, UseCaseSummary};

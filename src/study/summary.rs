@@ -1,0 +1,160 @@
+//! The summary: every figure of a run, with its interval.
+//!
+//! This is what `summary.json` holds and `run --json` prints; docs/outputs.md
+//! describes it key by key. Names end in their unit. Additions keep `schema`;
+//! a changed meaning raises it.
+
+use crate::statistics::Interval;
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Every figure of a run.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Summary {
+    /// Version of this layout: 1.
+    pub schema: u32,
+    /// Name of the scenario.
+    pub scenario: String,
+    /// Version of tokenmill.
+    pub version: String,
+    /// Root seed.
+    pub seed: u64,
+    /// Replications run.
+    pub replications: u32,
+    /// Fold of every event of every replication, 16 hexadecimal digits.
+    pub digest: String,
+    /// `steady` or `terminating`.
+    pub regime: String,
+    /// Time removed at the start, s.
+    pub warm_up_s: f64,
+    /// Time measured after it (mean over replications), s.
+    pub measured_s: f64,
+    /// What the reader must know before any figure; they lead every output.
+    pub warnings: Vec<String>,
+    /// What figures rest on: estimates, stand-ins, methods.
+    pub notes: Vec<String>,
+    /// By use case, in scenario order.
+    pub use_cases: IndexMap<String, UseCaseSummary>,
+    /// By pool, in scenario order.
+    pub pools: IndexMap<String, PoolSummary>,
+    /// The whole factory.
+    pub total: TotalSummary,
+}
+
+/// Figures of one use case.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct UseCaseSummary {
+    /// The pool that serves it.
+    pub pool: String,
+    /// Calls measured, all replications together.
+    pub calls: u64,
+    /// Calls refused because they can never fit, all replications together.
+    pub rejected: u64,
+    /// Calls that finished, per second.
+    pub calls_per_s: Option<Interval>,
+    /// Mean prompt tokens a call.
+    pub prompt_tokens_mean: Option<Interval>,
+    /// Mean output tokens a call.
+    pub output_tokens_mean: Option<Interval>,
+    /// Time to first token, s.
+    pub ttft_s: Latency,
+    /// Time per output token after the first, s (calls of one token have none).
+    pub tpot_s: Latency,
+    /// Gap before each token after the first, s; weighted by token.
+    pub itl_s: Latency,
+    /// Arrival to last token, s.
+    pub e2e_s: Latency,
+    /// Arrival to first scheduling, s.
+    pub queue_s: Latency,
+    /// Preemptions a call.
+    pub preemptions_per_call: Option<Interval>,
+    /// Share of calls that kept every bound of the SLO; absent without an SLO.
+    pub goodput_fraction: Option<Interval>,
+    /// Good calls per second; absent without an SLO.
+    pub goodput_calls_per_s: Option<Interval>,
+    /// Whether every promised statistic was kept (by its mean over replications).
+    pub slo_met: Option<bool>,
+    /// Dollars a call, its pool's cost shared by tokens processed.
+    pub usd_per_call: Option<Interval>,
+}
+
+/// Statistics of one latency metric.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Latency {
+    /// Mean.
+    pub mean: Option<Interval>,
+    /// Median.
+    pub p50: Option<Interval>,
+    /// 90th percentile.
+    pub p90: Option<Interval>,
+    /// 95th percentile.
+    pub p95: Option<Interval>,
+    /// 99th percentile.
+    pub p99: Option<Interval>,
+    /// `exact`, or `histogram` (within 0.4 %) beyond a million values.
+    pub method: String,
+}
+
+/// Figures of one pool.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct PoolSummary {
+    /// GPUs.
+    pub gpus: u32,
+    /// Replicas.
+    pub replicas: u32,
+    /// KV blocks of one rank.
+    pub kv_blocks: u64,
+    /// Whether the load can be sustained; false withholds steady-state figures.
+    pub stable: bool,
+    /// Calls per second the pool completes when it is never idle; only when unstable.
+    pub sustainable_calls_per_s: Option<Interval>,
+    /// Share of time in which replicas were stepping.
+    pub utilization: Option<Interval>,
+    /// Mean sequences running.
+    pub running_mean: Option<Interval>,
+    /// Mean calls waiting.
+    pub waiting_mean: Option<Interval>,
+    /// Mean share of KV blocks in use.
+    pub kv_use_mean: Option<Interval>,
+    /// Largest share of KV blocks in use on any rank.
+    pub kv_use_peak: Option<Interval>,
+    /// Preemptions per second.
+    pub preemptions_per_s: Option<Interval>,
+    /// Output tokens per second and GPU.
+    pub output_tok_per_s_per_gpu: Option<Interval>,
+    /// Prompt tokens per second and GPU.
+    pub input_tok_per_s_per_gpu: Option<Interval>,
+    /// Output tokens per second seen by one user: 1 / mean ITL.
+    pub tok_per_s_per_user: Option<Interval>,
+    /// Share of prompt tokens taken from the cache.
+    pub cache_hit_fraction: Option<Interval>,
+    /// Dollars per million tokens.
+    pub usd_per_mtok: UsdPerMtok,
+    /// Tokens (input and output) per second and megawatt of provisioned facility power.
+    pub tok_per_s_per_mw: Option<Interval>,
+}
+
+/// The pool's whole cost over each count of tokens, as InferenceX publishes it.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct UsdPerMtok {
+    /// Over prompt tokens.
+    pub input: Option<Interval>,
+    /// Over cached prompt tokens.
+    pub cached_input: Option<Interval>,
+    /// Over output tokens.
+    pub output: Option<Interval>,
+    /// Over prompt and output tokens.
+    pub total: Option<Interval>,
+}
+
+/// Figures of the whole factory.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct TotalSummary {
+    /// Dollars an hour for all pools; absent if one has no price.
+    pub usd_per_hour: Option<Interval>,
+    /// Mean facility power, MW.
+    pub mean_mw: Option<Interval>,
+    /// Provisioned facility power, MW.
+    pub peak_mw: Option<Interval>,
+}
