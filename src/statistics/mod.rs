@@ -1,7 +1,22 @@
 //! Statistics of simulation output: intervals, quantiles, warm-up, stability.
 //!
 //! Knows nothing of AI and nothing of the kernel; works on plain numbers.
+//! Transcendentals go through `libm`, sums run in the order given, and counts
+//! are integers, so that results compare byte for byte across platforms.
 
+mod histogram;
 mod interval;
+mod quantile;
+pub mod queueing;
+mod sample;
+mod stability;
+mod student;
+mod warm_up;
 
+pub use histogram::Histogram;
 pub use interval::Interval;
+pub use quantile::{Value, quantile, quantiles};
+pub use sample::Sample;
+pub use stability::{Drift, drift};
+pub use student::student_quantile;
+pub use warm_up::{RunTooShort, mser5};
