@@ -5,11 +5,15 @@
 //! RunRecord -> Summary (replications, intervals) -> Report`
 
 pub mod catalog;
+pub mod demand;
+pub mod economics;
 pub mod error;
 pub mod factory;
 pub mod kernel;
+pub mod metrics;
 pub mod random;
 pub mod scenario;
+pub mod simulation;
 pub mod statistics;
 pub mod study;
 pub mod workload;

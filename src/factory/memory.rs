@@ -97,6 +97,12 @@ impl KvPlan {
         })
     }
 
+    /// A plan of `blocks` blocks whatever the memory, for models of engines
+    /// that belong to no GPU.
+    pub fn fixed(block_tokens: u32, blocks: u32) -> KvPlan {
+        KvPlan { block_tokens, blocks, blocks_computed: blocks, block_bytes: 0, terms: Vec::new() }
+    }
+
     /// Tokens that the blocks of one rank hold.
     pub fn tokens(&self) -> u64 {
         u64::from(self.blocks) * u64::from(self.block_tokens)

@@ -1,11 +1,36 @@
 //! What serves the work: step time, replicas, KV blocks, routers, pools.
+//!
+//! Bottom up: [`StepTime`] (built by `roofline` from the catalog) says how long
+//! a batch takes; `blocks` and `running` keep the state of a batch in numbers
+//! that do not grow with it; `rank` schedules; [`Replica`] steps its ranks
+//! together; [`Pool`] puts a [`Router`] before replicas. The simulation sees
+//! replicas only as an [`Engine`].
 
+mod blocks;
+mod call;
+mod engine;
 mod memory;
 mod parallelism;
+mod pool;
+mod rank;
+mod replica;
 mod roofline;
+mod router;
+mod running;
+mod segment;
 mod shard;
 mod step_time;
 
+pub use call::{Call, CallId};
+pub use engine::{Engine, EngineSpec, Enqueued, Load, Progress};
 pub use memory::{KvPlan, MemoryTerm, Misfit, Placement};
 pub use parallelism::Parallelism;
+pub use pool::Pool;
+pub use rank::{Outcome, RankLimits};
+pub use replica::Replica;
+pub use router::Router;
+pub use segment::Segment;
 pub use step_time::{Batch, Experts, StepTime};
+
+/// Most steps planned at once; longer stretches are planned again, to the same effect.
+const STEPS_MAX: u64 = 1 << 20;

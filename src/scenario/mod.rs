@@ -6,7 +6,7 @@
 //! checking again. docs/scenario.md describes every key.
 
 use crate::catalog::{Hardware, Model, Precision};
-use crate::factory::{KvPlan, Parallelism};
+use crate::factory::{KvPlan, Parallelism, StepTime};
 use crate::kernel::Span;
 use crate::random::Distribution;
 use crate::workload::Trace;
@@ -35,6 +35,14 @@ pub struct Scenario {
     pub use_cases: Vec<UseCase>,
     /// What the user should know but need not mend.
     pub warnings: Vec<String>,
+}
+
+impl Scenario {
+    /// Whether anything is drawn at random; if not, one replication is exact.
+    pub fn is_random(&self) -> bool {
+        let draws_pairs = |pool: &Pool| pool.router == Router::PowerOfTwo && pool.replicas > 1;
+        self.use_cases.iter().any(UseCase::is_random) || self.pools.iter().any(draws_pairs)
+    }
 }
 
 /// Whether results describe a steady state or a finite episode.
@@ -76,6 +84,8 @@ pub struct Pool {
     pub engine: Engine,
     /// KV blocks of one data-parallel rank, term by term.
     pub kv: KvPlan,
+    /// Duration of one rank's step.
+    pub step_time: StepTime,
     /// Price of one GPU-hour in dollars, with its origin.
     pub gpu_hour: GpuHour,
     /// Provisioned IT power of one GPU with its host share, in watts, if known.
@@ -145,6 +155,23 @@ pub struct UseCase {
     pub lengths: Lengths,
     /// What its users were promised.
     pub slo: Slo,
+}
+
+impl UseCase {
+    fn is_random(&self) -> bool {
+        let arrives_at_random = match &self.arrivals {
+            Arrivals::Poisson { .. } => true,
+            Arrivals::ClosedLoop { think, .. } => {
+                think.as_ref().is_some_and(|think| !think.is_constant())
+            }
+            Arrivals::Constant { .. } | Arrivals::Trace { .. } => false,
+        };
+        arrives_at_random
+            || match &self.lengths {
+                Lengths::Drawn { prompt, output } => !prompt.is_constant() || !output.is_constant(),
+                Lengths::Recorded => false,
+            }
+    }
 }
 
 /// When calls arrive.

@@ -4,10 +4,14 @@
 //! them, in replication order, to a [`Summary`] and the [`Series`] that charts
 //! are drawn from.
 
+mod frontier;
+mod reduce;
+mod replicate;
 mod series;
 mod step_table;
 mod summary;
 
+pub use replicate::{Replicated, replicate, runs};
 pub use series::{Band, Cdf, FrontierPoint, PoolSeries, Series, UseCaseSeries};
 pub use step_table::{Annotated, Deployment, StepTable, Work};
 pub use summary::{Latency, PoolSummary, Summary, TotalSummary, UsdPerMtok, UseCaseSummary};

@@ -1,0 +1,105 @@
+//! What the simulation asks of an engine, whichever way it computes the answer.
+//!
+//! [`Replica`](super::Replica) jumps over uneventful steps; the oracle in the
+//! tests takes them one by one. Both are driven through this trait, so that
+//! everything around them is the same.
+
+use super::call::{Call, CallId};
+use super::rank::{Outcome, RankLimits};
+use super::segment::Segment;
+use super::step_time::StepTime;
+use crate::kernel::{Arena, Time};
+use crate::scenario::Pool;
+
+/// What the replicas of a pool have in common.
+#[derive(Clone, Debug)]
+pub struct EngineSpec {
+    /// Limits of each rank.
+    pub limits: RankLimits,
+    /// Data-parallel ranks of a replica, at least 1.
+    pub ranks: u32,
+    /// Duration of a rank's step.
+    pub step_time: StepTime,
+}
+
+impl EngineSpec {
+    /// The engines of `pool`.
+    pub fn new(pool: &Pool) -> Self {
+        let engine = &pool.engine;
+        let limits = RankLimits {
+            max_num_seqs: engine.max_num_seqs,
+            max_num_batched_tokens: engine.max_num_batched_tokens,
+            block_tokens: pool.kv.block_tokens,
+            blocks: pool.kv.blocks,
+            watermark: (f64::from(pool.kv.blocks) * engine.kv_watermark) as u32,
+            reserve_full_prompt: engine.reserve_full_prompt,
+            window: pool.step_time.window,
+        };
+        EngineSpec { limits, ranks: pool.parallelism.data, step_time: pool.step_time.clone() }
+    }
+}
+
+/// What an arrival did to the schedule of its engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Enqueued {
+    /// The engine was idle and must be woken at this instant.
+    Wake,
+    /// The engine's boundary moved to this instant.
+    Boundary(Time),
+    /// Nothing moved.
+    Unmoved,
+}
+
+/// Steps that an engine has taken.
+#[derive(Clone, Copy, Debug)]
+pub struct Progress {
+    /// The steps; every decoding sequence got one token at the end of each.
+    pub segment: Segment,
+    /// KV blocks in use at their end on the fullest rank.
+    pub blocks_used: u64,
+}
+
+/// How busy an engine is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Load {
+    /// Sequences in the batch.
+    pub running: u32,
+    /// Calls waiting.
+    pub waiting: u32,
+    /// KV blocks in use, all ranks.
+    pub blocks_used: u64,
+}
+
+/// An inference engine of one replica.
+pub trait Engine {
+    /// An idle engine.
+    fn new(spec: &EngineSpec, use_cases: usize) -> Self;
+
+    /// Whether a call that ends with `final_tokens` KV tokens can ever be served.
+    fn can_ever_hold(&self, final_tokens: u32) -> bool;
+
+    /// Takes in a call.
+    fn enqueue(&mut self, now: Time, call: CallId, calls: &Arena<Call>) -> Enqueued;
+
+    /// Accounts for the steps that have ended by `now`, between boundaries.
+    fn settle(&mut self, now: Time) -> Option<Progress>;
+
+    /// Accounts for the steps up to the boundary that is due now.
+    fn finish_segment(&mut self) -> Option<Progress>;
+
+    /// A step boundary: tells what the last step brought, decides the next one
+    /// and returns the next boundary, or `None` when the engine falls idle.
+    fn turn(
+        &mut self,
+        spec: &EngineSpec,
+        now: Time,
+        calls: &mut Arena<Call>,
+        outcomes: &mut Vec<Outcome>,
+    ) -> Option<Time>;
+
+    /// Sequences that get a token at the end of the current step, by use case.
+    fn decoding(&self) -> &[u32];
+
+    /// How busy it is.
+    fn load(&self, now: Time) -> Load;
+}

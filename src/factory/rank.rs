@@ -1,0 +1,407 @@
+//! The scheduler of one data-parallel rank: continuous batching as vLLM v1
+//! does it.
+//!
+//! Each step has a token budget. Running sequences come first, in order of
+//! admission: a decode takes one token, the unfinished prompt its next chunk;
+//! then waiting calls, first come first served, where a head that does not fit
+//! blocks the queue. If the blocks for running sequences run out, the one
+//! admitted last goes back to the head of the queue and will compute its
+//! prompt and its output anew; nothing is admitted in such a step.
+//!
+//! Because the budget is at least the number of sequences, every decode takes
+//! part in every step, and at most one prompt is unfinished: the last one
+//! admitted. That is what makes a step O(1): decodes live in [`Running`],
+//! blocks in [`Blocks`], and [`Rank::horizon`] tells how many steps can pass
+//! before anything has to be decided.
+
+use super::blocks::Blocks;
+use super::call::{Call, CallId};
+use super::running::{Left, Running};
+use super::step_time::Batch;
+use crate::kernel::{Arena, Span, Time};
+use std::collections::VecDeque;
+
+/// Limits of one rank.
+#[derive(Clone, Copy, Debug)]
+pub struct RankLimits {
+    /// Most sequences running at once.
+    pub max_num_seqs: u32,
+    /// Token budget of one step; at least `max_num_seqs`.
+    pub max_num_batched_tokens: u32,
+    /// Tokens in a KV block.
+    pub block_tokens: u32,
+    /// KV blocks.
+    pub blocks: u32,
+    /// Blocks that admission leaves free.
+    pub watermark: u32,
+    /// Admission needs room for the whole known sequence.
+    pub reserve_full_prompt: bool,
+    /// Attention window of windowed layers, tokens.
+    pub window: Option<u32>,
+}
+
+/// What happened to a call at a step boundary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It entered the batch.
+    Scheduled(CallId),
+    /// Its first output token was sampled.
+    FirstToken(CallId),
+    /// A preempted call sampled its next token, this long after the one before.
+    Resumed(CallId, Span),
+    /// It went back to the queue.
+    Preempted(CallId),
+    /// Its last output token was sampled; nothing of it is left in the rank.
+    Finished(CallId),
+}
+
+/// What a rank sees and changes while a step starts.
+pub struct Turn<'a> {
+    /// The boundary's instant.
+    pub now: Time,
+    /// Number of the step that starts.
+    pub step: u64,
+    /// The calls in flight.
+    pub calls: &'a mut Arena<Call>,
+    /// What happened, in order.
+    pub outcomes: &'a mut Vec<Outcome>,
+    /// Sequences decoding, by use case.
+    pub decoding: &'a mut [u32],
+}
+
+/// The prompt that is computed in chunks over several steps.
+#[derive(Clone, Copy, Debug)]
+struct Partial {
+    call: CallId,
+    /// Tokens computed so far.
+    computed: u32,
+    /// Tokens to compute before the next output token.
+    known: u32,
+    /// Tokens computed in the current step.
+    chunk: u32,
+}
+
+/// One data-parallel rank.
+#[derive(Clone, Debug)]
+pub struct Rank {
+    limits: RankLimits,
+    waiting: VecDeque<CallId>,
+    running: Running,
+    blocks: Blocks,
+    partial: Option<Partial>,
+    /// Prompts whose last chunk is in the current step, and the work of those chunks.
+    completing: Vec<CallId>,
+    completing_work: Batch,
+    /// A sequence was preempted when the current step was scheduled.
+    preempted: bool,
+}
+
+impl Rank {
+    /// An idle rank.
+    pub fn new(limits: RankLimits) -> Self {
+        assert!(limits.max_num_batched_tokens >= limits.max_num_seqs, "checked by the scenario");
+        Rank {
+            limits,
+            waiting: VecDeque::new(),
+            running: Running::new(limits.max_num_seqs, limits.window),
+            blocks: Blocks::new(limits.blocks, limits.block_tokens),
+            partial: None,
+            completing: Vec::new(),
+            completing_work: Batch::default(),
+            preempted: false,
+        }
+    }
+
+    /// Whether a call of `final_tokens` KV tokens can ever be served.
+    pub fn can_ever_hold(&self, final_tokens: u32) -> bool {
+        u64::from(self.blocks.holding(final_tokens)) + u64::from(self.limits.watermark)
+            <= u64::from(self.blocks.total())
+    }
+
+    /// Sequences in the batch.
+    pub fn running(&self) -> u32 {
+        self.running.len() + self.completing.len() as u32 + u32::from(self.partial.is_some())
+    }
+
+    /// Calls in the queue.
+    pub fn waiting(&self) -> u32 {
+        self.waiting.len() as u32
+    }
+
+    /// Whether there is nothing to do.
+    pub fn is_idle(&self) -> bool {
+        self.running() == 0 && self.waiting.is_empty()
+    }
+
+    /// KV blocks in use once `steps` more steps have been scheduled.
+    pub fn blocks_used_after(&self, step: u64, steps: u64) -> u64 {
+        u64::from(self.blocks.used()) + self.blocks_needed(step, steps)
+    }
+
+    /// KV blocks in use.
+    pub fn blocks_used(&self) -> u32 {
+        self.blocks.used()
+    }
+
+    /// Puts a call at the end of the queue. Returns whether the next step might
+    /// take it; if not, no step can before something else has changed.
+    pub fn enqueue(&mut self, call: CallId, calls: &Arena<Call>) -> bool {
+        self.waiting.push_back(call);
+        let chunk = self.partial.map_or(0, |partial| partial.chunk);
+        self.waiting.len() == 1
+            && self.running() < self.limits.max_num_seqs
+            && self.running.len() + chunk < self.limits.max_num_batched_tokens
+            && self.room_to_admit(&calls[call], 0) <= self.blocks.free()
+    }
+
+    /// Work of the current step.
+    pub fn batch(&self) -> Batch {
+        let mut batch = self.completing_work;
+        (batch.decode_context, batch.decode_context_windowed) = self.running.context();
+        batch.decodes = u64::from(self.running.len());
+        if let Some(partial) = self.partial.filter(|partial| partial.chunk > 0) {
+            add_chunk(&mut batch, partial.computed, partial.chunk, self.limits.window);
+        }
+        batch
+    }
+
+    /// By how much the context terms of [`Rank::batch`] grow with each step.
+    pub fn growth(&self) -> Batch {
+        let mut growth = Batch::default();
+        (growth.decode_context, growth.decode_context_windowed) = self.running.growth();
+        if let Some(partial) = self.partial {
+            growth.prefill_pairs = u64::from(partial.chunk) * u64::from(partial.chunk);
+            growth.prefill_prefix = u64::from(partial.chunk);
+        }
+        growth
+    }
+
+    /// Steps from `step` on in which nothing changes but the lengths of
+    /// contexts; at least 1.
+    pub fn horizon(&mut self, step: u64) -> u64 {
+        // A queue that a preemption held back is looked at again at once.
+        if !self.completing.is_empty() || (self.preempted && !self.waiting.is_empty()) {
+            return 1;
+        }
+        let mut steps = self.running.next_change().map_or(u64::MAX, |change| change - step);
+        if let Some(partial) = self.partial.filter(|partial| partial.chunk > 0) {
+            if self.limits.window.is_some_and(|window| partial.computed < window) {
+                return 1;
+            }
+            steps = steps.min(u64::from((partial.known - partial.computed - 1) / partial.chunk));
+        }
+        self.steps_with_blocks(step, steps.min(super::STEPS_MAX))
+    }
+
+    /// Moves past `steps` steps, the current one first.
+    #[inline]
+    pub fn advance(&mut self, step: u64, steps: u64) {
+        let needed = self.blocks_needed(step, steps);
+        self.blocks.take(needed as u32);
+        self.running.advance(steps);
+        if let Some(partial) = &mut self.partial {
+            partial.computed += partial.chunk * steps as u32;
+        }
+    }
+
+    /// Settles what the last step brought: ended sequences leave, completed
+    /// prompts sample a token and start decoding. Returns whether the
+    /// composition of the batch changed.
+    pub fn complete(&mut self, turn: &mut Turn) -> bool {
+        let mut changed = false;
+        while let Some(left) = self.running.pop_ended(turn.step, &mut changed) {
+            changed = true;
+            self.release(turn, &left);
+            turn.outcomes.push(Outcome::Finished(left.call));
+        }
+        changed |= !self.completing.is_empty();
+        for at in 0..self.completing.len() {
+            self.sample_after_prefill(turn, self.completing[at]);
+        }
+        self.completing.clear();
+        self.completing_work = Batch::default();
+        changed
+    }
+
+    /// Decides what the step that starts computes. Returns whether the
+    /// composition of the batch changed.
+    pub fn schedule(&mut self, turn: &mut Turn) -> bool {
+        self.preempted = false;
+        while self.blocks.needed_in(turn.step) > self.blocks.free() {
+            self.preempt_last(turn);
+        }
+        let chunk_before = self.partial.map(|partial| partial.chunk);
+        self.schedule_partial(turn);
+        if !self.preempted {
+            self.admit_waiting(turn);
+        }
+        self.preempted
+            || !self.completing.is_empty()
+            || self.partial.map(|partial| partial.chunk) != chunk_before
+            || self.partial.is_some_and(|partial| self.is_growing_irregularly(&partial))
+    }
+
+    /// Queries of the unfinished prompt still reach the window's edge, so their
+    /// work does not grow evenly.
+    fn is_growing_irregularly(&self, partial: &Partial) -> bool {
+        partial.chunk > 0
+            && self.limits.window.is_some_and(|window| partial.computed < window + partial.chunk)
+    }
+
+    fn sample_after_prefill(&mut self, turn: &mut Turn, id: CallId) {
+        let call = &mut turn.calls[id];
+        let computed = call.known_tokens();
+        call.generated += 1;
+        if call.generated == 1 {
+            call.first_token = turn.now;
+            turn.outcomes.push(Outcome::FirstToken(id));
+        } else {
+            turn.outcomes.push(Outcome::Resumed(id, turn.now.since(call.last_token)));
+        }
+        let remaining = call.output - call.generated;
+        if remaining == 0 {
+            self.blocks.give(self.blocks.holding(computed));
+            turn.outcomes.push(Outcome::Finished(id));
+        } else {
+            self.running.admit(id, turn.step, computed + 1, remaining);
+            self.blocks.join(turn.step, computed + 1);
+            turn.decoding[usize::from(call.use_case)] += 1;
+        }
+    }
+
+    /// Takes the blocks of a sequence that stopped decoding.
+    #[inline]
+    fn release(&mut self, turn: &mut Turn, left: &Left) {
+        self.blocks.leave(turn.step, left.attended);
+        self.blocks.give(self.blocks.holding(left.attended - 1));
+        turn.decoding[usize::from(turn.calls[left.call].use_case)] -= 1;
+    }
+
+    fn preempt_last(&mut self, turn: &mut Turn) {
+        let id = match self.partial.take() {
+            Some(partial) => {
+                self.blocks.give(self.blocks.holding(partial.computed));
+                partial.call
+            }
+            None => {
+                let left = self.running.pop_last(turn.step).expect("a decode needs a block");
+                self.release(turn, &left);
+                let call = &mut turn.calls[left.call];
+                call.generated = call.output - left.remaining;
+                call.last_token = turn.now;
+                left.call
+            }
+        };
+        turn.calls[id].preemptions += 1;
+        self.waiting.push_front(id);
+        self.preempted = true;
+        turn.outcomes.push(Outcome::Preempted(id));
+    }
+
+    fn schedule_partial(&mut self, turn: &mut Turn) {
+        let Some(mut partial) = self.partial else { return };
+        let left = partial.known - partial.computed;
+        partial.chunk = left.min(self.limits.max_num_batched_tokens - self.running.len());
+        let needed = self.partial_blocks(&partial, 1) as u32;
+        if self.blocks.needed_in(turn.step) + needed > self.blocks.free() {
+            self.preempt_last(turn);
+        } else if partial.chunk == left {
+            self.blocks.take(needed);
+            self.partial = None;
+            self.complete_this_step(partial.call, partial.computed, partial.chunk);
+        } else {
+            self.partial = Some(partial);
+        }
+    }
+
+    fn admit_waiting(&mut self, turn: &mut Turn) {
+        let decodes = u64::from(self.running.len());
+        let chunk = self.partial.map_or(0, |partial| partial.chunk);
+        let spent = decodes + self.completing_work.prefill_tokens + u64::from(chunk);
+        let mut budget = self.limits.max_num_batched_tokens - spent as u32;
+        while let Some(&id) = self.waiting.front() {
+            if budget == 0 || self.running() == self.limits.max_num_seqs {
+                return;
+            }
+            let call = &mut turn.calls[id];
+            // The unfinished prompt takes all that is left of a budget, so the
+            // blocks it will need in this step are the only others to keep.
+            let free = self.blocks.free() - self.blocks.needed_in(turn.step);
+            if self.room_to_admit(call, budget) > free {
+                return;
+            }
+            self.waiting.pop_front();
+            if call.scheduled == Time::MAX {
+                call.scheduled = turn.now;
+            }
+            turn.outcomes.push(Outcome::Scheduled(id));
+            let known = call.known_tokens();
+            let chunk = known.min(budget);
+            budget -= chunk;
+            if chunk == known {
+                self.blocks.take(self.blocks.holding(known));
+                self.complete_this_step(id, 0, chunk);
+            } else {
+                self.partial = Some(Partial { call: id, computed: 0, known, chunk });
+            }
+        }
+    }
+
+    /// Blocks that must be free to admit `call` into a step with `budget` tokens left.
+    fn room_to_admit(&self, call: &Call, budget: u32) -> u32 {
+        let known = call.known_tokens();
+        let tokens = if self.limits.reserve_full_prompt { known } else { known.min(budget) };
+        self.blocks.holding(tokens) + self.limits.watermark
+    }
+
+    fn complete_this_step(&mut self, id: CallId, computed: u32, chunk: u32) {
+        self.completing.push(id);
+        add_chunk(&mut self.completing_work, computed, chunk, self.limits.window);
+    }
+
+    /// Most steps, at most `limit`, that the free blocks allow.
+    fn steps_with_blocks(&self, step: u64, limit: u64) -> u64 {
+        let free = u64::from(self.blocks.free());
+        let partial = self.partial.map_or(0, |partial| self.partial_blocks(&partial, limit));
+        if self.blocks.needed_at_most(limit) + partial <= free
+            || self.blocks_needed(step, limit) <= free
+        {
+            return limit;
+        }
+        let (mut enough, mut short) = (1, limit);
+        while short - enough > 1 {
+            let middle = enough + (short - enough) / 2;
+            if self.blocks_needed(step, middle) <= free { enough = middle } else { short = middle }
+        }
+        enough
+    }
+
+    /// Blocks taken by the `steps` steps from `step` on.
+    #[inline]
+    fn blocks_needed(&self, step: u64, steps: u64) -> u64 {
+        let partial = self.partial.map_or(0, |partial| self.partial_blocks(&partial, steps));
+        self.blocks.needed(step, steps) + partial
+    }
+
+    fn partial_blocks(&self, partial: &Partial, steps: u64) -> u64 {
+        let block = u64::from(self.limits.block_tokens);
+        let computed = u64::from(partial.computed);
+        (computed + u64::from(partial.chunk) * steps).div_ceil(block) - computed.div_ceil(block)
+    }
+}
+
+/// Adds a chunk of `chunk` prompt tokens after `computed` tokens.
+fn add_chunk(batch: &mut Batch, computed: u32, chunk: u32, window: Option<u32>) {
+    let (prefix, tokens) = (u64::from(computed), u64::from(chunk));
+    batch.prefills += 1;
+    batch.prefill_tokens += tokens;
+    batch.prefill_prefix += prefix;
+    batch.prefill_pairs += tokens * prefix + tokens * (tokens + 1) / 2;
+    if let Some(window) = window {
+        // Queries before the window's edge attend all, the others `window` tokens.
+        let window = u64::from(window);
+        let whole = window.saturating_sub(prefix).min(tokens);
+        batch.prefill_pairs_windowed +=
+            whole * prefix + whole * (whole + 1) / 2 + (tokens - whole) * window;
+    }
+}

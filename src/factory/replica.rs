@@ -1,0 +1,188 @@
+//! One replica: data-parallel ranks that step together.
+//!
+//! A step lasts as long as its slowest rank's. Between two decisions on any
+//! rank the duration of each rank is a line in the step number, so the replica
+//! follows the line on top and stops where another one crosses it. A whole
+//! [`Segment`] of steps is one event; an arrival that could join earlier cuts
+//! it short at the next step boundary.
+
+use super::call::{Call, CallId};
+use super::engine::{Engine, EngineSpec, Enqueued, Load, Progress};
+use super::rank::{Outcome, Rank, Turn};
+use super::segment::Segment;
+use super::step_time::StepTime;
+use crate::kernel::{Arena, Time};
+
+/// Duration of a rank's current step, and its growth a step, in ticks.
+#[derive(Clone, Copy, Debug, Default)]
+struct Line {
+    base: u64,
+    increment: u64,
+}
+
+/// Ranks in lockstep; see the module text.
+#[derive(Clone, Debug)]
+pub struct Replica {
+    ranks: Vec<Rank>,
+    lines: Vec<Line>,
+    /// Number of the current step, or of the next one when idle.
+    step: u64,
+    segment: Option<Segment>,
+    decoding: Vec<u32>,
+    /// Where the search for the least loaded rank starts, so that ties rotate.
+    next_rank: usize,
+}
+
+impl Engine for Replica {
+    fn new(spec: &EngineSpec, use_cases: usize) -> Self {
+        Replica {
+            ranks: vec![Rank::new(spec.limits); spec.ranks as usize],
+            lines: vec![Line::default(); spec.ranks as usize],
+            step: 0,
+            segment: None,
+            decoding: vec![0; use_cases],
+            next_rank: 0,
+        }
+    }
+
+    fn can_ever_hold(&self, final_tokens: u32) -> bool {
+        self.ranks[0].can_ever_hold(final_tokens)
+    }
+
+    fn enqueue(&mut self, now: Time, call: CallId, calls: &Arena<Call>) -> Enqueued {
+        let was_idle = self.is_idle();
+        let rank = self.choose_rank();
+        let may_join = self.ranks[rank].enqueue(call, calls);
+        match &mut self.segment {
+            None if was_idle => Enqueued::Wake,
+            None => Enqueued::Unmoved,
+            Some(segment) => {
+                let steps = segment.ended_by(now) + 1;
+                if may_join && steps < segment.steps {
+                    segment.steps = steps;
+                    Enqueued::Boundary(segment.end())
+                } else {
+                    Enqueued::Unmoved
+                }
+            }
+        }
+    }
+
+    fn settle(&mut self, now: Time) -> Option<Progress> {
+        let steps = self.segment.as_ref()?.ended_by(now);
+        (steps > 0).then(|| self.advance(steps))
+    }
+
+    fn finish_segment(&mut self) -> Option<Progress> {
+        let steps = self.segment.as_ref()?.steps;
+        Some(self.advance(steps))
+    }
+
+    fn turn(
+        &mut self,
+        spec: &EngineSpec,
+        now: Time,
+        calls: &mut Arena<Call>,
+        outcomes: &mut Vec<Outcome>,
+    ) -> Option<Time> {
+        let was_idle = self.segment.is_none();
+        let Replica { ranks, step, decoding, .. } = self;
+        let mut turn = Turn { now, step: *step, calls, outcomes, decoding };
+        let mut changed = was_idle;
+        for rank in ranks.iter_mut() {
+            changed |= rank.complete(&mut turn);
+        }
+        for rank in ranks.iter_mut() {
+            changed |= rank.schedule(&mut turn);
+        }
+        if self.ranks.iter().all(|rank| rank.running() == 0) {
+            assert!(self.is_idle(), "calls wait for an empty replica");
+            self.segment = None;
+            return None;
+        }
+        if changed {
+            self.measure(&spec.step_time);
+        }
+        let segment = self.plan(now);
+        self.segment = Some(segment);
+        Some(segment.end())
+    }
+
+    fn decoding(&self) -> &[u32] {
+        &self.decoding
+    }
+
+    fn load(&self, now: Time) -> Load {
+        let steps = self.segment.map_or(0, |segment| segment.ended_by(now) + 1);
+        let used = |rank: &Rank| rank.blocks_used_after(self.step, steps);
+        Load {
+            running: self.ranks.iter().map(Rank::running).sum(),
+            waiting: self.ranks.iter().map(Rank::waiting).sum(),
+            blocks_used: self.ranks.iter().map(used).sum(),
+        }
+    }
+}
+
+impl Replica {
+    fn is_idle(&self) -> bool {
+        self.ranks.iter().all(Rank::is_idle)
+    }
+
+    /// The rank with the least load as vLLM's coordinator scores it: four
+    /// times the waiting calls plus the running ones.
+    fn choose_rank(&mut self) -> usize {
+        let ranks = self.ranks.len();
+        if ranks == 1 {
+            return 0;
+        }
+        let score = |rank: &Rank| 4 * u64::from(rank.waiting()) + u64::from(rank.running());
+        let chosen = (0..ranks)
+            .map(|offset| (self.next_rank + offset) % ranks)
+            .min_by_key(|&rank| score(&self.ranks[rank]))
+            .expect("a replica has a rank");
+        self.next_rank = (chosen + 1) % ranks;
+        chosen
+    }
+
+    fn advance(&mut self, steps: u64) -> Progress {
+        let segment = self.segment.as_mut().expect("only a stepping replica advances");
+        let segment_done = Segment { steps, ..*segment };
+        segment.skip(steps);
+        for (rank, line) in self.ranks.iter_mut().zip(&mut self.lines) {
+            rank.advance(self.step, steps);
+            line.base += line.increment * steps;
+        }
+        self.step += steps;
+        let blocks_used = self.ranks.iter().map(Rank::blocks_used).max().unwrap_or(0);
+        Progress { segment: segment_done, blocks_used: blocks_used.into() }
+    }
+
+    /// Takes each rank's line anew after the composition has changed.
+    fn measure(&mut self, step_time: &StepTime) {
+        let tokens = match step_time.experts {
+            Some(_) => self.ranks.iter().map(|rank| rank.batch().tokens()).sum(),
+            None => 0,
+        };
+        for (rank, line) in self.ranks.iter().zip(&mut self.lines) {
+            let batch = rank.batch();
+            let (base, increment) = match batch.is_empty() {
+                true => (0, 0),
+                false => step_time.line(&batch, &rank.growth(), tokens),
+            };
+            *line = Line { base, increment };
+        }
+    }
+
+    /// The segment from `now` on: as long as nothing changes on any rank and
+    /// the slowest rank stays the slowest.
+    fn plan(&mut self, now: Time) -> Segment {
+        let step = self.step;
+        let mut steps = self.ranks.iter_mut().map(|rank| rank.horizon(step)).min().unwrap_or(1);
+        let top =
+            *self.lines.iter().max_by_key(|line| (line.base, line.increment)).expect("a rank");
+        for line in self.lines.iter().filter(|line| line.increment > top.increment) {
+            steps = steps.min((top.base - line.base) / (line.increment - top.increment) + 1);
+        }
+        Segment { start: now, base: top.base, increment: top.increment, steps }
+    }
+}

@@ -1,0 +1,15 @@
+//! What a run measures: latencies, counts, time averages and timelines.
+//!
+//! [`Recorder`] takes in events while a replication runs; [`RunRecord`] is what
+//! is left of it afterwards, small enough to keep one for each of thousands of
+//! replications.
+
+mod gauge;
+mod record;
+mod recorder;
+mod timeline;
+
+pub use gauge::Gauge;
+pub use record::{CDF_FRACTIONS, LatencyRecord, PoolRecord, RunRecord, UseCaseRecord};
+pub use recorder::{Recorder, Window};
+pub use timeline::{Point, Timeline};

@@ -1,0 +1,159 @@
+//! What is left of one replication: counts, sums and quantiles.
+
+use super::timeline::Timeline;
+use crate::kernel::TICKS_PER_SECOND;
+use crate::statistics::{Histogram, Sample};
+
+/// Fractions at which latency distributions are kept for charts: every
+/// percent, and finer towards the tail.
+pub const CDF_FRACTIONS: [f64; 107] = {
+    let mut fractions = [0.0; 107];
+    let mut i = 0;
+    while i < 100 {
+        fractions[i] = i as f64 / 100.0;
+        i += 1;
+    }
+    let tail = [0.993, 0.995, 0.997, 0.998, 0.999, 0.9995, 1.0];
+    let mut j = 0;
+    while j < tail.len() {
+        fractions[100 + j] = tail[j];
+        j += 1;
+    }
+    fractions
+};
+
+/// One replication.
+#[derive(Clone, Debug)]
+pub struct RunRecord {
+    /// Fold of every event.
+    pub digest: u64,
+    /// Calls that arrived, rejected ones included, over the whole run.
+    pub calls: u64,
+    /// Events popped from the pending set.
+    pub events: u64,
+    /// When the last event happened, s.
+    pub end_s: f64,
+    /// Length of the measured window, s.
+    pub window_s: f64,
+    /// Where in the run the window starts, s.
+    pub window_from_s: f64,
+    /// Calls still in the system when the run was cut off; 0 when it drained.
+    pub unfinished: u64,
+    /// By use case.
+    pub use_cases: Vec<UseCaseRecord>,
+    /// By pool.
+    pub pools: Vec<PoolRecord>,
+    /// State of the pools over time.
+    pub timeline: Timeline,
+}
+
+/// One use case in one replication. Latencies are of calls that arrived in the
+/// window and finished, tokens and rates of what happened in the window.
+#[derive(Clone, Debug)]
+pub struct UseCaseRecord {
+    /// Calls that arrived in the window and finished.
+    pub calls: u64,
+    /// Calls that arrived in the window and can never be served.
+    pub rejected: u64,
+    /// Calls that finished in the window.
+    pub finished: u64,
+    /// Of `calls`, those that kept every bound of the SLO.
+    pub good: u64,
+    /// Prompt tokens of `calls`.
+    pub prompt_tokens: u64,
+    /// Output tokens of `calls`.
+    pub output_tokens: u64,
+    /// Preemptions of `calls`.
+    pub preemptions: u64,
+    /// Time to first token.
+    pub ttft: LatencyRecord,
+    /// Time per output token after the first.
+    pub tpot: LatencyRecord,
+    /// Gap before each token after the first.
+    pub itl: LatencyRecord,
+    /// Arrival to last token.
+    pub e2e: LatencyRecord,
+    /// Arrival to first scheduling.
+    pub queue: LatencyRecord,
+}
+
+/// One pool in one replication, over the window.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PoolRecord {
+    /// Replica-seconds spent stepping.
+    pub busy_s: f64,
+    /// Mean sequences running.
+    pub running_mean: f64,
+    /// Mean calls waiting.
+    pub waiting_mean: f64,
+    /// Calls that arrived.
+    pub arrived: u64,
+    /// Calls that finished.
+    pub finished: u64,
+    /// Preemptions.
+    pub preemptions: u64,
+    /// Prompt tokens of calls whose first token was sampled.
+    pub input_tokens: u64,
+    /// Output tokens sampled.
+    pub output_tokens: u64,
+    /// Mean share of KV blocks in use, over the samples of the timeline.
+    pub kv_use_mean: f64,
+    /// Largest share of KV blocks in use on any rank at a step boundary.
+    pub kv_use_peak: f64,
+}
+
+/// A latency in one replication, in seconds.
+#[derive(Clone, Debug, Default)]
+pub struct LatencyRecord {
+    /// Values.
+    pub count: u64,
+    /// Mean; 0 without values.
+    pub mean: f64,
+    /// Quantiles at 50, 90, 95 and 99 %; empty without values.
+    pub quantiles: Vec<f64>,
+    /// Quantiles at [`CDF_FRACTIONS`]; empty without values.
+    pub curve: Vec<f64>,
+    /// Every value was kept; otherwise a histogram within 0.4 %.
+    pub exact: bool,
+}
+
+impl LatencyRecord {
+    /// The fractions of [`LatencyRecord::quantiles`].
+    pub const FRACTIONS: [f64; 4] = [0.50, 0.90, 0.95, 0.99];
+
+    /// Reduces a sample of ticks.
+    pub fn new(sample: &mut Sample) -> Self {
+        let quantiles = sample.quantiles(&Self::FRACTIONS);
+        let curve = sample.quantiles(&CDF_FRACTIONS);
+        Self::reduce(sample.count(), sample.mean(), quantiles, curve, sample.is_exact())
+    }
+
+    /// Reduces a histogram of ticks.
+    pub fn from_histogram(histogram: &Histogram) -> Self {
+        let quantiles = |fractions: &[f64]| -> Option<Vec<f64>> {
+            let at = |&fraction| histogram.quantile(fraction).map(|ticks| ticks as f64);
+            fractions.iter().map(at).collect()
+        };
+        let (few, many) = (quantiles(&Self::FRACTIONS), quantiles(&CDF_FRACTIONS));
+        Self::reduce(histogram.count(), histogram.mean(), few, many, false)
+    }
+
+    fn reduce(
+        count: u64,
+        mean: Option<f64>,
+        quantiles: Option<Vec<f64>>,
+        curve: Option<Vec<f64>>,
+        exact: bool,
+    ) -> Self {
+        let seconds = |ticks: f64| ticks / TICKS_PER_SECOND as f64;
+        let all =
+            |ticks: Option<Vec<f64>>| ticks.unwrap_or_default().into_iter().map(seconds).collect();
+        LatencyRecord {
+            count,
+            mean: mean.map_or(0.0, seconds),
+            quantiles: all(quantiles),
+            curve: all(curve),
+            exact,
+        }
+    }
+}

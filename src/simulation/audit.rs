@@ -1,0 +1,100 @@
+//! Conservation laws, checked while a run goes on.
+//!
+//! Kept apart from the code it checks and fed by the same events: calls that
+//! arrived are finished, rejected or in the system; tokens sampled are those
+//! that calls asked for; an engine at rest holds no KV block; time never goes
+//! back; and the integral of the calls in the system is the sum of their
+//! sojourns (Little's law, exact on integers). A violation is a bug and panics.
+//! O(1) an event; on in debug builds and with `--audit`.
+
+use crate::factory::{Call, Load, Progress};
+use crate::kernel::Time;
+
+/// Running totals of one replication.
+#[derive(Clone, Debug, Default)]
+pub struct Audit {
+    is_on: bool,
+    arrived: u64,
+    rejected: u64,
+    finished: u64,
+    tokens_sampled: u64,
+    tokens_asked: u64,
+    in_system_ticks: u128,
+    sojourn_ticks: u128,
+    now: Time,
+}
+
+impl Audit {
+    /// An audit that checks, or one that does nothing.
+    pub fn new(is_on: bool) -> Self {
+        Audit { is_on, ..Audit::default() }
+    }
+
+    /// Time moves from `before` to `now` with `in_system` calls in the system.
+    #[inline]
+    pub fn tick(&mut self, before: Time, now: Time, in_system: usize) {
+        if !self.is_on {
+            return;
+        }
+        assert!(now >= before, "time went back from {before} to {now}");
+        self.in_system_ticks += in_system as u128 * u128::from(now.since(before).ticks());
+        self.now = now;
+        let known = self.rejected + self.finished + in_system as u64;
+        assert_eq!(self.arrived, known, "calls arrived, and calls accounted for");
+    }
+
+    /// A call arrived, to be served or rejected.
+    #[inline]
+    pub fn arrived(&mut self, is_served: bool) {
+        self.arrived += 1;
+        self.rejected += u64::from(!is_served);
+    }
+
+    /// Decoding sequences got a token a step.
+    #[inline]
+    pub fn progressed(&mut self, progress: &Progress, decoding: &[u32]) {
+        if self.is_on {
+            let sequences: u64 = decoding.iter().map(|&count| u64::from(count)).sum();
+            self.tokens_sampled += sequences * progress.segment.steps;
+        }
+    }
+
+    /// A prompt was completed and sampled a token.
+    #[inline]
+    pub fn sampled(&mut self) {
+        self.tokens_sampled += 1;
+    }
+
+    /// A call ended.
+    #[inline]
+    pub fn finished(&mut self, now: Time, call: &Call) {
+        self.finished += 1;
+        if self.is_on {
+            self.tokens_asked += u64::from(call.output);
+            self.sojourn_ticks += u128::from(now.since(call.arrived).ticks());
+            assert!(call.arrived <= call.scheduled && call.scheduled < call.first_token);
+            assert!(call.first_token <= now);
+        }
+    }
+
+    /// An engine fell idle.
+    pub fn rests(&self, load: &Load) {
+        if self.is_on {
+            assert_eq!(*load, Load::default(), "an idle engine holds nothing");
+        }
+    }
+
+    /// The run is over with `left` still in the system.
+    pub fn close<'c>(&mut self, left: impl Iterator<Item = &'c Call>, count: usize) {
+        if !self.is_on {
+            return;
+        }
+        for call in left {
+            self.sojourn_ticks += u128::from(self.now.since(call.arrived).ticks());
+        }
+        assert_eq!(self.in_system_ticks, self.sojourn_ticks, "Little's law");
+        if count == 0 {
+            assert_eq!(self.tokens_sampled, self.tokens_asked, "tokens sampled and asked for");
+        }
+    }
+}

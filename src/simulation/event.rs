@@ -1,0 +1,115 @@
+//! Events and the slots they are scheduled in.
+//!
+//! Every entity that can have an event pending has one slot: replicas first
+//! (their order breaks ties between boundaries), then sources and clients,
+//! then the housekeeping.
+
+use crate::kernel::{Slot, SlotHeap};
+use crate::scenario::{Arrivals, Scenario};
+
+/// What happens when a slot's time has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A step of a replica ends, or an idle replica wakes.
+    Engine {
+        /// Its pool.
+        pool: u16,
+        /// The replica within the pool.
+        replica: u32,
+    },
+    /// A call of an open source arrives.
+    Arrival {
+        /// Its use case.
+        use_case: u16,
+    },
+    /// A client of a closed loop asks.
+    Client {
+        /// Its use case.
+        use_case: u16,
+        /// The client within the use case.
+        client: u32,
+    },
+    /// The timeline takes a sample.
+    Sample,
+    /// The measured window opens.
+    Open,
+    /// The measured window closes.
+    Close,
+}
+
+/// The event of each slot.
+#[derive(Clone, Debug)]
+pub struct Slots {
+    events: Vec<Event>,
+    engines: Vec<Slot>,
+    arrivals: Vec<Slot>,
+}
+
+impl Slots {
+    /// Slots for everything in `scenario`.
+    pub fn new(scenario: &Scenario) -> Self {
+        let mut slots = Slots { events: Vec::new(), engines: Vec::new(), arrivals: Vec::new() };
+        for (pool, spec) in scenario.pools.iter().enumerate() {
+            slots.engines.push(slots.len());
+            let pool = pool as u16;
+            slots.events.extend((0..spec.replicas).map(|replica| Event::Engine { pool, replica }));
+        }
+        for (use_case, spec) in scenario.use_cases.iter().enumerate() {
+            slots.arrivals.push(slots.len());
+            let use_case = use_case as u16;
+            match spec.arrivals {
+                Arrivals::ClosedLoop { clients, .. } => {
+                    let client = |client| Event::Client { use_case, client };
+                    slots.events.extend((0..clients).map(client));
+                }
+                _ => slots.events.push(Event::Arrival { use_case }),
+            }
+        }
+        slots.events.extend([Event::Sample, Event::Open, Event::Close]);
+        assert!(slots.events.len() <= SlotHeap::SLOTS_MAX as usize, "checked by the scenario");
+        slots
+    }
+
+    /// Number of slots.
+    pub fn len(&self) -> u32 {
+        self.events.len() as u32
+    }
+
+    /// The event of `slot`.
+    #[inline]
+    pub fn event(&self, slot: Slot) -> Event {
+        self.events[slot as usize]
+    }
+
+    /// First slot of the replicas of `pool`.
+    pub fn engines(&self, pool: usize) -> Slot {
+        self.engines[pool]
+    }
+
+    /// Slot of an open source.
+    #[inline]
+    pub fn arrival(&self, use_case: usize) -> Slot {
+        self.arrivals[use_case]
+    }
+
+    /// Slot of a client of a closed loop.
+    #[inline]
+    pub fn client(&self, use_case: usize, client: u32) -> Slot {
+        self.arrivals[use_case] + client
+    }
+
+    /// Slot of the timeline.
+    pub fn sample(&self) -> Slot {
+        self.len() - 3
+    }
+
+    /// Slot of the window's start.
+    pub fn open(&self) -> Slot {
+        self.len() - 2
+    }
+
+    /// Slot of the window's end.
+    pub fn close(&self) -> Slot {
+        self.len() - 1
+    }
+}

@@ -1,0 +1,454 @@
+//! One replication: the event loop that ties demand, workload and factory.
+//!
+//! A [`Simulation`] owns everything it touches and reads no clock, no file, no
+//! environment and no thread count; it is a pure function of the scenario and
+//! the replication number. One run is one thread.
+
+mod audit;
+mod event;
+#[cfg(test)]
+mod oracle;
+mod outcome;
+#[cfg(test)]
+mod properties;
+
+use crate::demand::{Process, Source};
+use crate::factory::{Call, CallId, Engine, EngineSpec, Enqueued, Outcome, Pool, Replica, Router};
+use crate::kernel::{Arena, Digest, PendingSet, Slot, Span, Time};
+use crate::metrics::{Point, Recorder, RunRecord, Timeline, Window};
+use crate::random::{Component, Streams, entity};
+use crate::scenario::{Regime, Scenario};
+use crate::workload::LengthSource;
+use audit::Audit;
+use event::{Event, Slots};
+use outcome::Kind;
+
+/// Most calls in the system at once; beyond it a run is cut off as overloaded.
+const CALLS_MAX: usize = 2_000_000;
+
+/// Samples of a timeline whose length is known beforehand.
+const SAMPLES: u64 = 600;
+
+/// Interval of the first samples when the length of a run is unknown.
+const FIRST_INTERVAL: Span = Span::from_ticks(crate::kernel::TICKS_PER_SECOND / 100);
+
+/// What a run may be told beyond its scenario.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// Time at the start that is simulated but not measured.
+    pub warm_up: Span,
+    /// Check conservation laws while running (always on in debug builds).
+    pub audit: bool,
+}
+
+/// One replication of a scenario; see the module text.
+pub struct Simulation<'s, E = Replica> {
+    scenario: &'s Scenario,
+    pending: PendingSet,
+    slots: Slots,
+    sources: Vec<UseCase>,
+    pools: Vec<Pool<E>>,
+    calls: Arena<Call>,
+    outcomes: Vec<Outcome>,
+    recorder: Recorder,
+    timeline: Timeline,
+    window: Window,
+    measured: Option<Measured>,
+    digest: Digest,
+    audit: Audit,
+    /// Arrivals pending or to come; the run is over when they and the calls are gone.
+    arrivals_due: u64,
+    arrived: u64,
+    events: u64,
+    /// Everything that went into the digest, to find where two runs part.
+    #[cfg(test)]
+    journal: Vec<(Time, Kind, u64)>,
+}
+
+/// One use case while it runs.
+struct UseCase {
+    source: Source,
+    lengths: LengthSource,
+    issued: u64,
+}
+
+/// What closing the window left.
+struct Measured {
+    pools: Vec<crate::metrics::PoolRecord>,
+    length: Span,
+}
+
+/// Runs replication number `replication` of `scenario`.
+pub fn run(scenario: &Scenario, replication: u64, options: Options) -> RunRecord {
+    Simulation::<Replica>::new(scenario, replication, options).run()
+}
+
+impl<'s, E: Engine> Simulation<'s, E> {
+    /// A simulation at time zero.
+    pub fn new(scenario: &'s Scenario, replication: u64, options: Options) -> Self {
+        let streams = Streams::new(scenario.seed, replication);
+        let window = window(scenario, options.warm_up);
+        let slots = Slots::new(scenario);
+        let interval = match scenario.duration {
+            Some(duration) => Span::from_ticks((duration.ticks() / SAMPLES).max(1)),
+            None => FIRST_INTERVAL,
+        };
+        let mut simulation = Simulation {
+            scenario,
+            pending: PendingSet::new(slots.len()),
+            sources: scenario.use_cases.iter().map(|case| UseCase::new(case, streams)).collect(),
+            pools: pools(scenario, &slots, streams),
+            slots,
+            calls: Arena::default(),
+            outcomes: Vec::new(),
+            recorder: Recorder::new(scenario, window),
+            timeline: Timeline::new(scenario.pools.len(), interval),
+            window,
+            measured: None,
+            digest: Digest::default(),
+            audit: Audit::new(options.audit || cfg!(debug_assertions)),
+            arrivals_due: 0,
+            arrived: 0,
+            events: 0,
+            #[cfg(test)]
+            journal: Vec::new(),
+        };
+        simulation.start();
+        simulation
+    }
+
+    /// Runs to the end.
+    pub fn run(mut self) -> RunRecord {
+        let end = self.run_to_end();
+        self.finish(end)
+    }
+
+    fn run_to_end(&mut self) -> Time {
+        let mut now = Time::ZERO;
+        while let Some((time, slot)) = self.pending.pop() {
+            self.audit.tick(now, time, self.calls.len());
+            now = time;
+            self.events += 1;
+            match self.slots.event(slot) {
+                Event::Engine { pool, replica } => self.on_boundary(now, pool.into(), replica),
+                Event::Arrival { use_case } => self.on_arrival(now, use_case.into()),
+                Event::Client { use_case, client } => {
+                    self.on_client(now, use_case.into(), client, slot);
+                }
+                Event::Sample => self.on_sample(now, slot),
+                Event::Open => self.on_open(now),
+                Event::Close => self.on_close(now),
+            }
+            if self.is_over(now) {
+                break;
+            }
+        }
+        now
+    }
+
+    /// Folds what happened to a call into the digest.
+    #[inline]
+    fn note(&mut self, now: Time, kind: Kind, call: u64) {
+        self.digest.event(now, kind as u8, call);
+        #[cfg(test)]
+        self.journal.push((now, kind, call));
+    }
+
+    /// Schedules the first event of everything that moves by itself.
+    fn start(&mut self) {
+        for use_case in 0..self.sources.len() {
+            match &mut self.sources[use_case].source {
+                Source::Open(_) => self.schedule_arrival(Time::ZERO, use_case),
+                Source::Closed(clients) => {
+                    let started = (0..clients.clients()).take_while(|_| clients.start()).count();
+                    for client in 0..started as u32 {
+                        let slot = self.slots.client(use_case, client);
+                        self.schedule_if_in_time(slot, Time::ZERO);
+                    }
+                }
+            }
+        }
+        self.pending.schedule(self.slots.sample(), Time::ZERO + self.timeline.interval());
+        if self.window.from > Time::ZERO {
+            self.pending.schedule(self.slots.open(), self.window.from);
+        } else {
+            self.recorder.open(Time::ZERO);
+        }
+        if self.window.until < Time::MAX {
+            self.pending.schedule(self.slots.close(), self.window.until);
+        }
+    }
+
+    fn on_arrival(&mut self, now: Time, use_case: usize) {
+        self.arrivals_due -= 1;
+        let call = self.sources[use_case].next_call(now, use_case);
+        self.dispatch(now, call);
+        self.schedule_arrival(now, use_case);
+    }
+
+    fn on_client(&mut self, now: Time, use_case: usize, client: u32, slot: Slot) {
+        self.arrivals_due -= 1;
+        let mut call = self.sources[use_case].next_call(now, use_case);
+        call.client = client;
+        if !self.dispatch(now, call) {
+            self.ask_again(now, use_case, slot, true);
+        }
+    }
+
+    /// Sends a call to a replica, or rejects it if none can ever serve it.
+    fn dispatch(&mut self, now: Time, mut call: Call) -> bool {
+        self.arrived += 1;
+        let use_case = usize::from(call.use_case);
+        let at = self.scenario.use_cases[use_case].pool;
+        let limit = self.scenario.pools[at].engine.max_model_len;
+        let pool = &self.pools[at];
+        let fits = u64::from(call.prompt) + u64::from(call.output) <= u64::from(limit)
+            && pool.engines[0].can_ever_hold(call.final_tokens());
+        self.note(now, if fits { Kind::Arrived } else { Kind::Rejected }, outcome::name(&call));
+        self.audit.arrived(fits);
+        if !fits {
+            self.recorder.rejected(now, use_case);
+            return false;
+        }
+        let pool = &mut self.pools[at];
+        let replica = pool.router.choose();
+        pool.router.arrived(replica);
+        call.replica = replica;
+        let id = self.calls.insert(call);
+        self.recorder.arrived(now, at);
+        let slot = pool.first_slot + replica;
+        match pool.engines[replica as usize].enqueue(now, id, &self.calls) {
+            Enqueued::Wake => self.pending.schedule_wake(slot, now),
+            Enqueued::Boundary(time) => self.pending.schedule_boundary(slot, time),
+            Enqueued::Unmoved => {}
+        }
+        true
+    }
+
+    /// A step boundary, or the wake of an idle replica.
+    fn on_boundary(&mut self, now: Time, pool: usize, replica: u32) {
+        let Pool { spec, engines, first_slot, .. } = &mut self.pools[pool];
+        let engine = &mut engines[replica as usize];
+        let slot = *first_slot + replica;
+        let progress = engine.finish_segment();
+        if let Some(progress) = &progress {
+            self.recorder.progressed(pool, progress, engine.decoding());
+            self.audit.progressed(progress, engine.decoding());
+        }
+        let next = engine.turn(spec, now, &mut self.calls, &mut self.outcomes);
+        let was_idle = progress.is_none();
+        match next {
+            Some(time) => self.pending.schedule_boundary(slot, time),
+            None => self.audit.rests(&engine.load(now)),
+        }
+        if was_idle == next.is_some() {
+            self.recorder.stepping(now, pool, was_idle);
+        }
+        self.settle_outcomes(now, pool);
+    }
+
+    /// Accounts for what a boundary brought, in order.
+    fn settle_outcomes(&mut self, now: Time, pool: usize) {
+        let mut outcomes = std::mem::take(&mut self.outcomes);
+        for outcome in outcomes.drain(..) {
+            let (kind, id) = outcome::kind(&outcome);
+            let call = &self.calls[id];
+            let (call, name) = (*call, outcome::name(call));
+            self.note(now, kind, name);
+            match outcome {
+                Outcome::Scheduled(_) => self.recorder.scheduled(now, pool),
+                Outcome::Preempted(_) => self.recorder.preempted(now, pool),
+                Outcome::FirstToken(_) => {
+                    self.recorder.first_token(pool, &call);
+                    self.audit.sampled();
+                }
+                Outcome::Resumed(_, gap) => {
+                    self.recorder.resumed(pool, &call, gap);
+                    self.audit.sampled();
+                }
+                Outcome::Finished(_) => self.on_finished(now, pool, id),
+            }
+        }
+        self.outcomes = outcomes;
+    }
+
+    fn on_finished(&mut self, now: Time, pool: usize, id: CallId) {
+        let call = self.calls.remove(id);
+        self.recorder.finished(now, pool, &call);
+        self.audit.finished(now, &call);
+        self.pools[pool].router.left(call.replica);
+        let use_case = usize::from(call.use_case);
+        if let Source::Closed(_) = self.sources[use_case].source {
+            let slot = self.slots.client(use_case, call.client);
+            self.ask_again(now, use_case, slot, false);
+        }
+    }
+
+    /// A client got its answer (or was turned away) and will ask again.
+    fn ask_again(&mut self, now: Time, use_case: usize, slot: Slot, was_rejected: bool) {
+        let Source::Closed(clients) = &mut self.sources[use_case].source else {
+            unreachable!("only closed loops have clients");
+        };
+        if let Some(next) = clients.next(now, was_rejected) {
+            self.schedule_if_in_time(slot, next);
+        }
+    }
+
+    fn schedule_arrival(&mut self, now: Time, use_case: usize) {
+        let Source::Open(process) = &mut self.sources[use_case].source else {
+            unreachable!("clients schedule themselves");
+        };
+        if let Some(next) = Process::next(process, now) {
+            self.schedule_if_in_time(self.slots.arrival(use_case), next);
+        }
+    }
+
+    /// Schedules an arrival unless the duration ends before it.
+    fn schedule_if_in_time(&mut self, slot: Slot, time: Time) {
+        if self.scenario.duration.is_none_or(|duration| time < Time::ZERO + duration) {
+            self.arrivals_due += 1;
+            self.pending.schedule(slot, time);
+        }
+    }
+
+    fn on_sample(&mut self, now: Time, slot: Slot) {
+        let points = self.pools.iter().map(|pool| {
+            pool.engines.iter().fold(Point::default(), |point, engine| {
+                let load = engine.load(now);
+                Point {
+                    running: point.running + load.running,
+                    waiting: point.waiting + load.waiting,
+                    blocks_used: point.blocks_used + load.blocks_used,
+                }
+            })
+        });
+        let next = self.timeline.push(points);
+        let last = self.window.until;
+        if next <= last {
+            self.pending.schedule(slot, next);
+        }
+    }
+
+    /// Opens the measured window: what happened before is settled first, so
+    /// that no step counts twice or half.
+    fn on_open(&mut self, now: Time) {
+        self.settle_engines(now);
+        self.recorder.open(now);
+    }
+
+    /// Closes the measured window.
+    fn on_close(&mut self, now: Time) {
+        self.settle_engines(now);
+        let blocks = self.pools.iter().map(|pool| u64::from(pool.spec.limits.blocks));
+        let pools = self.recorder.close(now, blocks);
+        let length = now.since(self.window.from.min(now));
+        self.measured = Some(Measured { pools, length });
+    }
+
+    fn settle_engines(&mut self, now: Time) {
+        for (at, pool) in self.pools.iter_mut().enumerate() {
+            for engine in &mut pool.engines {
+                if let Some(progress) = engine.settle(now) {
+                    self.recorder.progressed(at, &progress, engine.decoding());
+                    self.audit.progressed(&progress, engine.decoding());
+                }
+            }
+        }
+    }
+
+    /// Nothing is left to do, or too much to go on.
+    fn is_over(&self, now: Time) -> bool {
+        let has_drained = self.arrivals_due == 0 && self.calls.is_empty();
+        let is_closed = self.measured.is_some() || self.window.until == Time::MAX;
+        (has_drained && is_closed) || self.is_overloaded(now)
+    }
+
+    /// More calls than a stable system ever holds, or a backlog that takes
+    /// longer to drain than it took to build.
+    fn is_overloaded(&self, now: Time) -> bool {
+        self.calls.len() > CALLS_MAX
+            || self.scenario.duration.is_some_and(|duration| {
+                self.scenario.regime == Regime::Steady
+                    && now > Time::ZERO + duration + duration.max(Span::from_seconds(3600.0))
+            })
+    }
+
+    fn finish(mut self, now: Time) -> RunRecord {
+        if self.measured.is_none() {
+            self.on_close(now);
+        }
+        let Measured { mut pools, length } = self.measured.take().expect("closed");
+        self.audit.close(self.calls.iter(), self.calls.len());
+        for (at, (record, pool)) in pools.iter_mut().zip(&self.pools).enumerate() {
+            record.kv_use_mean = self.mean_kv_use(at, pool.blocks_total());
+        }
+        RunRecord {
+            digest: self.digest.value(),
+            calls: self.arrived,
+            events: self.events,
+            end_s: now.seconds(),
+            window_s: length.seconds(),
+            window_from_s: self.window.from.seconds(),
+            unfinished: self.calls.len() as u64,
+            use_cases: self.recorder.latencies(),
+            pools,
+            timeline: self.timeline,
+        }
+    }
+
+    /// Mean share of KV blocks in use over the samples in the window.
+    fn mean_kv_use(&self, pool: usize, blocks: u64) -> f64 {
+        let interval = self.timeline.interval().ticks();
+        let before = (self.window.from.ticks() / interval) as usize;
+        let series = self.timeline.pool(pool);
+        let samples = &series[before.min(series.len())..];
+        let used: u64 = samples.iter().map(|point| point.blocks_used).sum();
+        used as f64 / (blocks as f64 * samples.len().max(1) as f64)
+    }
+}
+
+impl UseCase {
+    fn new(use_case: &crate::scenario::UseCase, streams: Streams) -> Self {
+        UseCase {
+            source: Source::new(use_case, streams),
+            lengths: LengthSource::new(use_case, streams),
+            issued: 0,
+        }
+    }
+
+    #[inline]
+    fn next_call(&mut self, now: Time, use_case: usize) -> Call {
+        let number = self.issued;
+        self.issued += 1;
+        let (prompt, output) = self.lengths.lengths(number);
+        Call::new(use_case as u16, number, now, prompt, output)
+    }
+}
+
+/// What is measured: a steady state after the warm-up and up to the end of
+/// arrivals, an episode from its start to its last token.
+fn window(scenario: &Scenario, warm_up: Span) -> Window {
+    let end = |duration| Time::ZERO + duration;
+    match scenario.regime {
+        Regime::Steady => {
+            Window { from: Time::ZERO + warm_up, until: scenario.duration.map_or(Time::MAX, end) }
+        }
+        Regime::Terminating => Window { from: Time::ZERO, until: Time::MAX },
+    }
+}
+
+fn pools<E: Engine>(scenario: &Scenario, slots: &Slots, streams: Streams) -> Vec<Pool<E>> {
+    let pools = scenario.pools.iter().enumerate();
+    pools
+        .map(|(at, pool)| {
+            let stream = streams.stream(Component::Route, entity(&pool.name), 0);
+            Pool::new(
+                EngineSpec::new(pool),
+                pool.replicas,
+                Router::new(pool.router, pool.replicas, stream),
+                scenario.use_cases.len(),
+                slots.engines(at),
+            )
+        })
+        .collect()
+}

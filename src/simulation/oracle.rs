@@ -1,0 +1,333 @@
+//! The oracle: a slow engine that the fast one must equal bit for bit.
+//!
+//! It takes one step at a time, loops over every sequence, allocates KV blocks
+//! in the order in which vLLM v1 does, counts attended tokens one by one, and
+//! knows a batch's composition by comparing it with the one before. Nothing is
+//! shared with the fast engine but the step-time coefficients and their
+//! rounding.
+
+use crate::factory::{
+    Batch, Call, CallId, Engine, EngineSpec, Enqueued, Load, Outcome, Progress, RankLimits, Segment,
+};
+use crate::kernel::{Arena, Span, Time};
+use std::collections::VecDeque;
+
+#[derive(Clone, Debug)]
+struct Sequence {
+    call: CallId,
+    use_case: u16,
+    computed: u32,
+    /// Tokens to compute before the next one is sampled.
+    known: u32,
+    blocks: u32,
+    /// It has sampled a token since it was admitted.
+    decodes: bool,
+    /// Tokens computed in the current step.
+    now: u32,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct Member {
+    call: u32,
+    decodes: bool,
+    tokens: u32,
+    completes: bool,
+    is_short: bool,
+}
+
+#[derive(Clone, Debug)]
+struct Rank {
+    limits: RankLimits,
+    waiting: VecDeque<CallId>,
+    running: Vec<Sequence>,
+    free: u32,
+}
+
+#[derive(Clone, Debug)]
+pub struct Oracle {
+    ranks: Vec<Rank>,
+    next_rank: usize,
+    decoding: Vec<u32>,
+    composition: Vec<Vec<Member>>,
+    /// The step's composition may be continued by the next one.
+    is_regular: bool,
+    lines: Vec<(u64, u64)>,
+    steps_of_composition: u64,
+    current: Option<Segment>,
+}
+
+impl Sequence {
+    fn attended(&self, token: u32, window: Option<u32>) -> u64 {
+        u64::from((self.computed + token + 1).min(window.unwrap_or(u32::MAX)))
+    }
+}
+
+impl Rank {
+    fn blocks_for(&self, tokens: u32) -> u32 {
+        tokens.div_ceil(self.limits.block_tokens)
+    }
+
+    fn preempt_last(&mut self, now: Time, calls: &mut Arena<Call>, outcomes: &mut Vec<Outcome>) {
+        let victim = self.running.pop().unwrap();
+        self.free += victim.blocks;
+        let call = &mut calls[victim.call];
+        call.preemptions += 1;
+        if victim.decodes {
+            call.last_token = now;
+        }
+        self.waiting.push_front(victim.call);
+        outcomes.push(Outcome::Preempted(victim.call));
+    }
+
+    fn schedule(&mut self, now: Time, calls: &mut Arena<Call>, outcomes: &mut Vec<Outcome>) {
+        let mut budget = self.limits.max_num_batched_tokens;
+        let mut preempted = false;
+        let mut at = 0;
+        while at < self.running.len() {
+            let sequence = &self.running[at];
+            let tokens = (sequence.known - sequence.computed).min(budget);
+            let target = self.blocks_for(sequence.computed + tokens);
+            let needed = target.saturating_sub(sequence.blocks);
+            if needed > self.free {
+                self.preempt_last(now, calls, outcomes);
+                preempted = true;
+                continue;
+            }
+            self.free -= needed;
+            budget -= tokens;
+            let sequence = &mut self.running[at];
+            sequence.blocks += needed;
+            sequence.now = tokens;
+            at += 1;
+        }
+        while !preempted && budget > 0 && self.running.len() < self.limits.max_num_seqs as usize {
+            let Some(&id) = self.waiting.front() else { return };
+            let call = &mut calls[id];
+            let known = call.prompt + call.generated;
+            let tokens = known.min(budget);
+            let reserve = if self.limits.reserve_full_prompt { known } else { tokens };
+            if self.blocks_for(reserve) + self.limits.watermark > self.free {
+                return;
+            }
+            self.waiting.pop_front();
+            call.scheduled = call.scheduled.min(now);
+            outcomes.push(Outcome::Scheduled(id));
+            let blocks = self.blocks_for(tokens);
+            self.free -= blocks;
+            budget -= tokens;
+            self.running.push(Sequence {
+                call: id,
+                use_case: call.use_case,
+                computed: 0,
+                known,
+                blocks,
+                decodes: false,
+                now: tokens,
+            });
+        }
+    }
+
+    /// The step is over: every sequence has computed its tokens.
+    fn complete(&mut self, now: Time, calls: &mut Arena<Call>, outcomes: &mut Vec<Outcome>) {
+        for mut sequence in std::mem::take(&mut self.running) {
+            sequence.computed += sequence.now;
+            if sequence.computed < sequence.known {
+                self.running.push(sequence);
+                continue;
+            }
+            let call = &mut calls[sequence.call];
+            call.generated += 1;
+            if !sequence.decodes {
+                if call.generated == 1 {
+                    call.first_token = now;
+                    outcomes.push(Outcome::FirstToken(sequence.call));
+                } else {
+                    let gap = now.since(call.last_token);
+                    outcomes.push(Outcome::Resumed(sequence.call, gap));
+                }
+            }
+            sequence.decodes = true;
+            sequence.known += 1;
+            if call.generated == call.output {
+                self.free += sequence.blocks;
+                outcomes.push(Outcome::Finished(sequence.call));
+            } else {
+                self.running.push(sequence);
+            }
+        }
+    }
+
+    fn batch(&self, ahead: u32) -> Batch {
+        let window = self.limits.window;
+        let mut batch = Batch::default();
+        for sequence in &self.running {
+            let mut sequence = sequence.clone();
+            sequence.computed += ahead * sequence.now;
+            let tokens = 0..sequence.now;
+            let full: u64 = tokens.clone().map(|token| sequence.attended(token, None)).sum();
+            let clipped: u64 = tokens.map(|token| sequence.attended(token, window)).sum();
+            let clipped = if window.is_some() { clipped } else { 0 };
+            if sequence.decodes {
+                batch.decodes += 1;
+                batch.decode_context += full;
+                batch.decode_context_windowed += clipped;
+            } else if sequence.now > 0 {
+                batch.prefills += 1;
+                batch.prefill_tokens += u64::from(sequence.now);
+                batch.prefill_pairs += full;
+                batch.prefill_pairs_windowed += clipped;
+                batch.prefill_prefix += u64::from(sequence.computed);
+            }
+        }
+        batch
+    }
+
+    fn growth(&self) -> Batch {
+        let (this, next) = (self.batch(0), self.batch(1));
+        Batch {
+            decode_context: next.decode_context - this.decode_context,
+            decode_context_windowed: next.decode_context_windowed - this.decode_context_windowed,
+            prefill_pairs: next.prefill_pairs - this.prefill_pairs,
+            prefill_prefix: next.prefill_prefix - this.prefill_prefix,
+            ..Batch::default()
+        }
+    }
+
+    fn members(&self) -> Vec<Member> {
+        let member = |sequence: &Sequence| Member {
+            call: sequence.call.index(),
+            decodes: sequence.decodes,
+            tokens: sequence.now,
+            completes: !sequence.decodes && sequence.computed + sequence.now == sequence.known,
+            is_short: self.limits.window.is_some_and(|window| {
+                if sequence.decodes {
+                    sequence.computed + 1 < window
+                } else {
+                    sequence.computed < window
+                }
+            }),
+        };
+        self.running.iter().map(member).collect()
+    }
+
+    /// No prompt completes in this step, and no prompt chunk still reaches the
+    /// edge of the window.
+    fn is_regular(&self) -> bool {
+        self.running.iter().all(|sequence| {
+            sequence.decodes
+                || sequence.now == 0
+                || (sequence.computed + sequence.now < sequence.known
+                    && self.limits.window.is_none_or(|window| sequence.computed >= window))
+        })
+    }
+}
+
+impl Engine for Oracle {
+    fn new(spec: &EngineSpec, use_cases: usize) -> Self {
+        let rank = Rank {
+            limits: spec.limits,
+            waiting: VecDeque::new(),
+            running: Vec::new(),
+            free: spec.limits.blocks,
+        };
+        Oracle {
+            ranks: vec![rank; spec.ranks as usize],
+            next_rank: 0,
+            decoding: vec![0; use_cases],
+            composition: Vec::new(),
+            is_regular: false,
+            lines: Vec::new(),
+            steps_of_composition: 0,
+            current: None,
+        }
+    }
+
+    fn can_ever_hold(&self, final_tokens: u32) -> bool {
+        let limits = &self.ranks[0].limits;
+        self.ranks[0].blocks_for(final_tokens) + limits.watermark <= limits.blocks
+    }
+
+    fn enqueue(&mut self, _now: Time, call: CallId, _calls: &Arena<Call>) -> Enqueued {
+        let is_empty = |rank: &Rank| rank.running.is_empty() && rank.waiting.is_empty();
+        let was_idle = self.ranks.iter().all(is_empty);
+        let count = self.ranks.len();
+        let mut chosen = self.next_rank % count;
+        for offset in 0..count {
+            let rank = (self.next_rank + offset) % count;
+            let score =
+                |rank: usize| 4 * self.ranks[rank].waiting.len() + self.ranks[rank].running.len();
+            if score(rank) < score(chosen) {
+                chosen = rank;
+            }
+        }
+        if count > 1 {
+            self.next_rank = (chosen + 1) % count;
+        }
+        self.ranks[chosen].waiting.push_back(call);
+        if was_idle { Enqueued::Wake } else { Enqueued::Unmoved }
+    }
+
+    fn settle(&mut self, _now: Time) -> Option<Progress> {
+        None
+    }
+
+    fn finish_segment(&mut self) -> Option<Progress> {
+        let segment = self.current?;
+        let used = |rank: &Rank| u64::from(rank.limits.blocks - rank.free);
+        Some(Progress { segment, blocks_used: self.ranks.iter().map(used).max().unwrap() })
+    }
+
+    fn turn(
+        &mut self,
+        spec: &EngineSpec,
+        now: Time,
+        calls: &mut Arena<Call>,
+        outcomes: &mut Vec<Outcome>,
+    ) -> Option<Time> {
+        if self.current.take().is_some() {
+            self.ranks.iter_mut().for_each(|rank| rank.complete(now, calls, outcomes));
+        } else {
+            self.composition.clear();
+        }
+        self.ranks.iter_mut().for_each(|rank| rank.schedule(now, calls, outcomes));
+        self.decoding.fill(0);
+        for sequence in self.ranks.iter().flat_map(|rank| &rank.running) {
+            self.decoding[usize::from(sequence.use_case)] += u32::from(sequence.decodes);
+        }
+        if self.ranks.iter().all(|rank| rank.running.is_empty()) {
+            return None;
+        }
+        let composition: Vec<_> = self.ranks.iter().map(Rank::members).collect();
+        let continues = self.is_regular && composition == self.composition;
+        self.is_regular = self.ranks.iter().all(Rank::is_regular);
+        if continues {
+            self.steps_of_composition += 1;
+        } else {
+            let tokens = self.ranks.iter().map(|rank| rank.batch(0).tokens()).sum();
+            let line = |rank: &Rank| match rank.running.is_empty() {
+                true => (0, 0),
+                false => spec.step_time.line(&rank.batch(0), &rank.growth(), tokens),
+            };
+            self.lines = self.ranks.iter().map(line).collect();
+            self.composition = composition;
+            self.steps_of_composition = 0;
+        }
+        let step = self.steps_of_composition;
+        let base = self.lines.iter().map(|(base, growth)| base + growth * step).max().unwrap();
+        self.current = Some(Segment { start: now, base, increment: 0, steps: 1 });
+        Some(now + Span::from_ticks(base))
+    }
+
+    fn decoding(&self) -> &[u32] {
+        &self.decoding
+    }
+
+    fn load(&self, _now: Time) -> Load {
+        let blocks = |rank: &Rank| u64::from(rank.limits.blocks - rank.free);
+        Load {
+            running: self.ranks.iter().map(|rank| rank.running.len() as u32).sum(),
+            waiting: self.ranks.iter().map(|rank| rank.waiting.len() as u32).sum(),
+            blocks_used: self.ranks.iter().map(blocks).sum(),
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! What can happen to a call, as the run digest names it.
+
+use crate::factory::{Call, CallId, Outcome};
+
+/// Kinds of happening; the numbers are part of the digest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Kind {
+    Arrived = 1,
+    Rejected = 2,
+    Scheduled = 3,
+    FirstToken = 4,
+    Resumed = 5,
+    Preempted = 6,
+    Finished = 7,
+}
+
+/// The kind of `outcome`, and the call it happened to.
+#[inline]
+pub fn kind(outcome: &Outcome) -> (Kind, CallId) {
+    match *outcome {
+        Outcome::Scheduled(call) => (Kind::Scheduled, call),
+        Outcome::FirstToken(call) => (Kind::FirstToken, call),
+        Outcome::Resumed(call, _) => (Kind::Resumed, call),
+        Outcome::Preempted(call) => (Kind::Preempted, call),
+        Outcome::Finished(call) => (Kind::Finished, call),
+    }
+}
+
+/// A number that names a call within its run: use case and serial number.
+#[inline]
+pub fn name(call: &Call) -> u64 {
+    u64::from(call.use_case) << 44 ^ call.number ^ u64::from(call.replica) << 20
+}

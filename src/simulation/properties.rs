@@ -1,0 +1,182 @@
+//! The fast engine against the oracle, on random factories.
+//!
+//! Both must produce the same events at the same ticks (the run digest), the
+//! same measurements and the same timeline.
+
+use super::oracle::Oracle;
+use super::outcome::Kind;
+use super::{Options, Simulation};
+use crate::catalog::Catalog;
+use crate::factory::{Experts, KvPlan, Parallelism, Replica, StepTime};
+use crate::kernel::{Span, Time};
+use crate::metrics::RunRecord;
+use crate::random::Distribution;
+use crate::scenario::{
+    Arrivals, Engine, GpuHour, Lengths, Pool, Regime, Router, Scenario, Slo, UseCase, WarmUp,
+};
+use proptest::prelude::*;
+
+/// The journal of a run and its record, without the number of events: the
+/// oracle has one for every step, and that is the whole point.
+fn run<E: crate::factory::Engine>(scenario: &Scenario, warm_up: f64) -> (Journal, RunRecord) {
+    let options = Options { warm_up: Span::from_seconds(warm_up), audit: true };
+    let mut simulation = Simulation::<E>::new(scenario, 3, options);
+    let end = simulation.run_to_end();
+    let journal = std::mem::take(&mut simulation.journal);
+    (journal, RunRecord { events: 0, ..simulation.finish(end) })
+}
+
+type Journal = Vec<(Time, Kind, u64)>;
+
+fn step_time() -> impl Strategy<Value = StepTime> {
+    let per = |max: f64| prop_oneof![1 => Just(0.0), 4 => 0.0..max];
+    let experts = (per(1e-5), 1..40usize).prop_map(|(per_group_token, size)| Experts {
+        per_group_token,
+        weights: (0..size).map(|n| 1e-3 * (1.0 - 0.8f64.powi(n as i32))).collect(),
+    });
+    (
+        (1e-4..1e-2, per(1e-5), per(1e-5), per(1e-6), per(1e-6), per(1e-8), per(1e-8), per(1e-7)),
+        proptest::option::of(experts),
+        proptest::option::weighted(0.4, 1..300u32),
+    )
+        .prop_map(
+            |(
+                (step, token, sequence, context, windowed, pair, pair_w, prefix),
+                experts,
+                window,
+            )| {
+                StepTime {
+                    per_step: step,
+                    per_token: token,
+                    per_sequence: sequence,
+                    per_decode_context: context,
+                    per_decode_context_windowed: windowed,
+                    per_pair: pair,
+                    per_pair_windowed: pair_w,
+                    per_prefix: prefix,
+                    experts,
+                    window,
+                }
+            },
+        )
+}
+
+fn engine() -> impl Strategy<Value = Engine> {
+    (1..24u32, 0..200u32, any::<bool>(), prop_oneof![Just(0.0), 0.0..0.2]).prop_map(
+        |(max_num_seqs, spare, reserve_full_prompt, kv_watermark)| Engine {
+            max_num_seqs,
+            max_num_batched_tokens: max_num_seqs + spare,
+            max_model_len: 2000,
+            reserve_full_prompt,
+            kv_watermark,
+            step_scale: 1.0,
+            step_overhead: Span::ZERO,
+        },
+    )
+}
+
+fn router() -> impl Strategy<Value = Router> {
+    prop_oneof![Just(Router::RoundRobin), Just(Router::LeastLoaded), Just(Router::PowerOfTwo)]
+}
+
+fn pool() -> impl Strategy<Value = Pool> {
+    (step_time(), engine(), router(), 1..4u32, 1..4u32, 1..33u32, 10..150u32).prop_map(
+        |(step_time, engine, router, replicas, data, block_tokens, blocks)| Pool {
+            name: String::new(),
+            // Names only: what the engine sees of them is in `step_time` and `kv`.
+            model: Catalog::embedded().model("llama-3.1-8b").unwrap(),
+            hardware: Catalog::embedded().hardware("h100-sxm").unwrap(),
+            precision: "bf16".parse().unwrap(),
+            replicas,
+            parallelism: Parallelism { tensor: 1, data, expert: 1 },
+            router,
+            engine,
+            kv: KvPlan::fixed(block_tokens, blocks),
+            step_time,
+            gpu_hour: GpuHour { usd: None, origin: String::new(), is_estimate: false },
+            watts_per_gpu: None,
+            pue: 1.0,
+        },
+    )
+}
+
+fn arrivals() -> impl Strategy<Value = Arrivals> {
+    let think = || Distribution::exponential(0.05).unwrap();
+    prop_oneof![
+        (0.5..200.0).prop_map(|rate| Arrivals::Poisson { rate }),
+        (0.5..200.0).prop_map(|rate| Arrivals::Constant { rate }),
+        (1..40u32, any::<bool>()).prop_map(move |(clients, thinks)| Arrivals::ClosedLoop {
+            clients,
+            requests: Some(150),
+            think: thinks.then(think),
+        }),
+    ]
+}
+
+fn tokens(max: f64) -> impl Strategy<Value = Distribution> {
+    prop_oneof![
+        (1.0..max).prop_map(|tokens| Distribution::constant(tokens.round()).unwrap()),
+        (1.0..max).prop_map(move |high| Distribution::uniform(1.0, high + 1.0).unwrap()),
+        (0.1..1.5f64).prop_map(move |sigma| Distribution::lognormal(max / 4.0, sigma).unwrap()),
+    ]
+}
+
+fn use_case() -> impl Strategy<Value = (Arrivals, Distribution, Distribution)> {
+    (arrivals(), tokens(400.0), tokens(120.0))
+}
+
+prop_compose! {
+    fn scenario()(
+        pools in proptest::collection::vec(pool(), 1..3),
+        use_cases in proptest::collection::vec((use_case(), any::<prop::sample::Index>()), 1..4),
+        seed in any::<u64>(),
+        steady in any::<bool>(),
+    ) -> Scenario {
+        let mut pools = pools;
+        for (at, pool) in pools.iter_mut().enumerate() {
+            pool.name = format!("pool-{at}");
+        }
+        let use_cases = use_cases.into_iter().enumerate().map(|(at, ((arrivals, prompt, output), pool))| {
+            UseCase {
+                name: format!("use-case-{at}"),
+                pool: pool.index(pools.len()),
+                arrivals,
+                lengths: Lengths::Drawn { prompt, output },
+                slo: Slo::default(),
+            }
+        }).collect();
+        Scenario {
+            name: "random".to_string(),
+            seed,
+            replications: 1,
+            start: None,
+            duration: Some(Span::from_seconds(2.0)),
+            regime: if steady { Regime::Steady } else { Regime::Terminating },
+            warm_up: WarmUp::Auto,
+            pools,
+            use_cases,
+            warnings: Vec::new(),
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    /// Jumping over steps changes nothing, to the last bit.
+    #[test]
+    fn fast_forward_equals_the_oracle(scenario in scenario(), warm_up in prop_oneof![Just(0.0), 0.0..1.0f64]) {
+        let (fast_journal, fast) = run::<Replica>(&scenario, warm_up);
+        let (slow_journal, slow) = run::<Oracle>(&scenario, warm_up);
+        let parting = fast_journal.iter().zip(&slow_journal).position(|(fast, slow)| fast != slow);
+        if let Some(at) = parting {
+            let before = at.saturating_sub(30);
+            for i in before..at + 2 {
+                println!("{i} fast {:?} slow {:?}", fast_journal[i], slow_journal[i]);
+            }
+            prop_assert!(false, "the journals part at {at}");
+        }
+        prop_assert_eq!(fast_journal.len(), slow_journal.len());
+        prop_assert!(format!("{fast:?}") == format!("{slow:?}"), "the records differ");
+    }
+}

@@ -1,0 +1,58 @@
+//! Figures of the whole factory, and what all figures rest on.
+
+use super::View;
+use crate::economics::{AVERAGE_POWER_SHARE, facility_watts, usd_per_second};
+use crate::scenario::{Pool, Scenario};
+use crate::statistics::Interval;
+use crate::study::TotalSummary;
+
+/// Cost and power of all pools; absent where one pool's is unknown.
+pub fn summary(view: &View) -> TotalSummary {
+    let pools = &view.scenario.pools;
+    let sum = |value: fn(&Pool) -> Option<f64>| pools.iter().map(value).sum::<Option<f64>>();
+    let peak_mw = sum(facility_watts).map(|watts| watts / 1e6);
+    TotalSummary {
+        usd_per_hour: sum(usd_per_second).map(|usd| Interval::constant(usd * 3600.0)),
+        mean_mw: peak_mw.map(|peak| Interval::constant(peak * AVERAGE_POWER_SHARE)),
+        peak_mw: peak_mw.map(Interval::constant),
+    }
+}
+
+/// Estimates and conventions behind the figures.
+pub fn notes(scenario: &Scenario) -> Vec<String> {
+    let mut notes: Vec<String> = scenario.pools.iter().flat_map(pool_notes).collect();
+    if !scenario.is_random() {
+        notes
+            .push("nothing in this scenario is random: one run gives the exact answer".to_string());
+    } else if scenario.replications == 1 {
+        notes.push("one replication cannot tell the spread: figures have no interval".to_string());
+    }
+    notes.push(format!(
+        "mean power is estimated as {AVERAGE_POWER_SHARE} of provisioned power (published: 0.5 to 0.9)"
+    ));
+    notes
+}
+
+fn pool_notes(pool: &Pool) -> Vec<String> {
+    let hardware = &pool.hardware;
+    let mut notes = Vec::new();
+    match pool.gpu_hour.usd {
+        Some(usd) => {
+            let label = if pool.gpu_hour.is_estimate { ", an estimate" } else { "" };
+            let origin = &pool.gpu_hour.origin;
+            notes.push(format!("pool {}: ${usd} per GPU-hour ({origin}{label})", pool.name));
+        }
+        None => notes.push(format!(
+            "pool {}: no price is known for {}; set price_per_gpu_hour to get dollars",
+            pool.name, hardware.name
+        )),
+    }
+    if hardware.step_time_is_transferred {
+        notes.push(format!(
+            "pool {}: nobody measured {}; its step times are transferred from other GPUs by \
+             datasheet, an estimate with a median error of 8-13 % (decode) and 11-20 % (prefill)",
+            pool.name, hardware.name
+        ));
+    }
+    notes
+}
