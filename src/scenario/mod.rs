@@ -5,6 +5,9 @@
 //! file, line, key, value and a fix. After that the program asserts instead of
 //! checking again. docs/scenario.md describes every key.
 
+pub mod tree;
+pub mod units;
+
 use crate::catalog::{Hardware, Model, Precision};
 use crate::factory::{KvPlan, Parallelism};
 use crate::kernel::Span;

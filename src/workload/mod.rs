@@ -1,5 +1,9 @@
 //! WHAT arrives: token lengths, recorded calls, and later sessions and agents.
 
+mod azure;
+mod mooncake;
+mod read;
 mod trace;
 
+pub use read::{Format, ReadOptions, read_trace};
 pub use trace::{Trace, TraceCall};
