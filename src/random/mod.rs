@@ -1,5 +1,18 @@
 //! Random streams and samplers, the same bits on every platform.
+//!
+//! [`Streams`] turns a key (root seed, replication, component, entity, item)
+//! into a generator of its own, so that no draw depends on the order of events
+//! and what-if arms share their random numbers. [`Distribution`] is a checked
+//! law to draw from. Every transcendental goes through `libm`: the platform's
+//! own differs in the last bit from one system to the next.
 
-/// A checked distribution.
-#[derive(Clone, Debug)]
-pub struct Distribution {}
+mod discrete;
+mod distribution;
+mod gamma;
+mod normal;
+mod streams;
+mod zipf;
+
+pub use distribution::Distribution;
+pub use normal::normal_quantile;
+pub use streams::{Component, Stream, Streams, entity};
