@@ -5,6 +5,9 @@
 //! file, line, key, value and a fix. After that the program asserts instead of
 //! checking again. docs/scenario.md describes every key.
 
+pub mod raw;
+pub mod raw_distribution;
+pub mod shape;
 pub mod tree;
 pub mod units;
 
