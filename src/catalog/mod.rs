@@ -1,14 +1,216 @@
 //! Hardware, models and prices: TOML data with a source and a confidence for
-//! each value, and the types they are read into.
+//! each group of values, and the types they are read into.
+//!
+//! The embedded data are parsed once a process, on first use (well below a
+//! millisecond when optimized). A scenario adds to a clone of the catalog, or
+//! overrides groups of an entry, with the same keys as the embedded files.
 
-/// A GPU: datasheet, fitted step-time coefficients, cost and power.
+mod coefficients;
+mod hardware;
+mod model;
+mod origin;
+mod precision;
+mod raw_hardware;
+mod raw_model;
+
+pub use coefficients::Coefficients;
+pub use hardware::{
+    CloudPrice, Cooling, CostSet, Hardware, Interconnect, LinkKind, Power, SetFigures,
+};
+pub use model::{Attention, Experts, FeedForward, Model, Window};
+pub use origin::{Confidence, Origin, Problem};
+pub use precision::{KvFormat, Precision, WeightFormat};
+pub use raw_hardware::RawHardware;
+pub use raw_model::RawModel;
+
+use indexmap::IndexMap;
+use raw_hardware::HardwareFile;
+use raw_model::ModelFile;
+use std::fmt;
+use std::sync::{Arc, LazyLock};
+
+/// What can be named in a scenario: hardware and models.
 #[derive(Clone, Debug)]
-pub struct Hardware {}
+pub struct Catalog {
+    hardware: Shelf<Hardware>,
+    models: Shelf<Model>,
+    defaults: raw_hardware::Defaults,
+}
 
-/// A model: the dimensions that its step time and memory follow from.
+impl Catalog {
+    /// The catalog that comes with the program.
+    pub fn embedded() -> &'static Catalog {
+        static CATALOG: LazyLock<Catalog> = LazyLock::new(|| {
+            Catalog::parse(include_str!("hardware.toml"), include_str!("models.toml"))
+        });
+        &CATALOG
+    }
+
+    /// Panics on faulty data: these files are part of the program.
+    fn parse(hardware: &str, models: &str) -> Catalog {
+        let HardwareFile { pue, transfer, hardware } =
+            toml::from_str(hardware).expect("hardware.toml parses");
+        let ModelFile { model } = toml::from_str(models).expect("models.toml parses");
+        let mut catalog = Catalog {
+            hardware: Shelf::new("hardware"),
+            models: Shelf::new("model"),
+            defaults: raw_hardware::Defaults { pue, transfer },
+        };
+        for raw in &hardware {
+            catalog.add_hardware(raw).expect("hardware.toml is consistent");
+        }
+        for raw in &model {
+            catalog.add_model(raw).expect("models.toml is consistent");
+        }
+        catalog
+    }
+
+    /// The GPU called `name`, or one of its aliases; case, `_` and `-` alike.
+    pub fn hardware(&self, name: &str) -> Result<Arc<Hardware>, Unknown> {
+        self.hardware.get(name)
+    }
+
+    /// The model called `name`, or one of its aliases; case, `_` and `-` alike.
+    pub fn model(&self, name: &str) -> Result<Arc<Model>, Unknown> {
+        self.models.get(name)
+    }
+
+    /// All GPUs, in the order of the data file, then as added.
+    pub fn all_hardware(&self) -> impl Iterator<Item = &Arc<Hardware>> {
+        self.hardware.entries.values()
+    }
+
+    /// All models, in the order of the data file, then as added.
+    pub fn all_models(&self) -> impl Iterator<Item = &Arc<Model>> {
+        self.models.entries.values()
+    }
+
+    /// Adds a GPU, or replaces one of the same name. Groups that `raw` leaves
+    /// out come from its `base`, or from the entry it replaces.
+    pub fn add_hardware(&mut self, raw: &RawHardware) -> Result<Arc<Hardware>, Vec<Problem>> {
+        let base = match &raw.base {
+            Some(base) => {
+                Some(self.hardware(base).map_err(|unknown| vec![unknown.in_key("base")])?)
+            }
+            None => self.hardware(&raw.name).ok(),
+        };
+        let checked = Arc::new(raw.check(base.as_deref(), &self.defaults)?);
+        self.hardware.put(&checked.name, &checked.aliases, checked.clone());
+        Ok(checked)
+    }
+
+    /// Adds a model, or replaces the one of the same name. Keys that `raw`
+    /// leaves out come from its `base`, or from the entry it replaces.
+    pub fn add_model(&mut self, raw: &RawModel) -> Result<Arc<Model>, Vec<Problem>> {
+        let base = match &raw.base {
+            Some(base) => Some(self.model(base).map_err(|unknown| vec![unknown.in_key("base")])?),
+            None => self.model(&raw.name).ok(),
+        };
+        let checked = Arc::new(raw.check(base.as_deref())?);
+        self.models.put(&checked.name, &checked.aliases, checked.clone());
+        Ok(checked)
+    }
+}
+
+/// Entries of one kind, by name and by alias.
 #[derive(Clone, Debug)]
-pub struct Model {}
+struct Shelf<T> {
+    kind: &'static str,
+    entries: IndexMap<String, Arc<T>>,
+    /// Canonical name of each name and alias, as [`fold`] spells them.
+    names: IndexMap<String, String>,
+}
 
-/// Number formats of weights and KV cache.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Precision {}
+impl<T> Shelf<T> {
+    fn new(kind: &'static str) -> Self {
+        Shelf { kind, entries: IndexMap::new(), names: IndexMap::new() }
+    }
+
+    fn put(&mut self, name: &str, aliases: &[String], entry: Arc<T>) {
+        self.names.insert(fold(name), name.to_owned());
+        for alias in aliases {
+            // A name always means the entry that bears it, whatever others claim.
+            let folded = fold(alias);
+            let is_a_name = self.entries.keys().any(|known| fold(known) == folded);
+            if !is_a_name {
+                self.names.insert(folded, name.to_owned());
+            }
+        }
+        self.entries.insert(name.to_owned(), entry);
+    }
+
+    fn get(&self, name: &str) -> Result<Arc<T>, Unknown> {
+        match self.names.get(&fold(name)) {
+            Some(canonical) => Ok(self.entries[canonical].clone()),
+            None => Err(self.unknown(name)),
+        }
+    }
+
+    fn unknown(&self, name: &str) -> Unknown {
+        let known: Vec<String> = self.entries.keys().cloned().collect();
+        let candidates = self.names.keys().map(String::as_str);
+        let nearest = nearest(&fold(name), candidates).map(|found| self.names[found].clone());
+        Unknown { kind: self.kind, name: name.to_owned(), nearest, known }
+    }
+}
+
+/// One spelling for names that differ in case, `_`, blanks and `-`.
+fn fold(name: &str) -> String {
+    name.trim().to_lowercase().replace(['_', ' '], "-")
+}
+
+/// The candidate that looks most like `name`, if any looks like it at all.
+pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let mut best = None;
+    let mut best_score = 0.75;
+    for candidate in candidates {
+        let score = strsim::jaro_winkler(name, candidate);
+        if score > best_score {
+            (best, best_score) = (Some(candidate), score);
+        }
+    }
+    best
+}
+
+/// A name that the catalog does not hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unknown {
+    /// What was looked for: "hardware", "model", "precision".
+    pub kind: &'static str,
+    /// The name as written.
+    pub name: String,
+    /// The known name that looks most like it.
+    pub nearest: Option<String>,
+    /// Every known name.
+    pub known: Vec<String>,
+}
+
+impl Unknown {
+    /// What would mend it, as a fragment.
+    pub fn fix(&self) -> String {
+        let known = self.known.join(", ");
+        match &self.nearest {
+            Some(nearest) => format!("did you mean \"{nearest}\"? Known: {known}"),
+            None => format!("known: {known}"),
+        }
+    }
+
+    fn in_key(&self, key: &str) -> Problem {
+        Problem {
+            key: key.to_owned(),
+            problem: format!("unknown {} \"{}\"", self.kind, self.name),
+            fix: self.fix(),
+        }
+    }
+}
+
+impl fmt::Display for Unknown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "unknown {} \"{}\"; {}", self.kind, self.name, self.fix())
+    }
+}
+
+impl std::error::Error for Unknown {}
+
+#[cfg(test)]
+mod tests;
