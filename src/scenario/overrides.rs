@@ -36,7 +36,8 @@ impl Overrides {
             mistakes.extend(outcome.err());
         }
         let seed = self.seed.map(|seed| ("seed", "--seed", seed.to_string()));
-        let replications = self.replications.map(|n| ("replications", "--replications", n.to_string()));
+        let replications =
+            self.replications.map(|n| ("replications", "--replications", n.to_string()));
         for (key, option, value) in seed.into_iter().chain(replications) {
             mistakes.extend(assign(tree, key, key, Node::parse_value(&value, option)).err());
         }
@@ -86,9 +87,11 @@ fn assign(node: &mut Node, path: &str, rest: &str, value: Node) -> Result<(), Mi
             };
             match rest[name.len()..].strip_prefix('.') {
                 Some(rest) => assign(&mut items[index], path, rest, value),
-                None => {
-                    Err(mistake(path, "names a whole entry", "add the key of it that should change"))
-                }
+                None => Err(mistake(
+                    path,
+                    "names a whole entry",
+                    "add the key of it that should change",
+                )),
             }
         }
         Value::String(_) | Value::Integer(_) | Value::Float(_) | Value::Boolean(_) => {
@@ -116,7 +119,7 @@ mod tests {
         let text = "seed = 1\n[[pool]]\nname = \"a\"\n[[pool]]\nname = \"a.b\"\nreplicas = 1\n";
         let mut tree = Node::parse(text, "s.toml").unwrap();
         let set = vec![assignment.to_owned()];
-        match Overrides { set, ..Overrides::default() }.apply(&mut tree).first() {
+        match (Overrides { set, ..Overrides::default() }).apply(&mut tree).first() {
             Some(mistake) => Err(mistake.to_string()),
             None => Ok(tree.to_toml()),
         }
@@ -137,6 +140,12 @@ mod tests {
         insta::assert_snapshot!(
             [apply("seed"), apply("pool.c.replicas=4"), apply("pool.a=4"), apply("seed.x=4"),
              apply(".x=4")].map(Result::unwrap_err).join("\n"),
-            @"");
+            @r"
+        --set: seed: has no value; write --set key.path=value
+        --set: pool.c.replicas: there is no entry named `c`; known are a, a.b
+        --set: pool.a: names a whole entry; add the key of it that should change
+        --set: seed.x: leads into a value that has no parts; shorten the path
+        --set: .x: has an empty part; write --set key.path=value
+        ");
     }
 }

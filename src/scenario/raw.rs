@@ -301,9 +301,7 @@ impl JsonSchema for RawSlo {
         "RawSlo".into()
     }
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        let quantity = |kind: &str, description: &str| {
-            json_schema!({ "type": "string", "x-quantity": kind, "description": description })
-        };
+        let quantity = |kind: &str, description: &str| json_schema!({ "type": "string", "x-quantity": kind, "description": description });
         json_schema!({
             "description": "What users were promised, e.g. { ttft_p95 = \"800 ms\" }.",
             "type": "object",

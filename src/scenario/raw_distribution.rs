@@ -155,20 +155,17 @@ impl<V: Quantum> RawDistribution<V> {
         self.build().map_err(|problem| at.mistake(problem, "see docs/scenario.md, distributions"))
     }
 
-    /// Whether every draw is the same.
-    pub fn is_fixed(&self) -> bool {
-        match self {
-            RawDistribution::Fixed(_) => true,
-            RawDistribution::Drawn(drawn) => matches!(drawn.law, RawLaw::Constant { .. }),
-        }
-    }
-
     fn build(&self) -> Result<Distribution, String> {
         match self {
             RawDistribution::Fixed(value) => Distribution::constant(value.si()),
             RawDistribution::Drawn(drawn) => {
-                let bounds = (drawn.min.as_ref().map(V::si), drawn.max.as_ref().map(V::si));
-                drawn.law.build()?.with_bounds(bounds.0, bounds.1)
+                let law = drawn.law.build()?;
+                if drawn.min.is_none() && drawn.max.is_none() {
+                    return Ok(law);
+                }
+                let min = drawn.min.as_ref().map_or(f64::NEG_INFINITY, V::si);
+                let max = drawn.max.as_ref().map_or(f64::INFINITY, V::si);
+                law.with_bounds(min, max)
             }
         }
     }
@@ -185,7 +182,9 @@ impl<V: Quantum> RawLaw<V> {
                 (Some(median), Some(sigma), None, None) => {
                     Distribution::lognormal(median.si(), *sigma)
                 }
-                (None, None, Some(mean), Some(cv)) => Distribution::lognormal_mean_cv(mean.si(), *cv),
+                (None, None, Some(mean), Some(cv)) => {
+                    Distribution::lognormal_mean_cv(mean.si(), *cv)
+                }
                 _ => Err("lognormal takes `median` and `sigma`, or `mean` and `cv`".to_owned()),
             },
             RawLaw::Gamma { shape, scale, mean, cv } => match (shape, scale, mean, cv) {
@@ -202,8 +201,8 @@ impl<V: Quantum> RawLaw<V> {
             RawLaw::Zipf { n, exponent } => Distribution::zipf(*n, *exponent),
             RawLaw::Empirical { values, weights } => {
                 let alike = || vec![1.0; values.len()];
-                let values = values.iter().map(V::si).collect();
-                Distribution::empirical(values, weights.clone().unwrap_or_else(alike))
+                let values: Vec<f64> = values.iter().map(V::si).collect();
+                Distribution::empirical(&values, &weights.clone().unwrap_or_else(alike))
             }
             RawLaw::Mixture { parts } => {
                 let build = |part: &RawPart<V>| Ok((part.weight, part.of.build()?));

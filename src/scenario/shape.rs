@@ -20,10 +20,34 @@ pub fn schema() -> &'static Json {
 
 /// Keys that the design holds and a later version brings.
 const LATER: [&str; 28] = [
-    "agent", "arm", "assert", "autoscaler", "calendar", "disaggregation", "eviction", "fault",
-    "forecast", "growth", "keep", "link", "offload", "order", "plan", "power_cap",
-    "prefix_caching", "profile", "sensitivity", "sessions_per_user_per_day", "size",
-    "speculative", "sweep", "tenants", "tier", "tool_pool", "tools", "users",
+    "agent",
+    "arm",
+    "assert",
+    "autoscaler",
+    "calendar",
+    "disaggregation",
+    "eviction",
+    "fault",
+    "forecast",
+    "growth",
+    "keep",
+    "link",
+    "offload",
+    "order",
+    "plan",
+    "power_cap",
+    "prefix_caching",
+    "profile",
+    "sensitivity",
+    "sessions_per_user_per_day",
+    "size",
+    "speculative",
+    "sweep",
+    "tenants",
+    "tier",
+    "tool_pool",
+    "tools",
+    "users",
 ];
 
 /// Mistakes of form, and whether what was walked can be deserialized.
@@ -107,14 +131,11 @@ impl Findings {
             (Some(low), None) => format!("write {} of at least {low}", expected(schema)),
             _ => format!("write {}", expected(schema)),
         };
-        let problem = if !number.is_finite() {
-            "is not a finite number"
-        } else if low.is_some_and(|low| number < low) {
-            if number < 0.0 { "must not be negative" } else { "is too small" }
-        } else if high.is_some_and(|high| number > high) {
-            "is too large"
-        } else {
-            return;
+        let problem = match (low, high) {
+            _ if !number.is_finite() => "is not a finite number".to_owned(),
+            (Some(low), _) if number < low => format!("must be at least {low}"),
+            (_, Some(high)) if number > high => format!("must be at most {high}"),
+            _ => return,
         };
         self.unusable(at.mistake(problem, fix));
     }
@@ -184,7 +205,7 @@ fn unknown_key(place: &At<'_>, key: &str, known: &[(&str, &Json)]) -> Mistake {
 }
 
 /// Follows references.
-fn resolve(mut schema: &Json) -> &Json {
+pub(super) fn resolve(mut schema: &Json) -> &Json {
     while let Some(reference) = schema["$ref"].as_str() {
         schema = self::schema()
             .pointer(reference.trim_start_matches('#'))
@@ -199,7 +220,10 @@ fn alternatives(schema: &Json) -> Vec<&Json> {
     let nested = if schema["properties"].is_object() {
         &[][..]
     } else {
-        [members(schema, "anyOf"), members(schema, "oneOf")].into_iter().max_by_key(|m| m.len()).unwrap_or_default()
+        [members(schema, "anyOf"), members(schema, "oneOf")]
+            .into_iter()
+            .max_by_key(|m| m.len())
+            .unwrap_or_default()
     };
     match nested {
         [] if schema["type"] == "null" => Vec::new(),
@@ -221,14 +245,19 @@ fn words(schema: &Json) -> Vec<&str> {
 /// The key whose constant tells a variant from its siblings.
 fn tag(variant: &Json) -> Option<&str> {
     let is_tag = |(_, schema): &(&String, &Json)| schema["const"].is_string();
-    variant["properties"].as_object().and_then(|keys: &Map<_, _>| keys.iter().find(is_tag)).map(|(key, _)| key.as_str())
+    variant["properties"]
+        .as_object()
+        .and_then(|keys: &Map<_, _>| keys.iter().find(is_tag))
+        .map(|(key, _)| key.as_str())
 }
 
 /// The type names that a schema allows.
 fn types(schema: &Json) -> Vec<&str> {
     match &schema["type"] {
         Json::String(name) => vec![name],
-        Json::Array(names) => names.iter().filter_map(Json::as_str).filter(|n| *n != "null").collect(),
+        Json::Array(names) => {
+            names.iter().filter_map(Json::as_str).filter(|n| *n != "null").collect()
+        }
         _ if schema["properties"].is_object() => vec!["object"],
         _ => Vec::new(),
     }

@@ -12,7 +12,7 @@ mod use_case;
 
 use super::overrides::Overrides;
 use super::raw::{RawPool, RawRegime, RawScenario, RawUseCase, RawWarmUp};
-use super::shape::{Findings, schema};
+use super::shape::{Findings, resolve, schema};
 use super::tree::{At, Node};
 use super::{Arrivals, Pool, Regime, Router, Scenario, UseCase, WarmUp};
 use crate::catalog::{Catalog, Problem, RawHardware, RawModel};
@@ -65,7 +65,11 @@ pub fn parse(text: &str, file: &str, base_dir: &Path, overrides: &Overrides) -> 
     let outcome = check.scenario(&root);
     match outcome {
         Some((scenario, raw)) if check.mistakes.is_empty() => Ok(loaded(scenario, &raw)),
-        _ => Err(Error::Invalid(check.mistakes)),
+        _ => {
+            // As one reads the scenario, then whatever else was read.
+            check.mistakes.sort_by_key(|mistake| (mistake.file != file, mistake.line));
+            Err(Error::Invalid(check.mistakes))
+        }
     }
 }
 
@@ -110,6 +114,14 @@ impl Check<'_> {
         self.mistakes.push(at.mistake(problem, fix));
     }
 
+    /// Records that something is missing, unless it is there in a form that
+    /// has been objected to already.
+    fn missing(&mut self, at: &At<'_>, problem: &str, fix: impl Into<String>) {
+        if at.node.is_none() {
+            self.wrong(at, problem, fix);
+        }
+    }
+
     fn scenario(&mut self, root: &At<'_>) -> Option<(Scenario, RawScenario)> {
         let mut raw = self.head(root)?;
         self.name(&root.key("name"), &raw.name);
@@ -141,18 +153,12 @@ impl Check<'_> {
         Some((scenario, raw))
     }
 
-    /// The top-level values, those of unusable form left out; lists empty.
+    /// The top-level values; lists empty.
     fn head(&mut self, root: &At<'_>) -> Option<RawScenario> {
-        let mut table = toml::Table::new();
-        for (key, node) in root.node.and_then(Node::table)? {
-            let property = &schema()["properties"][key];
-            let is_list = property["type"] == "array";
-            if !is_list && property.is_object() && is_usable(&root.key(key), property) {
-                table.insert(key.clone(), node.to_toml());
-            }
-        }
+        let (mut table, _) = usable(root, schema());
+        table.retain(|key, _| schema()["properties"][key]["type"] != "array");
         table.entry("name").or_insert_with(|| toml::Value::from("unnamed"));
-        self.deserialize(root, table.into())
+        self.deserialize(root, table)
     }
 
     /// The entries of the list `key`, `None` where the form forbids reading one.
@@ -162,7 +168,6 @@ impl Check<'_> {
         key: &str,
     ) -> Vec<(At<'a>, Option<T>)> {
         let list = root.key(key);
-        let items = &schema()["properties"][key]["items"];
         let mut entries: Vec<(At<'a>, Option<T>)> = Vec::new();
         for at in list.entries() {
             if let Some(first) = entries.iter().find(|(earlier, _)| earlier.path == at.path) {
@@ -170,16 +175,19 @@ impl Check<'_> {
                 let problem = format!("has the same name as the entry at line {line}");
                 self.wrong(&at.key("name"), problem, "give each entry a name of its own");
             }
-            let usable = is_usable(&at, items);
-            let value = at.node.filter(|_| usable).map(Node::to_toml);
-            let entry = value.and_then(|value| self.deserialize(&at, value));
+            let (table, complete) = usable(&at, &schema()["properties"][key]["items"]);
+            let entry = if complete {
+                self.deserialize(&at, table)
+            } else {
+                toml::Value::Table(table).try_into().ok()
+            };
             entries.push((at, entry));
         }
         entries
     }
 
-    fn deserialize<T: DeserializeOwned>(&mut self, at: &At<'_>, value: toml::Value) -> Option<T> {
-        match value.try_into() {
+    fn deserialize<T: DeserializeOwned>(&mut self, at: &At<'_>, table: toml::Table) -> Option<T> {
+        match toml::Value::Table(table).try_into() {
             Ok(entry) => Some(entry),
             Err(error) => {
                 self.wrong(at, error.message(), "see docs/scenario.md");
@@ -223,11 +231,15 @@ impl Check<'_> {
         }
     }
 
-    fn pools(&mut self, root: &At<'_>, catalog: &Catalog, raw: &mut RawScenario) -> Vec<Option<Pool>> {
+    fn pools(
+        &mut self,
+        root: &At<'_>,
+        catalog: &Catalog,
+        raw: &mut RawScenario,
+    ) -> Vec<Option<Pool>> {
         let entries = self.entries::<RawPool>(root, "pool");
-        if entries.is_empty() && root.key("pool").node.is_none() {
-            self.wrong(&root.key("pool"), "is missing", "add a [[pool]] with name, model, hardware");
-        }
+        let fix = "add a [[pool]] with name, model, hardware";
+        self.missing(&root.key("pool"), "is missing", fix);
         let mut pools = Vec::new();
         for (at, entry) in entries {
             pools.push(entry.and_then(|mut entry| {
@@ -246,12 +258,15 @@ impl Check<'_> {
         raw: &mut RawScenario,
     ) -> Vec<Option<UseCase>> {
         let entries = self.entries::<RawUseCase>(root, "use_case");
-        if entries.is_empty() && root.key("use_case").node.is_none() {
-            let fix = "add a [[use_case]] with name, arrivals, prompt_tokens, output_tokens";
-            self.wrong(&root.key("use_case"), "is missing", fix);
-        }
-        let pool_names: Vec<&str> =
-            root.key("pool").node.map_or(&[][..], Node::items).iter().map(|n| n.name().unwrap_or_default()).collect();
+        let fix = "add a [[use_case]] with name, arrivals, prompt_tokens, output_tokens";
+        self.missing(&root.key("use_case"), "is missing", fix);
+        let pool_names: Vec<&str> = root
+            .key("pool")
+            .node
+            .map_or(&[][..], Node::items)
+            .iter()
+            .map(|n| n.name().unwrap_or_default())
+            .collect();
         let mut use_cases = Vec::new();
         for (at, entry) in entries {
             use_cases.push(entry.and_then(|mut entry| {
@@ -279,14 +294,13 @@ impl Check<'_> {
         let default = if all_end { RawRegime::Terminating } else { RawRegime::Steady };
         let regime = *raw.regime.get_or_insert(default);
         let at = root.key("duration");
-        // A duration of wrong form has been reported already.
-        if at.node.is_none() && (!all_end || matches!(regime, RawRegime::Steady)) {
+        if !all_end || matches!(regime, RawRegime::Steady) {
             let problem = if all_end {
                 "is missing: a steady regime needs one"
             } else {
                 "is missing, and not every use case ends by itself"
             };
-            self.wrong(&at, problem, "add e.g. duration = \"15 min\"");
+            self.missing(&at, problem, "add e.g. duration = \"15 min\"");
         }
         match regime {
             RawRegime::Steady => Regime::Steady,
@@ -318,8 +332,19 @@ impl Check<'_> {
     }
 }
 
-fn is_usable(at: &At<'_>, schema: &serde_json::Value) -> bool {
+/// The members of the table at `at` that are of usable form, and whether none
+/// is left out or missing. What is left out has been objected to already.
+fn usable(at: &At<'_>, schema: &serde_json::Value) -> (toml::Table, bool) {
+    let schema = resolve(schema);
+    let mut table = toml::Table::new();
+    for (key, node) in at.node.and_then(Node::table).into_iter().flatten() {
+        let mut findings = Findings::default();
+        findings.walk(&at.key(key), &schema["properties"][key]);
+        if findings.unusable == 0 {
+            table.insert(key.clone(), node.to_toml());
+        }
+    }
     let mut findings = Findings::default();
     findings.walk(at, schema);
-    findings.unusable == 0
+    (table, findings.unusable == 0)
 }

@@ -19,7 +19,13 @@ const METRICS: [(&str, Metric); 5] = [
     ("queue", Metric::Queue),
 ];
 const EXAMPLES: [&str; 8] = [
-    "ttft_p95", "ttft_mean", "tpot_p95", "itl_p99", "e2e_p90", "queue_p95", "ttft",
+    "ttft_p95",
+    "ttft_mean",
+    "tpot_p95",
+    "itl_p99",
+    "e2e_p90",
+    "queue_p95",
+    "ttft",
     "interactivity_min",
 ];
 
@@ -50,8 +56,11 @@ fn target(at: &At<'_>, key: &str, text: &str) -> Result<Target, Box<Mistake>> {
         return Ok(Target { metric: Metric::Tpot, statistic, bound_s: 1.0 / rate });
     }
     let (metric, statistic) = promise(key).ok_or_else(|| {
-        let fix = format!("{}; a key is <metric>_p<percentile>, <metric>_mean or <metric> with a \
-            metric of ttft, tpot, itl, e2e, queue", suggest(key, EXAMPLES));
+        let fix = format!(
+            "{}; a key is <metric>_p<percentile>, <metric>_mean or <metric> with a \
+            metric of ttft, tpot, itl, e2e, queue",
+            suggest(key, EXAMPLES)
+        );
         Box::new(at.mistake("unknown key", fix))
     })?;
     let bound_s = positive(Duration::read(text).map_err(wrong)?.value)?;
@@ -66,7 +75,9 @@ fn promise(key: &str) -> Option<(Metric, Statistic)> {
     }
     let percent: f64 = statistic.strip_prefix('p')?.parse().ok()?;
     let sensible = percent > 0.0 && percent <= 100.0;
-    sensible.then_some((metric, Statistic::Quantile(percent / 100.0)))
+    // Rounded, so that p99.9 is the number 0.999.
+    let fraction = (percent * 1e8 / 100.0).round() / 1e8;
+    sensible.then_some((metric, Statistic::Quantile(fraction)))
 }
 
 #[cfg(test)]

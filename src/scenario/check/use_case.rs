@@ -58,7 +58,7 @@ impl Check<'_> {
                 }
                 several => {
                     let fix = format!("name one of the pools: {}", several.join(", "));
-                    self.wrong(&place, "is missing, and there are several pools", fix);
+                    self.missing(&place, "is missing, and there are several pools", fix);
                     None
                 }
             },
@@ -71,7 +71,9 @@ impl Check<'_> {
             (None, None) => {
                 let fix = "add arrivals = { process = \"poisson\", rate = \"2 /s\" } or trace = \
                     { format = \"azure\", path = \"...\" }";
-                self.wrong(&place, "is missing", fix);
+                if at.key("trace").node.is_none() {
+                    self.missing(&place, "is missing", fix);
+                }
                 None
             }
             (Some(_), Some(_)) => {
@@ -106,7 +108,7 @@ impl Check<'_> {
     }
 
     fn lengths(&mut self, at: &At<'_>, raw: &RawUseCase) -> Option<Lengths> {
-        let recorded = raw.trace.is_some();
+        let recorded = at.key("trace").node.is_some();
         match (&raw.prompt_tokens, &raw.output_tokens) {
             (Some(prompt), Some(output)) => {
                 let prompt = self.tokens(&at.key("prompt_tokens"), prompt);
@@ -115,14 +117,15 @@ impl Check<'_> {
             }
             (None, None) if recorded => Some(Lengths::Recorded),
             (prompt, output) => {
-                let absent = [("prompt_tokens", prompt.is_none()), ("output_tokens", output.is_none())];
+                let absent =
+                    [("prompt_tokens", prompt.is_none()), ("output_tokens", output.is_none())];
                 for (key, _) in absent.into_iter().filter(|(_, absent)| *absent) {
                     let fix = if recorded {
                         "state both token counts, or neither to take the trace's"
                     } else {
                         "add e.g. 500 or { distribution = \"lognormal\", median = 500, sigma = 0.9 }"
                     };
-                    self.wrong(&at.key(key), "is missing", fix);
+                    self.missing(&at.key(key), "is missing", fix);
                 }
                 None
             }
