@@ -186,3 +186,38 @@ fn overrides() {
         "seed",
     ]));
 }
+
+#[test]
+fn a_resolved_scenario_is_the_same_scenario() {
+    let overrides = Overrides {
+        set: vec!["pool.a.replicas=3".to_owned()],
+        seed: Some(9),
+        ..Overrides::default()
+    };
+    let dir = Path::new("");
+    let first = parse(GOOD, "s.toml", dir, &overrides).unwrap();
+    let again = parse(&first.resolved_toml, "again", dir, &Overrides::default()).unwrap();
+    assert_eq!((first.scenario.seed, first.scenario.pools[0].replicas), (9, 3));
+    assert_eq!(first.resolved_toml, again.resolved_toml);
+    assert_eq!(first.hash, again.hash);
+    assert_eq!(format!("{:?}", first.scenario), format!("{:?}", again.scenario));
+    insta::assert_snapshot!(first.resolved_toml);
+}
+
+proptest::proptest! {
+    #[test]
+    fn mutated_scenarios_never_panic(
+        edits in proptest::collection::vec(
+            (0..600_usize, proptest::sample::select(b"0129-+.eE\"{}[]=,:\n an".to_vec())),
+            0..6,
+        ),
+    ) {
+        let mut bytes = GOOD.as_bytes().to_vec();
+        for (at, byte) in edits {
+            let at = at % bytes.len();
+            bytes[at] = byte;
+        }
+        let text = String::from_utf8(bytes).unwrap();
+        let _ = check(&text, &Overrides::default());
+    }
+}

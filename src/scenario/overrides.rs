@@ -33,20 +33,21 @@ impl Overrides {
                 }
                 None => Err(mistake(assignment, "has no value", "write --set key.path=value")),
             };
-            mistakes.extend(outcome.err());
+            mistakes.extend(outcome.err().map(|mistake| *mistake));
         }
         let seed = self.seed.map(|seed| ("seed", "--seed", seed.to_string()));
         let replications =
             self.replications.map(|n| ("replications", "--replications", n.to_string()));
         for (key, option, value) in seed.into_iter().chain(replications) {
-            mistakes.extend(assign(tree, key, key, Node::parse_value(&value, option)).err());
+            let outcome = assign(tree, key, key, Node::parse_value(&value, option));
+            mistakes.extend(outcome.err().map(|mistake| *mistake));
         }
         mistakes
     }
 }
 
 /// Puts `value` where `rest`, the end of `path`, leads from `node`.
-fn assign(node: &mut Node, path: &str, rest: &str, value: Node) -> Result<(), Mistake> {
+fn assign(node: &mut Node, path: &str, rest: &str, value: Node) -> Result<(), Box<Mistake>> {
     match &mut node.value {
         Value::Table(table) => {
             let (key, rest) = match rest.split_once('.') {
@@ -100,15 +101,15 @@ fn assign(node: &mut Node, path: &str, rest: &str, value: Node) -> Result<(), Mi
     }
 }
 
-fn mistake(path: &str, problem: &str, fix: &str) -> Mistake {
-    Mistake {
+fn mistake(path: &str, problem: &str, fix: &str) -> Box<Mistake> {
+    Box::new(Mistake {
         file: "--set".to_owned(),
         line: None,
         key: path.to_owned(),
         value: None,
         problem: problem.to_owned(),
         fix: fix.to_owned(),
-    }
+    })
 }
 
 #[cfg(test)]

@@ -151,8 +151,9 @@ impl Quantum for Duration {
 
 impl<V: Quantum> RawDistribution<V> {
     /// The checked distribution; `at` is where it is written.
-    pub fn check(&self, at: &At<'_>) -> Result<Distribution, Mistake> {
-        self.build().map_err(|problem| at.mistake(problem, "see docs/scenario.md, distributions"))
+    pub fn check(&self, at: &At<'_>) -> Result<Distribution, Box<Mistake>> {
+        let fix = "see docs/scenario.md, distributions";
+        self.build().map_err(|problem| Box::new(at.mistake(problem, fix)))
     }
 
     fn build(&self) -> Result<Distribution, String> {

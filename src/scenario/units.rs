@@ -21,6 +21,8 @@ pub trait Kind {
     const EXAMPLE: &'static str;
     /// Its units; the first is the SI unit.
     const UNITS: &'static [Unit];
+    /// Other names of them, taken but not advertised.
+    const ALIASES: &'static [Unit] = &[];
     /// Whether a dollar sign leads.
     const DOLLARS: bool = false;
     /// Whether several terms may be summed.
@@ -51,6 +53,7 @@ macro_rules! kinds {
     (@item name $value:expr) => { const NAME: &'static str = $value; };
     (@item example $value:expr) => { const EXAMPLE: &'static str = $value; };
     (@item units $value:expr) => { const UNITS: &'static [Unit] = &$value; };
+    (@item aliases $value:expr) => { const ALIASES: &'static [Unit] = &$value; };
     (@item dollars $value:expr) => { const DOLLARS: bool = $value; };
     (@item sum $value:expr) => { const SUM: bool = $value; };
 }
@@ -61,10 +64,12 @@ kinds! {
         name: "duration", example: "\"15 min\"", sum: true,
         units: [
             ("s", 1.0), ("ns", 1e-9), ("us", 1e-6), ("ms", 1e-3), ("min", 60.0), ("h", 3_600.0),
-            ("day", 86_400.0), ("days", 86_400.0), ("week", 604_800.0), ("weeks", 604_800.0),
-            ("sec", 1.0), ("second", 1.0), ("seconds", 1.0), ("minute", 60.0), ("minutes", 60.0),
-            ("hour", 3_600.0), ("hours", 3_600.0), ("year", 31_536_000.0), ("years", 31_536_000.0),
-            ("d", 86_400.0), ("µs", 1e-6),
+            ("days", 86_400.0), ("weeks", 604_800.0), ("years", 31_536_000.0),
+        ],
+        aliases: [
+            ("sec", 1.0), ("second", 1.0), ("seconds", 1.0), ("µs", 1e-6), ("minute", 60.0),
+            ("minutes", 60.0), ("hour", 3_600.0), ("hours", 3_600.0), ("d", 86_400.0),
+            ("day", 86_400.0), ("week", 604_800.0), ("year", 31_536_000.0),
         ],
     }
     /// Events per second.
@@ -219,7 +224,7 @@ fn read<K: Kind>(text: &str) -> Result<f64, UnitError> {
 }
 
 fn worth<K: Kind>(unit: &str) -> Result<f64, UnitError> {
-    if let Some((_, worth)) = K::UNITS.iter().find(|(name, _)| *name == unit) {
+    if let Some((_, worth)) = K::UNITS.iter().chain(K::ALIASES).find(|(name, _)| *name == unit) {
         return Ok(*worth);
     }
     let problem = match unit {

@@ -210,13 +210,13 @@ impl Check<'_> {
         let mut catalog = Catalog::embedded().clone();
         for (at, entry) in self.entries::<RawHardware>(root, "hardware") {
             if let Some(entry) = entry {
-                self.problems(&at, catalog.add_hardware(&entry).err());
+                self.problems(&at, catalog.add_hardware(&entry).err().unwrap_or_default());
                 raw.hardware.push(entry);
             }
         }
         for (at, entry) in self.entries::<RawModel>(root, "model") {
             if let Some(entry) = entry {
-                self.problems(&at, catalog.add_model(&entry).err());
+                self.problems(&at, catalog.add_model(&entry).err().unwrap_or_default());
                 raw.model.push(entry);
             }
         }
@@ -224,8 +224,8 @@ impl Check<'_> {
     }
 
     /// Problems that the catalog found below `at`.
-    fn problems(&mut self, at: &At<'_>, problems: Option<Vec<Problem>>) {
-        for problem in problems.into_iter().flatten() {
+    fn problems(&mut self, at: &At<'_>, problems: Vec<Problem>) {
+        for problem in problems {
             let place = problem.key.split('.').fold(at.clone(), |at, key| at.key(key));
             self.wrong(&place, problem.problem, problem.fix);
         }

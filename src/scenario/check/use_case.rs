@@ -3,7 +3,7 @@
 use super::Check;
 use crate::random::Distribution;
 use crate::scenario::raw::{RawArrivals, RawPrice, RawUseCase};
-use crate::scenario::raw_distribution::RawDistribution;
+use crate::scenario::raw_distribution::{Quantum, RawDistribution};
 use crate::scenario::tree::{At, suggest};
 use crate::scenario::units::Rate;
 use crate::scenario::{Arrivals, Lengths, Pool, TokenPrices, UseCase};
@@ -141,7 +141,7 @@ impl Check<'_> {
         Some(distribution)
     }
 
-    fn distribution<V: crate::scenario::raw_distribution::Quantum>(
+    fn distribution<V: Quantum>(
         &mut self,
         at: &At<'_>,
         raw: &RawDistribution<V>,
@@ -149,7 +149,7 @@ impl Check<'_> {
         match raw.check(at) {
             Ok(distribution) => Some(distribution),
             Err(mistake) => {
-                self.mistakes.push(mistake);
+                self.mistakes.push(*mistake);
                 None
             }
         }
