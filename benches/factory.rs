@@ -59,6 +59,7 @@ fn chat(rate: f64, seconds: f64, replicas: u32) -> Scenario {
             output: Distribution::constant(250.0).unwrap(),
         },
         slo: Slo::default(),
+        price: None,
     };
     Scenario {
         name: "chat".into(),

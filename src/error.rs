@@ -69,7 +69,8 @@ impl fmt::Display for Mistake {
         match (self.key.is_empty(), &self.value) {
             (false, Some(value)) => write!(f, "{} = {value}: ", self.key)?,
             (false, None) => write!(f, "{}: ", self.key)?,
-            (true, _) => {}
+            (true, Some(value)) => write!(f, "`{value}`: ")?,
+            (true, None) => {}
         }
         write!(f, "{}", self.problem)?;
         if !self.fix.is_empty() {

@@ -5,6 +5,18 @@
 //! file, line, key, value and a fix. After that the program asserts instead of
 //! checking again. docs/scenario.md describes every key.
 
+mod check;
+mod overrides;
+pub mod raw;
+pub mod raw_distribution;
+pub mod shape;
+pub mod tree;
+pub mod units;
+
+pub use check::{Loaded, load, parse};
+pub use overrides::Overrides;
+pub use shape::schema;
+
 use crate::catalog::{Hardware, Model, Precision};
 use crate::factory::{KvPlan, Parallelism, StepTime};
 use crate::kernel::Span;
@@ -155,6 +167,19 @@ pub struct UseCase {
     pub lengths: Lengths,
     /// What its users were promised.
     pub slo: Slo,
+    /// What its users pay, if stated.
+    pub price: Option<TokenPrices>,
+}
+
+/// Prices in dollars per million tokens.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TokenPrices {
+    /// Prompt tokens.
+    pub input: f64,
+    /// Prompt tokens found in the cache.
+    pub cached_input: f64,
+    /// Output tokens.
+    pub output: f64,
 }
 
 impl UseCase {

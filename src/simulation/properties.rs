@@ -143,6 +143,7 @@ prop_compose! {
                 arrivals,
                 lengths: Lengths::Drawn { prompt, output },
                 slo: Slo::default(),
+                price: None,
             }
         }).collect();
         Scenario {

@@ -1,7 +1,11 @@
 //! WHAT arrives: token lengths, recorded calls, and later sessions and agents.
 
+mod azure;
 mod lengths;
+mod mooncake;
+mod read;
 mod trace;
 
 pub use lengths::LengthSource;
+pub use read::{Format, ReadOptions, read_trace};
 pub use trace::{Trace, TraceCall};

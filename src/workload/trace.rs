@@ -13,6 +13,8 @@ pub struct Trace {
     pub block_tokens: u32,
     /// Broken lines left out on request.
     pub skipped_lines: u64,
+    /// Calls recorded without prompt or without output tokens, kept as one token.
+    pub raised_calls: u64,
 }
 
 /// One recorded call.

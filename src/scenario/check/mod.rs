@@ -1,0 +1,349 @@
+//! Turns what a user wrote into a checked [`Scenario`], and finds every
+//! mistake that can be found at once.
+//!
+//! Form comes first (`shape`: keys, types, units, ranges). Then each pool and
+//! use case whose form allows it is checked for sense, whatever is wrong with
+//! the others, and only a scenario without any mistake is handed on.
+
+mod pool;
+mod slo;
+mod trace;
+mod use_case;
+
+use super::overrides::Overrides;
+use super::raw::{RawPool, RawRegime, RawScenario, RawUseCase, RawWarmUp};
+use super::shape::{Findings, resolve, schema};
+use super::tree::{At, Node};
+use super::{Arrivals, Pool, Regime, Scenario, UseCase, WarmUp};
+use crate::catalog::{Catalog, Problem, RawHardware, RawModel};
+use crate::error::{Error, Mistake, Result};
+use crate::kernel::{Digest, Span};
+use serde::de::DeserializeOwned;
+use std::path::Path;
+
+/// Longest horizon: ten years.
+const HORIZON_S_MAX: f64 = 3_653.0 * 86_400.0;
+/// Replications of a scenario in which something is random.
+const REPLICATIONS: u32 = 32;
+
+/// A checked scenario and what it was made from.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The scenario.
+    pub scenario: Scenario,
+    /// It as TOML, overrides and defaults applied; trace paths stay relative
+    /// to the original file.
+    pub resolved_toml: String,
+    /// Fold of `resolved_toml` and of all traces, 16 hexadecimal digits.
+    pub hash: String,
+}
+
+/// Reads and checks the scenario file at `path`.
+pub fn load(path: &Path, overrides: &Overrides) -> Result<Loaded> {
+    let file = path.display().to_string();
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        let fix = "give the path of a scenario file; `tokenmill init` writes one";
+        Error::Invalid(vec![file_mistake(&file, format!("cannot be read: {error}"), fix)])
+    })?;
+    parse(&text, &file, path.parent().unwrap_or(Path::new("")), overrides)
+}
+
+/// Checks the scenario `text`; `file` names it in messages, and paths within
+/// it start at `base_dir`.
+pub fn parse(text: &str, file: &str, base_dir: &Path, overrides: &Overrides) -> Result<Loaded> {
+    let mut tree = Node::parse(text, file).map_err(|mistake| Error::Invalid(vec![*mistake]))?;
+    let mut check = Check {
+        mistakes: overrides.apply(&mut tree),
+        warnings: Vec::new(),
+        base_dir,
+        skip_bad_lines: overrides.skip_bad_lines,
+    };
+    let root = At::root(&tree);
+    let mut findings = Findings::default();
+    findings.walk(&root, schema());
+    check.mistakes.append(&mut findings.mistakes);
+    let outcome = check.scenario(&root);
+    match outcome {
+        Some((scenario, raw)) if check.mistakes.is_empty() => Ok(loaded(scenario, &raw)),
+        _ => {
+            // As one reads the scenario, then whatever else was read.
+            check.mistakes.sort_by_key(|mistake| (mistake.file != file, mistake.line));
+            Err(Error::Invalid(check.mistakes))
+        }
+    }
+}
+
+fn loaded(scenario: Scenario, raw: &RawScenario) -> Loaded {
+    let text = toml::to_string(raw).expect("a raw scenario has a TOML form");
+    let resolved_toml = format!("# As run: overrides and defaults applied.\n{text}");
+    let hash = hash(&resolved_toml, &scenario);
+    Loaded { scenario, resolved_toml, hash }
+}
+
+fn hash(resolved_toml: &str, scenario: &Scenario) -> String {
+    let mut digest = Digest::default();
+    resolved_toml.bytes().for_each(|byte| digest.word(u64::from(byte)));
+    for use_case in &scenario.use_cases {
+        if let Arrivals::Trace { trace, .. } = &use_case.arrivals {
+            for call in &trace.calls {
+                digest.word(call.at.ticks());
+                digest.word(u64::from(call.prompt) << 32 | u64::from(call.output));
+            }
+            trace.prefix_ids.iter().for_each(|id| digest.word(*id));
+        }
+    }
+    digest.to_string()
+}
+
+fn file_mistake(file: &str, problem: String, fix: &str) -> Mistake {
+    let (file, fix) = (file.to_owned(), fix.to_owned());
+    Mistake { file, line: None, key: String::new(), value: None, problem, fix }
+}
+
+/// What checking collects and needs throughout.
+struct Check<'b> {
+    mistakes: Vec<Mistake>,
+    warnings: Vec<String>,
+    base_dir: &'b Path,
+    skip_bad_lines: bool,
+}
+
+impl Check<'_> {
+    /// Records a mistake.
+    fn wrong(&mut self, at: &At<'_>, problem: impl Into<String>, fix: impl Into<String>) {
+        self.mistakes.push(at.mistake(problem, fix));
+    }
+
+    /// Records that something is missing, unless it is there in a form that
+    /// has been objected to already.
+    fn missing(&mut self, at: &At<'_>, problem: &str, fix: impl Into<String>) {
+        if at.node.is_none() {
+            self.wrong(at, problem, fix);
+        }
+    }
+
+    fn scenario(&mut self, root: &At<'_>) -> Option<(Scenario, RawScenario)> {
+        let mut raw = self.head(root)?;
+        self.name(&root.key("name"), &raw.name);
+        let catalog = self.catalog(root, &mut raw);
+        let pools = self.pools(root, &catalog, &mut raw);
+        let use_cases = self.use_cases(root, &pools, &mut raw);
+        let duration = self.duration(root, &raw);
+        let all_end = use_cases.iter().flatten().all(|use_case| use_case.ends_by_itself());
+        let regime = self.regime(root, &mut raw, all_end);
+        self.start(root, &raw);
+        let warm_up = self.warm_up(root, &mut raw, duration);
+        let pools: Vec<Pool> = pools.into_iter().flatten().collect();
+        let use_cases: Vec<UseCase> = use_cases.into_iter().flatten().collect();
+        let mut scenario = Scenario {
+            name: raw.name.clone(),
+            seed: raw.seed,
+            replications: 1,
+            start: raw.start.clone(),
+            duration,
+            regime,
+            warm_up,
+            pools,
+            use_cases,
+            warnings: std::mem::take(&mut self.warnings),
+        };
+        let default = if scenario.is_random() { REPLICATIONS } else { 1 };
+        scenario.replications = *raw.replications.get_or_insert(default);
+        Some((scenario, raw))
+    }
+
+    /// The top-level values; lists empty.
+    fn head(&mut self, root: &At<'_>) -> Option<RawScenario> {
+        let (mut table, _) = usable(root, schema());
+        table.retain(|key, _| schema()["properties"][key]["type"] != "array");
+        table.entry("name").or_insert_with(|| toml::Value::from("unnamed"));
+        self.deserialize(root, table)
+    }
+
+    /// The entries of the list `key`, `None` where the form forbids reading one.
+    fn entries<'a, T: DeserializeOwned>(
+        &mut self,
+        root: &At<'a>,
+        key: &str,
+    ) -> Vec<(At<'a>, Option<T>)> {
+        let list = root.key(key);
+        let mut entries: Vec<(At<'a>, Option<T>)> = Vec::new();
+        for at in list.entries() {
+            if let Some(first) = entries.iter().find(|(earlier, _)| earlier.path == at.path) {
+                let line = first.0.node.and_then(|node| node.origin.line).unwrap_or(0);
+                let problem = format!("has the same name as the entry at line {line}");
+                self.wrong(&at.key("name"), problem, "give each entry a name of its own");
+            }
+            let (table, complete) = usable(&at, &schema()["properties"][key]["items"]);
+            let entry = if complete {
+                self.deserialize(&at, table)
+            } else {
+                toml::Value::Table(table).try_into().ok()
+            };
+            entries.push((at, entry));
+        }
+        entries
+    }
+
+    fn deserialize<T: DeserializeOwned>(&mut self, at: &At<'_>, table: toml::Table) -> Option<T> {
+        match toml::Value::Table(table).try_into() {
+            Ok(entry) => Some(entry),
+            Err(error) => {
+                self.wrong(at, error.message(), "see docs/scenario.md");
+                None
+            }
+        }
+    }
+
+    /// Names become folders and parts of key paths.
+    fn name(&mut self, at: &At<'_>, name: &str) {
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        let starts_well = name.starts_with(|c: char| c.is_ascii_alphanumeric());
+        if !starts_well || name.len() > 64 || !name.chars().all(plain) {
+            let fix = "use up to 64 letters, digits, `-`, `_` and `.`, a letter or digit first";
+            self.wrong(at, "is not a usable name", fix);
+        }
+    }
+
+    fn catalog(&mut self, root: &At<'_>, raw: &mut RawScenario) -> Catalog {
+        let mut catalog = Catalog::embedded().clone();
+        for (at, entry) in self.entries::<RawHardware>(root, "hardware") {
+            if let Some(entry) = entry {
+                self.problems(&at, catalog.add_hardware(&entry).err().unwrap_or_default());
+                raw.hardware.push(entry);
+            }
+        }
+        for (at, entry) in self.entries::<RawModel>(root, "model") {
+            if let Some(entry) = entry {
+                self.problems(&at, catalog.add_model(&entry).err().unwrap_or_default());
+                raw.model.push(entry);
+            }
+        }
+        catalog
+    }
+
+    /// Problems that the catalog found below `at`.
+    fn problems(&mut self, at: &At<'_>, problems: Vec<Problem>) {
+        for problem in problems {
+            let place = problem.key.split('.').fold(at.clone(), |at, key| at.key(key));
+            self.wrong(&place, problem.problem, problem.fix);
+        }
+    }
+
+    fn pools(
+        &mut self,
+        root: &At<'_>,
+        catalog: &Catalog,
+        raw: &mut RawScenario,
+    ) -> Vec<Option<Pool>> {
+        let entries = self.entries::<RawPool>(root, "pool");
+        let fix = "add a [[pool]] with name, model, hardware";
+        self.missing(&root.key("pool"), "is missing", fix);
+        let mut pools = Vec::new();
+        for (at, entry) in entries {
+            pools.push(entry.and_then(|mut entry| {
+                let pool = self.pool(&at, catalog, &mut entry);
+                raw.pool.push(entry);
+                pool
+            }));
+        }
+        pools
+    }
+
+    fn use_cases(
+        &mut self,
+        root: &At<'_>,
+        pools: &[Option<Pool>],
+        raw: &mut RawScenario,
+    ) -> Vec<Option<UseCase>> {
+        let entries = self.entries::<RawUseCase>(root, "use_case");
+        let fix = "add a [[use_case]] with name, arrivals, prompt_tokens, output_tokens";
+        self.missing(&root.key("use_case"), "is missing", fix);
+        let pool_names: Vec<&str> = root
+            .key("pool")
+            .node
+            .map_or(&[][..], Node::items)
+            .iter()
+            .map(|n| n.name().unwrap_or_default())
+            .collect();
+        let mut use_cases = Vec::new();
+        for (at, entry) in entries {
+            use_cases.push(entry.and_then(|mut entry| {
+                let use_case = self.use_case(&at, &pool_names, pools, &mut entry);
+                raw.use_case.push(entry);
+                use_case
+            }));
+        }
+        use_cases
+    }
+
+    fn duration(&mut self, root: &At<'_>, raw: &RawScenario) -> Option<Span> {
+        let seconds = raw.duration.as_ref()?.value;
+        let at = root.key("duration");
+        if seconds <= 0.0 {
+            self.wrong(&at, "must be longer than nothing", "write a duration such as \"15 min\"");
+        }
+        if seconds > HORIZON_S_MAX {
+            self.wrong(&at, "is beyond ten years", "shorten it to at most \"3653 days\"");
+        }
+        Some(Span::from_seconds(seconds))
+    }
+
+    fn regime(&mut self, root: &At<'_>, raw: &mut RawScenario, all_end: bool) -> Regime {
+        let default = if all_end { RawRegime::Terminating } else { RawRegime::Steady };
+        let regime = *raw.regime.get_or_insert(default);
+        let at = root.key("duration");
+        if !all_end || matches!(regime, RawRegime::Steady) {
+            let problem = if all_end {
+                "is missing: a steady regime needs one"
+            } else {
+                "is missing, and not every use case ends by itself"
+            };
+            self.missing(&at, problem, "add e.g. duration = \"15 min\"");
+        }
+        match regime {
+            RawRegime::Steady => Regime::Steady,
+            RawRegime::Terminating => Regime::Terminating,
+        }
+    }
+
+    fn start(&mut self, root: &At<'_>, raw: &RawScenario) {
+        let Some(start) = &raw.start else { return };
+        if let Err(error) = start.parse::<jiff::Timestamp>() {
+            let fix = "write an instant such as \"2026-11-16T00:00:00Z\"";
+            self.wrong(&root.key("start"), format!("is not an instant: {error}"), fix);
+        }
+    }
+
+    fn warm_up(&mut self, root: &At<'_>, raw: &mut RawScenario, duration: Option<Span>) -> WarmUp {
+        let auto = RawWarmUp::Auto(super::raw::Auto::Auto);
+        match raw.warm_up.get_or_insert(auto) {
+            RawWarmUp::Auto(_) => WarmUp::Auto,
+            RawWarmUp::Fixed(length) => {
+                let span = Span::from_seconds(length.value);
+                if duration.is_some_and(|duration| span >= duration) {
+                    let problem = "leaves nothing of the duration to measure";
+                    self.wrong(&root.key("warm_up"), problem, "shorten it, or write \"auto\"");
+                }
+                WarmUp::Fixed(span)
+            }
+        }
+    }
+}
+
+/// The members of the table at `at` that are of usable form, and whether none
+/// is left out or missing. What is left out has been objected to already.
+fn usable(at: &At<'_>, schema: &serde_json::Value) -> (toml::Table, bool) {
+    let schema = resolve(schema);
+    let mut table = toml::Table::new();
+    for (key, node) in at.node.and_then(Node::table).into_iter().flatten() {
+        let mut findings = Findings::default();
+        findings.walk(&at.key(key), &schema["properties"][key]);
+        if findings.unusable == 0 {
+            table.insert(key.clone(), node.to_toml());
+        }
+    }
+    let mut findings = Findings::default();
+    findings.walk(at, schema);
+    (table, findings.unusable == 0)
+}

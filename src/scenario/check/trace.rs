@@ -1,0 +1,62 @@
+//! Opens the recording of a use case.
+
+use super::{Check, HORIZON_S_MAX};
+use crate::scenario::Arrivals;
+use crate::scenario::raw::{RawFormat, RawTrace};
+use crate::scenario::tree::At;
+use crate::workload::{Format, ReadOptions, Trace, read_trace};
+use std::fs::File;
+use std::io::BufReader;
+use std::sync::Arc;
+
+impl Check<'_> {
+    pub(super) fn trace(&mut self, at: &At<'_>, raw: &RawTrace) -> Option<Arrivals> {
+        let path = self.base_dir.join(&raw.path);
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) => {
+                let fix = "give a path relative to the folder of the scenario file";
+                self.wrong(&at.key("path"), format!("cannot be read: {error}"), fix);
+                return None;
+            }
+        };
+        let format = match raw.format {
+            RawFormat::Azure => Format::Azure,
+            RawFormat::Mooncake => Format::Mooncake,
+        };
+        let options = ReadOptions {
+            skip_bad_lines: self.skip_bad_lines,
+            calls_max: raw.requests,
+            block_tokens: raw.block_tokens,
+        };
+        let name = path.display().to_string();
+        match read_trace(format, BufReader::new(file), &name, options) {
+            Ok(trace) => {
+                self.judge(at, &trace, raw);
+                Some(Arrivals::Trace { trace: Arc::new(trace), time_scale: raw.time_scale })
+            }
+            Err(mistakes) => {
+                self.mistakes.extend(mistakes);
+                None
+            }
+        }
+    }
+
+    fn judge(&mut self, at: &At<'_>, trace: &Trace, raw: &RawTrace) {
+        let length_s = trace.calls.last().map_or(0.0, |call| call.at.seconds()) * raw.time_scale;
+        if length_s > HORIZON_S_MAX {
+            let fix = "take fewer calls with `requests`, or a smaller `time_scale`";
+            self.wrong(&at.key("time_scale"), "stretches the trace beyond ten years", fix);
+        }
+        if trace.skipped_lines > 0 {
+            let lines = trace.skipped_lines;
+            self.warnings.push(format!("{}: {lines} broken lines left out", raw.path));
+        }
+        if trace.raised_calls > 0 {
+            self.warnings.push(format!(
+                "{}: {} calls recorded without prompt or output tokens count as one token",
+                raw.path, trace.raised_calls
+            ));
+        }
+    }
+}

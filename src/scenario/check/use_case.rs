@@ -1,0 +1,201 @@
+//! Checks one use case.
+
+use super::Check;
+use crate::random::Distribution;
+use crate::scenario::raw::{RawArrivals, RawPrice, RawUseCase};
+use crate::scenario::raw_distribution::{Quantum, RawDistribution};
+use crate::scenario::tree::{At, suggest};
+use crate::scenario::units::Rate;
+use crate::scenario::{Arrivals, Lengths, Pool, TokenPrices, UseCase};
+
+/// Fastest arrivals: a call a microsecond, beyond any single source.
+const RATE_MAX: f64 = 1e6;
+
+impl Check<'_> {
+    pub(super) fn use_case(
+        &mut self,
+        at: &At<'_>,
+        pool_names: &[&str],
+        pools: &[Option<Pool>],
+        raw: &mut RawUseCase,
+    ) -> Option<UseCase> {
+        self.name(&at.key("name"), &raw.name);
+        let pool = self.pool_of(at, pool_names, raw);
+        let arrivals = self.arrivals(at, raw);
+        let lengths = self.lengths(at, raw);
+        let slo = self.slo(&at.key("slo"), &raw.slo);
+        let use_case = UseCase {
+            name: raw.name.clone(),
+            pool: pool?,
+            arrivals: arrivals?,
+            lengths: lengths?,
+            slo,
+            price: raw.price.as_ref().map(prices),
+        };
+        if let Some(Some(pool)) = pools.get(use_case.pool) {
+            self.fit(&use_case, pool);
+        }
+        Some(use_case)
+    }
+
+    fn pool_of(&mut self, at: &At<'_>, names: &[&str], raw: &mut RawUseCase) -> Option<usize> {
+        let place = at.key("pool");
+        match &raw.pool {
+            Some(name) => {
+                let found = names.iter().position(|known| known == name);
+                if found.is_none() {
+                    let fix = suggest(name, names.iter().copied());
+                    self.wrong(&place, "there is no pool of this name", fix);
+                }
+                found
+            }
+            None => match names {
+                // No pool at all has been reported already.
+                [] => None,
+                [only] => {
+                    raw.pool = Some((*only).to_owned());
+                    Some(0)
+                }
+                several => {
+                    let fix = format!("name one of the pools: {}", several.join(", "));
+                    self.missing(&place, "is missing, and there are several pools", fix);
+                    None
+                }
+            },
+        }
+    }
+
+    fn arrivals(&mut self, at: &At<'_>, raw: &RawUseCase) -> Option<Arrivals> {
+        let place = at.key("arrivals");
+        match (&raw.arrivals, &raw.trace) {
+            (None, None) => {
+                let fix = "add arrivals = { process = \"poisson\", rate = \"2 /s\" } or trace = \
+                    { format = \"azure\", path = \"...\" }";
+                if at.key("trace").node.is_none() {
+                    self.missing(&place, "is missing", fix);
+                }
+                None
+            }
+            (Some(_), Some(_)) => {
+                self.wrong(&place, "is given beside a trace", "keep `arrivals` or `trace`");
+                None
+            }
+            (None, Some(trace)) => self.trace(&at.key("trace"), trace),
+            (Some(RawArrivals::Poisson { rate }), None) => {
+                Some(Arrivals::Poisson { rate: self.rate(&place, rate) })
+            }
+            (Some(RawArrivals::Constant { rate }), None) => {
+                Some(Arrivals::Constant { rate: self.rate(&place, rate) })
+            }
+            (Some(RawArrivals::ClosedLoop { clients, requests, think }), None) => {
+                let think = match think {
+                    Some(think) => Some(self.distribution(&place.key("think"), think)?),
+                    None => None,
+                };
+                Some(Arrivals::ClosedLoop { clients: *clients, requests: *requests, think })
+            }
+        }
+    }
+
+    fn rate(&mut self, at: &At<'_>, rate: &Rate) -> f64 {
+        let place = at.key("rate");
+        if rate.value <= 0.0 {
+            self.wrong(&place, "must be more than zero", "write a rate such as \"2 /s\"");
+        } else if rate.value > RATE_MAX {
+            self.wrong(&place, "is beyond a million calls a second", "split the use case");
+        }
+        rate.value
+    }
+
+    fn lengths(&mut self, at: &At<'_>, raw: &RawUseCase) -> Option<Lengths> {
+        let recorded = at.key("trace").node.is_some();
+        match (&raw.prompt_tokens, &raw.output_tokens) {
+            (Some(prompt), Some(output)) => {
+                let prompt = self.tokens(&at.key("prompt_tokens"), prompt);
+                let output = self.tokens(&at.key("output_tokens"), output);
+                Some(Lengths::Drawn { prompt: prompt?, output: output? })
+            }
+            (None, None) if recorded => Some(Lengths::Recorded),
+            (prompt, output) => {
+                let absent =
+                    [("prompt_tokens", prompt.is_none()), ("output_tokens", output.is_none())];
+                for (key, _) in absent.into_iter().filter(|(_, absent)| *absent) {
+                    let fix = if recorded {
+                        "state both token counts, or neither to take the trace's"
+                    } else {
+                        "add e.g. 500 or { distribution = \"lognormal\", median = 500, sigma = 0.9 }"
+                    };
+                    self.missing(&at.key(key), "is missing", fix);
+                }
+                None
+            }
+        }
+    }
+
+    fn tokens(&mut self, at: &At<'_>, raw: &RawDistribution<f64>) -> Option<Distribution> {
+        let distribution = self.distribution(at, raw)?;
+        if distribution.mean().is_some_and(|mean| mean < 1.0) {
+            self.wrong(at, "is less than one token", "write at least 1");
+            return None;
+        }
+        Some(distribution)
+    }
+
+    fn distribution<V: Quantum>(
+        &mut self,
+        at: &At<'_>,
+        raw: &RawDistribution<V>,
+    ) -> Option<Distribution> {
+        match raw.check(at) {
+            Ok(distribution) => Some(distribution),
+            Err(mistake) => {
+                self.mistakes.push(*mistake);
+                None
+            }
+        }
+    }
+
+    /// Warns of calls that the pool will refuse.
+    fn fit(&mut self, use_case: &UseCase, pool: &Pool) {
+        let longest = u64::from(pool.engine.max_model_len);
+        let refused = match (&use_case.lengths, &use_case.arrivals) {
+            (Lengths::Recorded, Arrivals::Trace { trace, .. }) => {
+                let length = |prompt: u32, output: u32| u64::from(prompt) + u64::from(output);
+                let calls = trace.calls.iter();
+                let long = calls.filter(|call| length(call.prompt, call.output) > longest).count();
+                (long > 0).then(|| format!("{long} of {} calls are", trace.calls.len()))
+            }
+            (Lengths::Drawn { prompt, output }, _) => {
+                let mean = prompt.mean().zip(output.mean()).map(|(prompt, output)| prompt + output);
+                mean.filter(|mean| *mean > longest as f64).map(|_| "the mean call is".to_owned())
+            }
+            (Lengths::Recorded, _) => unreachable!("lengths are recorded in traces only"),
+        };
+        if let Some(refused) = refused {
+            self.warnings.push(format!(
+                "use case {}: {refused} longer than pool {} accepts ({longest} tokens) and will be \
+                 refused",
+                use_case.name, pool.name
+            ));
+        }
+    }
+}
+
+fn prices(raw: &RawPrice) -> TokenPrices {
+    TokenPrices {
+        input: raw.input.value,
+        cached_input: raw.cached_input.as_ref().map_or(raw.input.value, |price| price.value),
+        output: raw.output.value,
+    }
+}
+
+impl UseCase {
+    /// Whether its calls come to an end without a duration.
+    pub fn ends_by_itself(&self) -> bool {
+        match &self.arrivals {
+            Arrivals::Poisson { .. } | Arrivals::Constant { .. } => false,
+            Arrivals::ClosedLoop { requests, .. } => requests.is_some(),
+            Arrivals::Trace { .. } => true,
+        }
+    }
+}

@@ -1,0 +1,355 @@
+//! The TOML that a user writes, mirrored key by key.
+//!
+//! The doc comments are the descriptions of the JSON schema, and the schema is
+//! what `shape` holds a file against: keys, types, units and ranges are stated
+//! once, here. Unknown keys are found there too, with the nearest known one,
+//! so serde ignores them.
+
+use super::raw_distribution::RawDistribution;
+use super::units::{Bytes, Duration, Fraction, HourPrice, Power, Rate, TokenPrice};
+use crate::catalog::{RawHardware, RawModel};
+use indexmap::IndexMap;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+
+/// A tokenmill scenario.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct RawScenario {
+    /// Version of this format: 1.
+    #[serde(default = "one")]
+    #[schemars(range(min = 1, max = 1))]
+    pub schema: u32,
+    /// Name; also the folder of its outputs.
+    pub name: String,
+    /// Root of all random streams.
+    #[serde(default = "one_u64")]
+    pub seed: u64,
+    /// Independent replications; 32, or 1 where nothing is random.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub replications: Option<u32>,
+    /// Calendar instant of time zero, RFC 3339.
+    pub start: Option<String>,
+    /// When arrivals end; may be absent when every use case ends by itself.
+    pub duration: Option<Duration>,
+    /// `steady` estimates a sustained state, `terminating` measures a finite
+    /// episode; terminating when every use case ends by itself, else steady.
+    pub regime: Option<RawRegime>,
+    /// Start-up time to remove in the steady regime: `auto` or a duration.
+    pub warm_up: Option<RawWarmUp>,
+    /// Pools of GPUs.
+    #[serde(default)]
+    pub pool: Vec<RawPool>,
+    /// Streams of work.
+    #[serde(default)]
+    pub use_case: Vec<RawUseCase>,
+    /// GPUs to add to the catalog, or changes to its entries.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hardware: Vec<RawHardware>,
+    /// Models to add to the catalog, or changes to its entries.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub model: Vec<RawModel>,
+}
+
+/// What results describe.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum RawRegime {
+    /// A sustained state.
+    Steady,
+    /// A finite episode.
+    Terminating,
+}
+
+/// How the start-up transient is removed.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum RawWarmUp {
+    /// Found by MSER-5.
+    Auto(Auto),
+    /// A fixed length.
+    Fixed(Duration),
+}
+
+/// The word `auto`.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Auto {
+    /// Chosen by the program.
+    Auto,
+}
+
+/// A group of identical replicas of one model on one kind of GPU.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct RawPool {
+    /// Name, unique among pools.
+    pub name: String,
+    /// Model served, a name of the catalog (`tokenmill catalog models`).
+    pub model: String,
+    /// GPU it is served on, a name of the catalog (`tokenmill catalog hardware`).
+    pub hardware: String,
+    /// Number of replicas.
+    #[serde(default = "one")]
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub replicas: u32,
+    /// GPUs that split every layer.
+    #[serde(default = "one")]
+    #[schemars(range(min = 1, max = 1_024))]
+    pub tensor_parallel: u32,
+    /// Attention ranks within a replica, each with its own queue and KV cache.
+    #[serde(default = "one")]
+    #[schemars(range(min = 1, max = 1_024))]
+    pub data_parallel: u32,
+    /// GPUs that split the experts of a mixture-of-experts model.
+    #[serde(default = "one")]
+    #[schemars(range(min = 1, max = 1_024))]
+    pub expert_parallel: u32,
+    /// Number format of the weights.
+    #[serde(default = "bf16")]
+    pub precision: String,
+    /// Number format of the KV cache; follows `precision` when absent.
+    pub kv_precision: Option<String>,
+    /// Price of one GPU-hour, in place of the catalog's.
+    pub price_per_gpu_hour: Option<HourPrice>,
+    /// Provisioned IT power of one GPU with its host share, in place of the catalog's.
+    pub power_per_gpu: Option<Power>,
+    /// Facility power over IT power, in place of the catalog's.
+    #[schemars(range(min = 1, max = 10))]
+    pub pue: Option<f64>,
+    /// How calls are spread over replicas.
+    #[serde(default)]
+    pub router: RawRouter,
+    /// Limits and overheads of the serving engine.
+    #[serde(default)]
+    pub engine: RawEngine,
+}
+
+/// How calls are spread over replicas.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct RawRouter {
+    /// The policy.
+    #[serde(default)]
+    pub policy: RawPolicy,
+}
+
+/// A routing policy.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum RawPolicy {
+    /// Each replica in turn.
+    RoundRobin,
+    /// The replica with the fewest calls.
+    #[default]
+    LeastLoaded,
+    /// The less loaded of two drawn at random.
+    PowerOfTwo,
+}
+
+/// Limits and overheads of the serving engine; names are vLLM's where it has one.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[serde(default)]
+pub struct RawEngine {
+    /// Most sequences running at once on one rank.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub max_num_seqs: u32,
+    /// Token budget of one step of one rank.
+    #[schemars(range(min = 1, max = 100_000_000))]
+    pub max_num_batched_tokens: u32,
+    /// Tokens in one KV block.
+    #[schemars(range(min = 1, max = 65_536))]
+    pub block_tokens: u32,
+    /// Longest sequence accepted, prompt and output; the model's when absent.
+    #[schemars(range(min = 1))]
+    pub max_model_len: Option<u32>,
+    /// Admit a call only when its whole known sequence fits.
+    pub reserve_full_prompt: bool,
+    /// Share of the KV blocks that admission leaves free.
+    pub kv_watermark: Fraction,
+    /// Share of a GPU's memory that the engine may use.
+    pub gpu_memory_utilization: Fraction,
+    /// KV blocks of one rank, in place of the computed count.
+    #[schemars(range(min = 1))]
+    pub kv_blocks: Option<u32>,
+    /// Memory for KV blocks on each GPU, in place of what is computed.
+    pub kv_memory: Option<Bytes>,
+    /// Factor on the catalog's step time.
+    #[schemars(range(min = 0.01, max = 100))]
+    pub step_scale: f64,
+    /// Host time added to every step.
+    pub step_overhead: Duration,
+}
+
+impl Default for RawEngine {
+    fn default() -> Self {
+        Self {
+            max_num_seqs: 256,
+            max_num_batched_tokens: 8_192,
+            block_tokens: 16,
+            max_model_len: None,
+            reserve_full_prompt: true,
+            kv_watermark: Fraction(0.0),
+            gpu_memory_utilization: Fraction(0.9),
+            kv_blocks: None,
+            kv_memory: None,
+            // Between 1.04 and 1.08 with 0.4 ms a step fits vLLM where nothing
+            // was measured on the very deployment; docs/validation.md.
+            step_scale: 1.06,
+            step_overhead: Duration::read("0.4 ms").expect("a duration"),
+        }
+    }
+}
+
+/// A stream of calls.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct RawUseCase {
+    /// Name, unique among use cases.
+    pub name: String,
+    /// Pool that serves it; may be absent when there is one.
+    pub pool: Option<String>,
+    /// When calls arrive.
+    pub arrivals: Option<RawArrivals>,
+    /// A recording that gives arrivals and, unless stated here, token counts.
+    pub trace: Option<RawTrace>,
+    /// Prompt tokens of a call.
+    pub prompt_tokens: Option<RawDistribution<f64>>,
+    /// Output tokens of a call.
+    pub output_tokens: Option<RawDistribution<f64>>,
+    /// What its users were promised.
+    #[serde(default, skip_serializing_if = "RawSlo::is_empty")]
+    pub slo: RawSlo,
+    /// What its users pay.
+    pub price: Option<RawPrice>,
+}
+
+/// When calls arrive.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "process", rename_all = "kebab-case")]
+#[schemars(deny_unknown_fields)]
+pub enum RawArrivals {
+    /// Independent users: exponential gaps.
+    Poisson {
+        /// Calls per time.
+        rate: Rate,
+    },
+    /// Equal gaps.
+    Constant {
+        /// Calls per time.
+        rate: Rate,
+    },
+    /// Clients who each wait for an answer, think, and ask again.
+    ClosedLoop {
+        /// Clients.
+        #[schemars(range(min = 1, max = 10_000_000))]
+        clients: u32,
+        /// Calls in all before they stop; without it they go on for the duration.
+        #[schemars(range(min = 1))]
+        requests: Option<u64>,
+        /// Time between an answer and the next call; none when absent.
+        think: Option<RawDistribution<Duration>>,
+    },
+}
+
+/// A recording of calls.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct RawTrace {
+    /// Its layout.
+    pub format: RawFormat,
+    /// The file, relative to the folder of the scenario file.
+    pub path: String,
+    /// Factor on recorded intervals; 2 halves the rate.
+    #[serde(default = "one_f64")]
+    #[schemars(range(min = 1e-6, max = 1e6))]
+    pub time_scale: f64,
+    /// How many calls to take from its beginning; all when absent.
+    #[schemars(range(min = 1))]
+    pub requests: Option<u64>,
+    /// Prompt tokens that one prefix id stands for.
+    #[serde(default = "block_tokens")]
+    #[schemars(range(min = 1, max = 65_536))]
+    pub block_tokens: u32,
+}
+
+/// Layout of a recording.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum RawFormat {
+    /// CSV of TIMESTAMP, ContextTokens, GeneratedTokens.
+    Azure,
+    /// JSON lines of timestamp (ms), input_length, output_length, hash_ids.
+    Mooncake,
+}
+
+/// Latency promises by key: `<metric>_<statistic>`, `<metric>` alone for
+/// every call, or `interactivity_min`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct RawSlo(pub IndexMap<String, String>);
+
+impl RawSlo {
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl JsonSchema for RawSlo {
+    fn schema_name() -> Cow<'static, str> {
+        "RawSlo".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let quantity = |kind: &str, description: &str| json_schema!({ "type": "string", "x-quantity": kind, "description": description });
+        json_schema!({
+            "description": "What users were promised, e.g. { ttft_p95 = \"800 ms\" }.",
+            "type": "object",
+            "properties": {
+                "interactivity_min": quantity(
+                    "token rate",
+                    "Output tokens per second that the median call gets at least (1 / TPOT)."
+                ),
+            },
+            "patternProperties": {
+                "^(ttft|tpot|itl|e2e|queue)(_(mean|p[0-9]{1,2}(\\.[0-9]+)?))?$": quantity(
+                    "duration",
+                    "Upper bound on a metric: of its mean, of a percentile, or of every call."
+                ),
+            },
+            "additionalProperties": false,
+        })
+    }
+}
+
+/// Prices of tokens.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct RawPrice {
+    /// Prompt tokens.
+    pub input: TokenPrice,
+    /// Prompt tokens found in the cache; as `input` when absent.
+    pub cached_input: Option<TokenPrice>,
+    /// Output tokens.
+    pub output: TokenPrice,
+}
+
+fn one() -> u32 {
+    1
+}
+
+fn one_u64() -> u64 {
+    1
+}
+
+fn one_f64() -> f64 {
+    1.0
+}
+
+fn bf16() -> String {
+    "bf16".to_owned()
+}
+
+fn block_tokens() -> u32 {
+    crate::workload::ReadOptions::default().block_tokens
+}

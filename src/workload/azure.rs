@@ -1,0 +1,111 @@
+//! The Azure LLM inference trace: CSV with a header of `TIMESTAMP`,
+//! `ContextTokens` and `GeneratedTokens`, in any order, further columns
+//! ignored (<https://github.com/Azure/AzurePublicDataset>).
+//!
+//! Time stamps have up to nine decimals and may carry a zone; without one they
+//! are taken as UTC. Only their differences matter.
+
+use super::read::{Builder, Record, next_line, shorten};
+use crate::kernel::TICKS_PER_SECOND;
+use jiff::{Timestamp, civil::DateTime};
+use std::io::BufRead;
+
+const COLUMNS: [&str; 3] = ["TIMESTAMP", "ContextTokens", "GeneratedTokens"];
+const TICKS_PER_NANOSECOND: i128 = TICKS_PER_SECOND as i128 / 1_000_000_000;
+
+pub(super) fn read(input: &mut impl BufRead, builder: &mut Builder<'_>) {
+    let mut bytes = Vec::new();
+    let Some((number, header)) = next_line(input, &mut bytes, builder) else { return };
+    let Some(columns) = columns(header) else {
+        let problem = format!("lacks the header {}", COLUMNS.join(","));
+        let found = Some(shorten(header));
+        return builder.fault(Some(number), found, problem, "check `format` and the first line");
+    };
+    while let Some((number, line)) = next_line(input, &mut bytes, builder) {
+        builder.add(number, line, record(line, columns));
+    }
+}
+
+/// Where the header has each of [`COLUMNS`].
+fn columns(header: &[u8]) -> Option<[usize; 3]> {
+    // A byte order mark may come first.
+    let header = header.strip_prefix(b"\xef\xbb\xbf").unwrap_or(header);
+    let names: Vec<&[u8]> = header.split(|b| *b == b',').map(<[u8]>::trim_ascii).collect();
+    let find = |name: &str| names.iter().position(|column| *column == name.as_bytes());
+    Some([find(COLUMNS[0])?, find(COLUMNS[1])?, find(COLUMNS[2])?])
+}
+
+fn record(line: &[u8], columns: [usize; 3]) -> Result<Record, String> {
+    let line = std::str::from_utf8(line).map_err(|_| "is not UTF-8".to_owned())?;
+    let field = |which: usize| {
+        let field = line.split(',').nth(columns[which]).map(str::trim);
+        field.ok_or_else(|| format!("has no {}", COLUMNS[which]))
+    };
+    Ok(Record {
+        at_ticks: ticks(field(0)?)?,
+        prompt: tokens(field(1)?, COLUMNS[1])?,
+        output: tokens(field(2)?, COLUMNS[2])?,
+        prefix_ids: Vec::new(),
+    })
+}
+
+fn ticks(text: &str) -> Result<i128, String> {
+    let utc = || text.parse::<DateTime>().ok()?.to_zoned(jiff::tz::TimeZone::UTC).ok();
+    let instant = text.parse::<Timestamp>().ok().or_else(|| Some(utc()?.timestamp()));
+    let instant = instant.ok_or_else(|| {
+        format!("TIMESTAMP `{text}` is not a date and time such as 2023-11-16 18:15:46.6805900")
+    })?;
+    Ok(instant.as_nanosecond() * TICKS_PER_NANOSECOND)
+}
+
+fn tokens(text: &str, column: &str) -> Result<u32, String> {
+    text.parse().map_err(|_| format!("{column} `{text}` is not a number of tokens such as 374"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workload::{Format, ReadOptions, Trace, read_trace};
+
+    fn read(text: &str, skip_bad_lines: bool) -> Result<Trace, String> {
+        let options = ReadOptions { skip_bad_lines, ..ReadOptions::default() };
+        read_trace(Format::Azure, text.as_bytes(), "t.csv", options)
+            .map_err(|mistakes| mistakes.iter().map(|m| format!("{m}\n")).collect())
+    }
+
+    const HEADER: &str = "TIMESTAMP,ContextTokens,GeneratedTokens\n";
+
+    #[test]
+    fn seven_decimals_zones_and_no_final_newline() {
+        let text = format!(
+            "{HEADER}2023-11-16 18:00:00.6805900,374,44\n2023-11-16 18:00:01.6805901,5,6\r\n\
+             2023-11-16 20:00:02.6805900+02:00,7,8"
+        );
+        let trace = read(&text, false).unwrap();
+        let calls: Vec<_> =
+            trace.calls.iter().map(|c| (c.at.ticks(), c.prompt, c.output)).collect();
+        let second = TICKS_PER_SECOND;
+        assert_eq!(calls, [(0, 374, 44), (second + 1_000, 5, 6), (2 * second, 7, 8)]);
+        assert_eq!(trace.block_tokens, 0);
+    }
+
+    #[test]
+    fn broken_lines_are_all_named_or_all_counted() {
+        let text = format!(
+            "{HEADER}2023-11-16 18:00:00,374,44\nyesterday,1,2\n2023-11-16 18:00:02,-3,2\n\
+             2023-11-16 18:00:03,4\n2023-11-16 17:00:00,4,5\n\n2023-11-16 18:00:05,0,0\n\nx,1,1\n"
+        );
+        insta::assert_snapshot!(read(&text, false).unwrap_err());
+        let trace = read(&text, true).unwrap();
+        assert_eq!((trace.calls.len(), trace.skipped_lines, trace.raised_calls), (2, 5, 1));
+        assert_eq!((trace.calls[1].prompt, trace.calls[1].output), (1, 1));
+    }
+
+    #[test]
+    fn empty_and_foreign_files() {
+        assert!(read("", false).unwrap_err().contains("t.csv: is empty"));
+        assert!(read(HEADER, false).unwrap_err().contains("t.csv: is empty"));
+        let foreign = read("a,b\n1,2\n", true).unwrap_err();
+        assert!(foreign.contains("t.csv:1: `a") && foreign.contains("TIMESTAMP"), "{foreign}");
+    }
+}

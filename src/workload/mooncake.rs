@@ -1,0 +1,114 @@
+//! The Mooncake trace: one JSON object a line with `timestamp` (ms),
+//! `input_length`, `output_length` (tokens) and optionally `hash_ids`, the ids
+//! of the prompt's prefix blocks (<https://github.com/kvcache-ai/Mooncake>).
+//! Other members are ignored.
+
+use super::read::{Builder, Record, next_line};
+use crate::kernel::TICKS_PER_SECOND;
+use serde::Deserialize;
+use std::io::BufRead;
+
+/// Prompt tokens of one block, as its authors chose.
+pub(super) const BLOCK_TOKENS: u32 = 512;
+const TICKS_PER_MILLISECOND: f64 = TICKS_PER_SECOND as f64 / 1_000.0;
+
+#[derive(Deserialize)]
+struct Line {
+    timestamp: f64,
+    input_length: u32,
+    output_length: u32,
+    #[serde(default)]
+    hash_ids: Vec<u64>,
+}
+
+pub(super) fn read(input: &mut impl BufRead, builder: &mut Builder<'_>) {
+    let mut bytes = Vec::new();
+    while let Some((number, line)) = next_line(input, &mut bytes, builder) {
+        builder.add(number, line, record(line));
+    }
+}
+
+fn record(line: &[u8]) -> Result<Record, String> {
+    let parsed: Line = serde_json::from_slice(line).map_err(|error| explain(&error))?;
+    // Beyond this a count of milliseconds is no longer exact as a float.
+    if !(0.0..=9.0e15).contains(&parsed.timestamp) {
+        return Err("`timestamp` is not a time in milliseconds".to_owned());
+    }
+    Ok(Record {
+        at_ticks: ticks(parsed.timestamp),
+        prompt: parsed.input_length,
+        output: parsed.output_length,
+        prefix_ids: parsed.hash_ids,
+    })
+}
+
+/// Whole and fractional milliseconds apart, so that an epoch stamp loses nothing.
+fn ticks(milliseconds: f64) -> i128 {
+    let whole = milliseconds.floor();
+    let fraction = ((milliseconds - whole) * TICKS_PER_MILLISECOND + 0.5) as i128;
+    whole as i128 * TICKS_PER_MILLISECOND as i128 + fraction
+}
+
+/// serde_json counts lines within the one line it sees: keep the column only.
+fn explain(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let what = text.split(" at line ").next().unwrap_or(&text);
+    format!(
+        "column {}: {what}; expected {{\"timestamp\": 27, \"input_length\": 6955, \
+         \"output_length\": 52, \"hash_ids\": [..]}}",
+        error.column()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::kernel::TICKS_PER_SECOND;
+    use crate::workload::{Format, ReadOptions, Trace, read_trace};
+
+    fn read(text: &str, options: ReadOptions) -> Result<Trace, String> {
+        read_trace(Format::Mooncake, text.as_bytes(), "t.jsonl", options)
+            .map_err(|mistakes| mistakes.iter().map(|m| format!("{m}\n")).collect())
+    }
+
+    const TWO: &str = "{\"timestamp\": 3000, \"input_length\": 1030, \"output_length\": 5, \
+        \"hash_ids\": [7, 8, 9]}\n\n{\"timestamp\": 3000.5, \"input_length\": 2, \
+        \"output_length\": 0, \"session_id\": \"x\"}";
+
+    #[test]
+    fn calls_and_their_prefix_ids() {
+        let trace = read(TWO, ReadOptions::default()).unwrap();
+        assert_eq!((trace.prefix_ids.as_slice(), trace.block_tokens), (&[7, 8, 9][..], 512));
+        assert_eq!(trace.calls[0].prefix_len, 3);
+        assert_eq!((trace.calls[1].prefix_start, trace.calls[1].prefix_len), (3, 0));
+        assert_eq!(trace.calls[1].at.ticks(), TICKS_PER_SECOND / 2_000);
+        assert_eq!((trace.calls[1].output, trace.raised_calls), (1, 1));
+    }
+
+    #[test]
+    fn the_first_calls_only() {
+        let options = ReadOptions { calls_max: Some(1), ..ReadOptions::default() };
+        let trace = read(&format!("{TWO}\nrubbish"), options).unwrap();
+        assert_eq!(trace.calls.len(), 1);
+    }
+
+    #[test]
+    fn broken_lines_are_all_named_or_all_counted() {
+        let text = format!(
+            "{TWO}\nrubbish\n{{\"timestamp\": 1, \"input_length\": 1, \"output_length\": 1}}\n\
+             {{\"timestamp\": 4000, \"input_length\": -1, \"output_length\": 1}}\n\
+             {{\"timestamp\": 4000, \"output_length\": 1}}\n"
+        );
+        insta::assert_snapshot!(read(&text, ReadOptions::default()).unwrap_err());
+        let skip = ReadOptions { skip_bad_lines: true, ..ReadOptions::default() };
+        assert_eq!(read(&text, skip).unwrap().skipped_lines, 4);
+        let nothing = read("rubbish", skip).unwrap_err();
+        assert!(nothing.contains("no readable call (1 broken lines skipped)"), "{nothing}");
+    }
+
+    #[test]
+    fn many_broken_lines_end_in_a_count() {
+        let error = read(&"x\n".repeat(25), ReadOptions::default()).unwrap_err();
+        assert_eq!(error.lines().count(), 11);
+        assert!(error.contains("15 more broken lines"), "{error}");
+    }
+}

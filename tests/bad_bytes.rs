@@ -1,0 +1,67 @@
+//! No bytes whatsoever make a trace reader panic, and what it takes is sound.
+
+use proptest::prelude::*;
+use tokenmill::workload::{Format, ReadOptions, read_trace};
+
+const AZURE: &str = "TIMESTAMP,ContextTokens,GeneratedTokens\n2024-05-12 00:00:00.003163+00:00,10,\
+    20\n2024-05-12 00:00:01.1,30,40\n2024-05-12 00:00:02,50,60";
+const MOONCAKE: &str = "{\"timestamp\": 0, \"input_length\": 10, \"output_length\": 20, \
+    \"hash_ids\": [1]}\n{\"timestamp\": 27.5, \"input_length\": 600, \"output_length\": 1, \
+    \"hash_ids\": [1, 2]}\n";
+
+/// Byte edits: where, what, and whether it replaces or is inserted.
+fn edits() -> impl Strategy<Value = Vec<(usize, u8, bool)>> {
+    let bytes = prop_oneof![any::<u8>(), prop::sample::select(b"0129-+.eE\"{}[],:\n\r ".to_vec())];
+    prop::collection::vec((0..400_usize, bytes, any::<bool>()), 0..12)
+}
+
+fn mutate(text: &str, edits: &[(usize, u8, bool)]) -> Vec<u8> {
+    let mut bytes = text.as_bytes().to_vec();
+    for (at, byte, replace) in edits {
+        let at = at % bytes.len();
+        if *replace {
+            bytes[at] = *byte;
+        } else {
+            bytes.insert(at, *byte);
+        }
+    }
+    bytes
+}
+
+fn check(format: Format, bytes: &[u8]) -> Result<(), TestCaseError> {
+    for skip_bad_lines in [false, true] {
+        let options = ReadOptions { skip_bad_lines, ..ReadOptions::default() };
+        match read_trace(format, bytes, "t", options) {
+            Ok(trace) => {
+                prop_assert!(!trace.calls.is_empty());
+                prop_assert_eq!(trace.calls[0].at.ticks(), 0);
+                prop_assert!(trace.calls.is_sorted_by_key(|call| call.at));
+                prop_assert!(trace.calls.iter().all(|call| call.prompt > 0 && call.output > 0));
+                let ids: usize = trace.calls.iter().map(|call| call.prefix_len as usize).sum();
+                prop_assert_eq!(ids, trace.prefix_ids.len());
+            }
+            Err(mistakes) => {
+                prop_assert!(mistakes.iter().all(|m| !m.problem.is_empty() && !m.fix.is_empty()));
+            }
+        }
+    }
+    Ok(())
+}
+
+proptest! {
+    #[test]
+    fn mutated_azure(edits in edits()) {
+        check(Format::Azure, &mutate(AZURE, &edits))?;
+    }
+
+    #[test]
+    fn mutated_mooncake(edits in edits()) {
+        check(Format::Mooncake, &mutate(MOONCAKE, &edits))?;
+    }
+
+    #[test]
+    fn any_bytes(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        check(Format::Azure, &bytes)?;
+        check(Format::Mooncake, &bytes)?;
+    }
+}

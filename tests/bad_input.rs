@@ -1,0 +1,223 @@
+//! Every mistake a scenario can hold is named with line, key, value and fix,
+//! all of them at once.
+
+use std::path::Path;
+use tokenmill::error::Error;
+use tokenmill::scenario::{Overrides, parse};
+
+const GOOD: &str = r#"name = "s"
+duration = "10 min"
+
+[[pool]]
+name = "a"
+model = "llama-3.1-8b"
+hardware = "h100-sxm"
+replicas = 2
+engine = { max_num_seqs = 64 }
+
+[[use_case]]
+name = "chat"
+arrivals = { process = "poisson", rate = "2 /s" }
+prompt_tokens = { distribution = "lognormal", median = 900, sigma = 0.9 }
+output_tokens = 200
+slo = { ttft_p95 = "800 ms" }
+"#;
+
+fn check(text: &str, overrides: &Overrides) -> Result<(), String> {
+    match parse(text, "s.toml", Path::new("no-such-folder"), overrides) {
+        Ok(_) => Ok(()),
+        Err(error @ Error::Invalid(_)) => Err(error.to_string()),
+        Err(error) => panic!("not the user's mistake: {error}"),
+    }
+}
+
+/// What is said when each `from` of the good scenario becomes its `to`.
+fn mistakes(changes: &[(&str, &str)]) -> String {
+    let mut text = GOOD.to_owned();
+    for (from, to) in changes {
+        assert!(text.contains(from), "{from}");
+        text = text.replacen(from, to, 1);
+    }
+    check(&text, &Overrides::default()).expect_err("a mistake")
+}
+
+fn set(assignments: &[&str]) -> String {
+    let set = assignments.iter().map(ToString::to_string).collect();
+    check(GOOD, &Overrides { set, ..Overrides::default() }).expect_err("a mistake")
+}
+
+#[test]
+fn the_good_scenario_is_good() {
+    assert_eq!(check(GOOD, &Overrides::default()), Ok(()));
+}
+
+#[test]
+fn unknown_keys() {
+    insta::assert_snapshot!(mistakes(&[
+        ("duration", "sed = 1\nduration"),
+        ("replicas = 2", "replcas = 2"),
+        ("max_num_seqs = 64", "max_seqs = 64"),
+        ("rate = \"2 /s\"", "rate = \"2 /s\", clients = 3"),
+        ("sigma = 0.9", "sigma = 0.9, stddev = 3"),
+        ("ttft_p95", "ttf_p95"),
+    ]));
+}
+
+#[test]
+fn keys_of_later_versions() {
+    insta::assert_snapshot!(mistakes(&[
+        ("[[use_case]]", "[[arm]]\nname = \"x\"\n\n[[use_case]]"),
+        ("replicas = 2", "replicas = 2\noffload = []"),
+    ]));
+}
+
+#[test]
+fn wrong_units() {
+    insta::assert_snapshot!(mistakes(&[
+        ("10 min", "10 minits"),
+        ("replicas = 2", "power_per_gpu = \"1370 GBs\"\nprice_per_gpu_hour = \"2.10/h\""),
+        ("max_num_seqs = 64", "kv_memory = \"80 GBs\""),
+        ("2 /s", "2"),
+        ("800 ms", "800"),
+    ]));
+}
+
+#[test]
+fn wrong_types_and_ranges() {
+    insta::assert_snapshot!(mistakes(&[
+        ("name = \"s\"", "name = \"s\"\nseed = \"one\"\nreplications = 0"),
+        ("replicas = 2", "replicas = 0\ntensor_parallel = 1.5\npue = 0.5"),
+        (
+            "max_num_seqs = 64",
+            "max_num_seqs = -1, reserve_full_prompt = 1, kv_watermark = \"101 %\""
+        ),
+        ("rate = \"2 /s\"", "rate = nan"),
+        ("median = 900", "median = nan"),
+        ("output_tokens = 200", "output_tokens = [1]"),
+    ]));
+}
+
+#[test]
+fn negative_and_absurd_quantities() {
+    insta::assert_snapshot!(mistakes(&[("2 /s", "-2 /s"), ("10 min", "-10 min")]));
+    insta::assert_snapshot!(mistakes(&[("2 /s", "0 /s"), ("10 min", "0 s"), ("800 ms", "0 s")]));
+    insta::assert_snapshot!(mistakes(&[("10 min", "11 years")]));
+    insta::assert_snapshot!(mistakes(&[("10 min", "4000 days"), ("sigma = 0.9", "sigma = -1")]));
+    insta::assert_snapshot!(mistakes(&[("output_tokens = 200", "output_tokens = -5")]));
+}
+
+#[test]
+fn unknown_names() {
+    insta::assert_snapshot!(mistakes(&[
+        ("llama-3.1-8b", "lama-3.1-8b"),
+        ("h100-sxm", "h10-sxm"),
+        ("replicas = 2", "precision = \"fp9\"\nrouter = { policy = \"least-load\" }"),
+        ("poisson", "poison"),
+        ("lognormal", "lognorm"),
+        ("name = \"chat\"", "name = \"chat\"\npool = \"b\""),
+    ]));
+}
+
+#[test]
+fn missing_keys() {
+    insta::assert_snapshot!(mistakes(&[
+        ("name = \"s\"\n", ""),
+        ("duration = \"10 min\"", ""),
+        ("model = \"llama-3.1-8b\"\n", ""),
+        ("process = \"poisson\", ", ""),
+        ("output_tokens = 200\n", ""),
+    ]));
+    insta::assert_snapshot!(check("name = \"s\"", &Overrides::default()).unwrap_err());
+    insta::assert_snapshot!(mistakes(&[
+        ("duration = \"10 min\"", ""),
+        ("arrivals = { process = \"poisson\", rate = \"2 /s\" }\n", ""),
+        ("median = 900, ", ""),
+    ]));
+}
+
+#[test]
+fn duplicate_and_unusable_names() {
+    let pool = "[[pool]]\nname = \"a\"\nmodel = \"llama-3.1-8b\"\nhardware = \"h100-sxm\"\n";
+    insta::assert_snapshot!(mistakes(&[
+        ("name = \"s\"", "name = \"../s\""),
+        ("[[use_case]]", &format!("{pool}\n[[use_case]]")),
+    ]));
+}
+
+#[test]
+fn syntax() {
+    insta::assert_snapshot!(mistakes(&[("replicas = 2", "replicas = = 2")]));
+    insta::assert_snapshot!(mistakes(&[("seqs = 64 }", "seqs = 99999999999999999999 }")]));
+}
+
+#[test]
+fn engine_that_cannot_work() {
+    insta::assert_snapshot!(mistakes(&[(
+        "max_num_seqs = 64",
+        "max_num_seqs = 512, max_num_batched_tokens = 256, gpu_memory_utilization = 0"
+    )]));
+}
+
+#[test]
+fn model_larger_than_memory() {
+    insta::assert_snapshot!(mistakes(&[("llama-3.1-8b", "llama-3.1-70b")]));
+}
+
+#[test]
+fn traces_that_cannot_be_read() {
+    insta::assert_snapshot!(mistakes(&[
+        (
+            "arrivals = { process = \"poisson\", rate = \"2 /s\" }",
+            "trace = { format = \"azure\", path = \"t.csv\" }"
+        ),
+        ("output_tokens = 200\n", ""),
+    ]));
+}
+
+#[test]
+fn overrides() {
+    insta::assert_snapshot!(set(&[
+        "pool.a.replicas=0",
+        "pool.b.replicas=1",
+        "pool.a.engine.max_seqs=1",
+        "use_case.chat.arrivals.rate=3 /x",
+        "pol.a.replicas=1",
+        "duration=2",
+        "seed",
+    ]));
+}
+
+#[test]
+fn a_resolved_scenario_is_the_same_scenario() {
+    let overrides = Overrides {
+        set: vec!["pool.a.replicas=3".to_owned()],
+        seed: Some(9),
+        ..Overrides::default()
+    };
+    let dir = Path::new("");
+    let first = parse(GOOD, "s.toml", dir, &overrides).unwrap();
+    let again = parse(&first.resolved_toml, "again", dir, &Overrides::default()).unwrap();
+    assert_eq!((first.scenario.seed, first.scenario.pools[0].replicas), (9, 3));
+    assert_eq!(first.resolved_toml, again.resolved_toml);
+    assert_eq!(first.hash, again.hash);
+    assert_eq!(format!("{:?}", first.scenario), format!("{:?}", again.scenario));
+    insta::assert_snapshot!(first.resolved_toml);
+}
+
+proptest::proptest! {
+    #[test]
+    fn mutated_scenarios_never_panic(
+        edits in proptest::collection::vec(
+            (0..600_usize, proptest::sample::select(b"0129-+.eE\"{}[]=,:\n an".to_vec())),
+            0..6,
+        ),
+    ) {
+        let mut bytes = GOOD.as_bytes().to_vec();
+        for (at, byte) in edits {
+            let at = at % bytes.len();
+            bytes[at] = byte;
+        }
+        let text = String::from_utf8(bytes).unwrap();
+        let _ = check(&text, &Overrides::default());
+    }
+}
