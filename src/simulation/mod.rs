@@ -382,6 +382,9 @@ impl<'s, E: Engine> Simulation<'s, E> {
         for (at, (record, pool)) in pools.iter_mut().zip(&self.pools).enumerate() {
             record.kv_use_mean = self.mean_kv_use(at, pool.blocks_total());
         }
+        for call in self.calls.iter() {
+            pools[self.scenario.use_cases[usize::from(call.use_case)].pool].unfinished += 1;
+        }
         RunRecord {
             digest: self.digest.value(),
             calls: self.arrived,
@@ -389,7 +392,6 @@ impl<'s, E: Engine> Simulation<'s, E> {
             end_s: now.seconds(),
             window_s: length.seconds(),
             window_from_s: self.window.from.seconds(),
-            unfinished: self.calls.len() as u64,
             use_cases: self.recorder.latencies(),
             pools,
             timeline: self.timeline,

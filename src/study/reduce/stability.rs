@@ -29,7 +29,7 @@ pub fn of_pool(scenario: &Scenario, records: &[RunRecord], pool: usize) -> Stabi
     };
     let arrivals_per_s = rate(|record| record.arrived);
     let is_stable = scenario.regime == Regime::Terminating
-        || (records.iter().all(|record| record.unfinished == 0)
+        || (records.iter().all(|record| record.pools[pool].unfinished == 0)
             && !grows(records, pool, arrivals_per_s));
     Stability { is_stable, arrivals_per_s, finished_per_s: rate(|record| record.finished) }
 }
