@@ -2,6 +2,7 @@
 
 use super::View;
 use crate::economics::{AVERAGE_POWER_SHARE, facility_watts, usd_per_second};
+use crate::factory::StepTime;
 use crate::scenario::{Pool, Scenario};
 use crate::statistics::Interval;
 use crate::study::TotalSummary;
@@ -47,12 +48,7 @@ fn pool_notes(pool: &Pool) -> Vec<String> {
             pool.name, hardware.name
         )),
     }
-    if hardware.step_time_is_transferred {
-        notes.push(format!(
-            "pool {}: nobody measured {}; its step times are transferred from other GPUs by \
-             datasheet, an estimate with a median error of 8-13 % (decode) and 11-20 % (prefill)",
-            pool.name, hardware.name
-        ));
-    }
+    let caveats = StepTime::caveats(&pool.model, hardware, pool.precision, pool.parallelism);
+    notes.extend(caveats.into_iter().map(|caveat| format!("pool {}: {caveat}", pool.name)));
     notes
 }
