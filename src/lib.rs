@@ -9,6 +9,7 @@ pub mod error;
 pub mod factory;
 pub mod kernel;
 pub mod random;
+pub mod report;
 pub mod scenario;
 pub mod statistics;
 pub mod study;
