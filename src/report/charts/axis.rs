@@ -32,6 +32,9 @@ pub struct Tick {
 /// Most decades shown on a logarithmic axis; smaller values lie at its end.
 const DECADES_MAX: f64 = 6.0;
 
+/// Longest time an axis is made for: what the simulator's clock holds, 58 years.
+const SECONDS_MAX: f64 = 58.5 * 365.25 * 86_400.0;
+
 impl Axis {
     /// Where `value` lies, 0 at the lower end and 1 at the upper; what is
     /// beyond an end lies on it.
@@ -74,7 +77,7 @@ impl Axis {
     pub fn log_seconds(values: impl Iterator<Item = f64>, width: f64) -> Option<Axis> {
         let mut ends: Option<(f64, f64)> = None;
         let mut has_zero = false;
-        for value in values.filter(|v| v.is_finite()) {
+        for value in values.filter(|v| v.abs() <= SECONDS_MAX) {
             has_zero |= value <= 0.0;
             if value > 0.0 {
                 let log = libm::log10(value);
@@ -94,8 +97,7 @@ impl Axis {
 
     /// Simulated time, and the unit of its labels.
     pub fn time(values: &[f64]) -> (Axis, &'static str) {
-        // Simulated time spans 58 years.
-        let finite = || values.iter().copied().filter(|v| v.abs() < 2e9);
+        let finite = || values.iter().copied().filter(|v| v.abs() <= SECONDS_MAX);
         let from = finite().fold(f64::INFINITY, f64::min);
         let to = finite().fold(f64::NEG_INFINITY, f64::max);
         let (from, to) = match (from.is_finite(), to > from) {

@@ -19,7 +19,7 @@ type Metric = (&'static str, &'static str, &'static str, fn(&UseCaseSeries) -> &
 
 const METRICS: [Metric; 5] = [
     ("Time to first token (TTFT)", "share of calls", "arrival to first token", |u| &u.ttft_s),
-    ("Time per output token (TPOT)", "share of calls", "mean gap between a call's tokens", |u| {
+    ("Time per output token (TPOT)", "share of calls", "mean gap between tokens of a call", |u| {
         &u.tpot_s
     }),
     ("Inter-token latency (ITL)", "share of tokens", "gap before each token", |u| &u.itl_s),
@@ -77,7 +77,7 @@ fn draw_metric(
         panel.band(drawing, &low, &high, pen(index));
         panel.curve(drawing, &mean, pen(index));
     }
-    let cut = if axis.is_cut { "; smaller values at the left edge" } else { "" };
+    let cut = if axis.is_cut { "; left end: or less" } else { "" };
     panel.name_across(drawing, &format!("{caption} (log scale{cut})"));
 }
 
