@@ -94,7 +94,11 @@ fn figure(chart: &Chart) -> Markup {
 }
 
 fn tabulate(table: &Table) -> Markup {
-    let is_alarm = |cell: &str| matches!(cell, "UNSTABLE" | "MISSED" | "withheld");
+    let class = |cell: &str| match cell {
+        "UNSTABLE" | "MISSED" => Some("alarm"),
+        "withheld" => Some("withheld"),
+        _ => None,
+    };
     page! {
         div.scroll {
             table {
@@ -110,7 +114,7 @@ fn tabulate(table: &Table) -> Markup {
                         tr {
                             th scope="row" { (row.name) }
                             @for cell in &row.cells {
-                                td.alarm[is_alarm(cell)] { (cell) }
+                                td class=[class(cell)] { (cell) }
                             }
                         }
                     }

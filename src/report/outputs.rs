@@ -138,10 +138,10 @@ fn make(dir: &Path, inputs: &Inputs) -> Result<()> {
         digest: &summary.digest,
         facts,
     };
-    put(&dir.join(MANIFEST), &json(&manifest)?)?;
+    put(&dir.join(MANIFEST), &json(serde_json::to_string_pretty(&manifest))?)?;
     put(&dir.join("scenario.toml"), scenario_toml)?;
-    put(&dir.join("summary.json"), &json(summary)?)?;
-    put(&dir.join("series.json"), &json(series)?)?;
+    put(&dir.join("summary.json"), &json(serde_json::to_string_pretty(summary))?)?;
+    put(&dir.join("series.json"), &json(serde_json::to_string(series))?)?;
     put(&dir.join("report.html"), &html(summary, series, scenario_toml))?;
     for chart in charts(summary, series) {
         put(&folder.join(chart.name).with_extension("svg"), &svg(&chart.drawing))?;
@@ -154,8 +154,8 @@ fn put(path: &Path, text: &str) -> Result<()> {
     fs::write(path, text).map_err(|source| unwritable(path, source))
 }
 
-fn json(value: &impl Serialize) -> Result<String> {
-    let text = serde_json::to_string_pretty(value).map_err(|problem| {
+fn json(text: serde_json::Result<String>) -> Result<String> {
+    let text = text.map_err(|problem| {
         Error::Failed(format!("cannot express the result in JSON: {problem}"))
     })?;
     Ok(text + "\n")

@@ -19,7 +19,7 @@ pub fn warnings(summary: &Summary) -> Vec<String> {
         let rate = match &pool.sustainable_calls_per_s {
             Some(rate) => format!(
                 "it completes {} when never idle",
-                Figure::of(rate, Measure::Plain("calls/s")).plus_minus()
+                unbroken(Figure::of(rate, Measure::Plain("calls/s")).plus_minus())
             ),
             None => "its sustainable rate is not known".into(),
         };
@@ -37,14 +37,14 @@ pub fn setting(summary: &Summary) -> String {
         1 => "1 replication".into(),
         n => format!("{} replications", grouped(f64::from(n), 0)),
     };
-    let span = Figure::exact(summary.measured_s, Measure::Seconds).plain();
+    let span = unbroken(Figure::exact(summary.measured_s, Measure::Seconds).plain());
     let regime = match summary.regime.as_str() {
         "steady" => " in steady state",
         "terminating" => ", measured whole",
         _ => "",
     };
     let warm_up = if summary.warm_up_s > 0.0 {
-        let span = Figure::exact(summary.warm_up_s, Measure::Seconds).plain();
+        let span = unbroken(Figure::exact(summary.warm_up_s, Measure::Seconds).plain());
         format!(", after a warm-up of {span}")
     } else {
         String::new()
@@ -65,7 +65,7 @@ pub fn use_case(summary: &Summary, use_case: &UseCaseSummary) -> String {
     }
     let mut parts = Vec::new();
     if let Some(rate) = &use_case.calls_per_s {
-        parts.push(format!("at {}", Figure::of(rate, Measure::Plain("calls/s")).plain()));
+        parts.push(format!("at {}", unbroken(Figure::of(rate, Measure::Plain("calls/s")).plain())));
     }
     if let Some(p95) = &use_case.ttft_s.p95 {
         parts.push(format!("95 of 100 calls see their first token within {}", with_range(p95)));
@@ -81,7 +81,7 @@ pub fn use_case(summary: &Summary, use_case: &UseCaseSummary) -> String {
     }
     let mut text = format!("{}.", parts.join(", "));
     if let Some(good) = &use_case.goodput_fraction {
-        let share = Figure::of(good, Measure::Fraction).plain();
+        let share = unbroken(Figure::of(good, Measure::Fraction).plain());
         text += &format!(" {share} of the calls keep every latency promise");
         text += match use_case.slo_met {
             Some(true) => "; the SLO is kept.",
@@ -103,7 +103,10 @@ pub fn pool(pool: &PoolSummary) -> String {
         parts.push("overloaded".into());
     }
     if let Some(share) = &pool.utilization {
-        parts.push(format!("busy {} of the time", Figure::of(share, Measure::Fraction).plain()));
+        parts.push(format!(
+            "busy {} of the time",
+            unbroken(Figure::of(share, Measure::Fraction).plain())
+        ));
     }
     if let Some(rate) = &pool.output_tok_per_s_per_gpu {
         let rate = Figure::of(rate, Measure::Plain("output tokens/s")).plain();
@@ -118,13 +121,18 @@ pub fn pool(pool: &PoolSummary) -> String {
 }
 
 fn seconds(interval: &Interval) -> String {
-    Figure::of(interval, Measure::Seconds).plain()
+    unbroken(Figure::of(interval, Measure::Seconds).plain())
 }
 
 fn with_range(interval: &Interval) -> String {
     let figure = Figure::of(interval, Measure::Seconds);
     match figure.range() {
-        Some(range) => format!("{} ({range})", figure.plain()),
-        None => figure.plain(),
+        Some(range) => format!("{} ({range})", unbroken(figure.plain())),
+        None => unbroken(figure.plain()),
     }
+}
+
+/// A figure that no line break separates from its unit.
+fn unbroken(figure: String) -> String {
+    figure.replace(' ', "\u{a0}")
 }

@@ -90,6 +90,15 @@ fn use_cases(summary: &Summary) -> Table {
         let cells = all.iter().map(|u| cell(value(u), measure, is_stable(summary, u))).collect();
         all.iter().any(|u| value(u).is_some()).then_some(Row { name, cells })
     };
+    // A single call's figure is too small to read.
+    let thousand = |name, measure, value: fn(&UseCaseSummary) -> Option<Interval>| {
+        let cells = all.iter().map(|u| {
+            let scaled = value(u).map(|i| times(1000.0, i));
+            cell(scaled.as_ref(), measure, is_stable(summary, u))
+        });
+        let cells = cells.collect();
+        all.iter().any(|u| value(u).is_some()).then_some(Row { name, cells })
+    };
     let slo = all.iter().any(|u| u.slo_met.is_some()).then(|| Row {
         name: "SLO",
         cells: all.iter().map(|u| slo_cell(u.slo_met, is_stable(summary, u))).collect(),
@@ -104,8 +113,8 @@ fn use_cases(summary: &Summary) -> Table {
         slo,
         row("goodput, share", Measure::Fraction, |u| u.goodput_fraction.as_ref()),
         row("goodput", Measure::Plain("/s"), |u| u.goodput_calls_per_s.as_ref()),
-        row("preemptions a call", Measure::Plain(""), |u| u.preemptions_per_call.as_ref()),
-        row("cost a call", Measure::Dollars, |u| u.usd_per_call.as_ref()),
+        thousand("preemptions in 1,000 calls", Measure::Plain(""), |u| u.preemptions_per_call),
+        thousand("cost of 1,000 calls", Measure::Dollars, |u| u.usd_per_call),
     ];
     Table {
         caption: "Use cases".into(),
@@ -177,6 +186,15 @@ fn factory(summary: &Summary) -> Table {
         caption: "Factory".into(),
         columns: vec!["all pools".into()],
         rows: rows.into_iter().flatten().collect(),
+    }
+}
+
+fn times(factor: f64, interval: Interval) -> Interval {
+    let Interval { mean, low, high } = interval;
+    Interval {
+        mean: mean * factor,
+        low: low.map(|low| low * factor),
+        high: high.map(|high| high * factor),
     }
 }
 

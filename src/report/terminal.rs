@@ -20,7 +20,7 @@ pub fn terminal(summary: &Summary) -> String {
     if !out.is_empty() {
         out.push('\n');
     }
-    let _ = writeln!(out, "{}: {}", summary.scenario, story::setting(summary));
+    paragraph(&mut out, "", &format!("{}: {}", summary.scenario, story::setting(summary)));
     for table in tables(summary) {
         for part in narrow(table) {
             out.push('\n');

@@ -34,6 +34,8 @@ const DECADES_MAX: f64 = 6.0;
 
 /// Longest time an axis is made for: what the simulator's clock holds, 58 years.
 const SECONDS_MAX: f64 = 58.5 * 365.25 * 86_400.0;
+/// Times shorter than a tick of that clock count as zero.
+const SECONDS_MIN: f64 = 1e-10;
 
 impl Axis {
     /// Where `value` lies, 0 at the lower end and 1 at the upper; what is
@@ -78,8 +80,8 @@ impl Axis {
         let mut ends: Option<(f64, f64)> = None;
         let mut has_zero = false;
         for value in values.filter(|v| v.abs() <= SECONDS_MAX) {
-            has_zero |= value <= 0.0;
-            if value > 0.0 {
+            has_zero |= value < SECONDS_MIN;
+            if value >= SECONDS_MIN {
                 let log = libm::log10(value);
                 ends = Some(ends.map_or((log, log), |(a, b)| (a.min(log), b.max(log))));
             }
@@ -149,13 +151,22 @@ fn number(mantissa: u64, exponent: i32) -> String {
 
 /// The densest sensible set of ticks whose labels do not touch.
 fn log_ticks(axis: &Axis, width: f64) -> Vec<Tick> {
-    const SETS: [(&[u64], i32); 6] =
-        [(&[1, 2, 5], 1), (&[1, 3], 1), (&[1], 1), (&[1], 2), (&[1], 3), (&[1], 4)];
+    // Tenths of a decade's first value, and which decades.
+    const SETS: [(&[u64], i32); 8] = [
+        (&[10, 15, 20, 30, 40, 50, 70], 1),
+        (&[10, 20, 30, 50], 1),
+        (&[10, 20, 50], 1),
+        (&[10, 30], 1),
+        (&[10], 1),
+        (&[10], 2),
+        (&[10], 3),
+        (&[10], 4),
+    ];
     let decades = libm::floor(axis.from) as i32..=libm::ceil(axis.to) as i32;
     let set = |(mantissas, every): (&[u64], i32)| -> Vec<Tick> {
         let decades = decades.clone().filter(|e| e.rem_euclid(every) == 0);
         let values = decades.flat_map(|e| mantissas.iter().map(move |&m| (m, e)));
-        let ticks = values.map(|(m, e)| Tick { value: power(m, e), label: duration(m, e) });
+        let ticks = values.map(|(m, e)| Tick { value: power(m, e - 1), label: duration(m, e) });
         ticks.filter(|t| (axis.from..=axis.to).contains(&libm::log10(t.value))).collect()
     };
     let fits = |ticks: &Vec<Tick>| {
@@ -168,16 +179,17 @@ fn log_ticks(axis: &Axis, width: f64) -> Vec<Tick> {
     SETS.into_iter().map(set).find(fits).unwrap_or_default()
 }
 
-/// Name of `mantissa` times ten to the `exponent` seconds: "200 ms", "1,000 s".
-fn duration(mantissa: u64, exponent: i32) -> String {
+/// Name of `tenths / 10` times ten to the `exponent` seconds: "1.5 ms", "1,000 s".
+fn duration(tenths: u64, exponent: i32) -> String {
     let (shift, unit) = match exponent {
         ..-6 => (9, "ns"),
         -6..-3 => (6, "µs"),
         -3..0 => (3, "ms"),
         _ => (0, "s"),
     };
-    let decimals = usize::try_from(-(exponent + shift)).unwrap_or(0);
-    format!("{} {unit}", grouped(power(mantissa, exponent + shift), decimals))
+    let is_whole = exponent + shift > 0 || tenths.is_multiple_of(10);
+    let value = grouped(power(tenths, exponent + shift - 1), usize::from(!is_whole));
+    format!("{value} {unit}")
 }
 
 /// A step of time that people count in, at least `rough` seconds: step and
@@ -227,7 +239,8 @@ mod tests {
     #[test]
     fn log_ticks_thin_out_with_the_span() {
         let axis = |low, high| Axis::log_seconds([low, high].into_iter(), 350.0).unwrap();
-        assert_eq!(labels(&axis(0.011, 0.09)), ["20 ms", "50 ms"]);
+        assert_eq!(labels(&axis(0.011, 0.09)), ["20 ms", "30 ms", "50 ms"]);
+        assert_eq!(labels(&axis(0.0012, 0.004)), ["1.5 ms", "2 ms", "3 ms", "4 ms"]);
         assert_eq!(labels(&axis(0.2, 3.0)), ["200 ms", "500 ms", "1 s", "2 s"]);
         assert_eq!(labels(&axis(1e-2, 1e4)), ["10 ms", "1 s", "100 s", "10,000 s"]);
     }

@@ -4,10 +4,9 @@
 use super::axis::Axis;
 use super::drawing::{Align, Drawing, WIDTH};
 use super::panel::{Panel, paired};
-use super::style::{CURVES_MAX, Entry, FAINT, FRAME, HEADING, MARGIN, bold, hairline, label};
+use super::style::{CURVES_MAX, Entry, FAINT, GUIDE, HEADING, MARGIN, bold, hairline, label};
 use super::style::{legend, pen, title};
 use crate::study::{Cdf, Series, UseCaseSeries};
-use plotters::style::RGBColor;
 
 const PANEL_WIDTH: f64 = WIDTH / 2.0;
 const PANEL_HEIGHT: f64 = 262.0;
@@ -40,8 +39,14 @@ pub fn draw(series: &Series, remark: &str) -> Drawing {
     }
     let (left, top) = corner(METRICS.len());
     drawing.text(bold((left + 58.0, top + 27.0), HEADING, "Use cases"));
-    let entries: Vec<Entry> =
-        series.use_cases.keys().map(|name| Entry { name, remarks: vec![] }).collect();
+    let entries: Vec<Entry> = series
+        .use_cases
+        .iter()
+        .map(|(name, u)| match METRICS.iter().all(|(.., cdf)| cdf(u).value.mean.is_empty()) {
+            true => Entry { name: format!("{name} (no values)"), remarks: vec![] },
+            false => Entry { name: name.clone(), remarks: vec![] },
+        })
+        .collect();
     let room = PANEL_WIDTH - 58.0 - MARGIN;
     legend(&mut drawing, (left + 58.0, top + 30.0), room, &entries);
     drawing
@@ -84,7 +89,7 @@ fn draw_metric(
 fn guides(drawing: &mut Drawing, panel: &Panel) {
     for (fraction, name) in GUIDES {
         let y = panel.y.1 - fraction * (panel.y.1 - panel.y.0);
-        drawing.line(vec![(panel.x.0, y), (panel.x.1, y)], dashed(FRAME));
+        drawing.line(vec![(panel.x.0, y), (panel.x.1, y)], hairline(GUIDE));
         // p95 and p99 lie closer than a line of text is high.
         let baseline = match name {
             "p99" => y + 1.0,
@@ -93,10 +98,6 @@ fn guides(drawing: &mut Drawing, panel: &Panel) {
         };
         drawing.text(label((panel.x.1 + 6.0, baseline), Align::Left, FAINT, name));
     }
-}
-
-fn dashed(color: RGBColor) -> super::drawing::Pen {
-    super::drawing::Pen { dash: Some((2.0, 3.0)), ..hairline(color) }
 }
 
 /// Fractions lie upwards, values across.

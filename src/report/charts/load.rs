@@ -47,7 +47,7 @@ pub fn draw(series: &Series, warm_up_s: f64, remark: &str) -> Drawing {
     let left = RIGHT + 24.0;
     drawing.text(bold((left, TOP + 34.0), HEADING, "Pools"));
     let entries: Vec<Entry> =
-        series.pools.keys().map(|name| Entry { name, remarks: vec![] }).collect();
+        series.pools.keys().cloned().map(|name| Entry { name, remarks: vec![] }).collect();
     legend(&mut drawing, (left, TOP + 38.0), WIDTH - left - MARGIN, &entries);
     drawing
 }

@@ -11,6 +11,8 @@ pub const INK: RGBColor = RGBColor(26, 26, 26);
 pub const FAINT: RGBColor = RGBColor(89, 89, 89);
 /// Axes.
 pub const FRAME: RGBColor = RGBColor(140, 140, 140);
+/// Lines that mark a value within the grid.
+pub const GUIDE: RGBColor = RGBColor(184, 184, 184);
 /// Grid lines.
 pub const GRID: RGBColor = RGBColor(228, 228, 228);
 
@@ -74,9 +76,9 @@ pub fn title(drawing: &mut Drawing, title: &str, remark: &str) {
 pub const MARGIN: f64 = 16.0;
 
 /// One line of a legend.
-pub struct Entry<'a> {
+pub struct Entry {
     /// Name of the curve.
-    pub name: &'a str,
+    pub name: String,
     /// Further lines below the name.
     pub remarks: Vec<String>,
 }
@@ -91,7 +93,7 @@ pub fn legend(drawing: &mut Drawing, at: (f64, f64), width: f64, entries: &[Entr
         let middle = y - 0.36 * LABEL;
         let pen = Pen { width: 3.0, ..pen(index) };
         drawing.line(vec![(left, middle), (left + SAMPLE - 6.0, middle)], pen);
-        let name = fitted(entry.name, LABEL, false, width - SAMPLE);
+        let name = fitted(&entry.name, LABEL, false, width - SAMPLE);
         drawing.text(label((left + SAMPLE, y), Align::Left, INK, name));
         for remark in &entry.remarks {
             y += 16.0;

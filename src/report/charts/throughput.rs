@@ -43,8 +43,11 @@ pub fn draw(series: &Series) -> Drawing {
     }
     let left = RIGHT + 28.0;
     drawing.text(bold((left, TOP + 4.0), HEADING, "Pools"));
-    let entries: Vec<Entry> =
-        series.pools.iter().map(|(name, pool)| Entry { name, remarks: remarks(pool) }).collect();
+    let entries: Vec<Entry> = series
+        .pools
+        .iter()
+        .map(|(name, pool)| Entry { name: name.clone(), remarks: remarks(pool) })
+        .collect();
     legend(&mut drawing, (left, TOP + 8.0), WIDTH - left - MARGIN, &entries);
     drawing
 }
