@@ -156,6 +156,16 @@ fn warnings_lead_and_unstable_figures_are_withheld() {
 }
 
 #[test]
+fn quantiles_from_a_histogram_are_said_to_be() {
+    let mut summary = fixture::summary();
+    assert!(!report::terminal(&summary).contains("histogram"));
+    summary.use_cases["chat"].itl_s.method = "histogram".into();
+    let text = report::terminal(&summary);
+    assert!(text.contains("note  Of chat, these have more than a million values"), "{text}");
+    assert!(text.contains("within 0.4 %: ITL."), "{text}");
+}
+
+#[test]
 fn terminal_text_keeps_within_100_columns() {
     let mut summary = fixture::summary();
     let (use_case, pool) = (summary.use_cases[0].clone(), summary.pools[0].clone());

@@ -48,8 +48,14 @@ impl Figure {
         Figure {
             prefix: scale.prefix,
             mean: show(interval.mean),
-            half: half.map(|half| at_least_one_step(half * scale.factor, decimals)),
-            ends: interval.low.zip(interval.high).map(|(low, high)| (show(low), show(high))),
+            half: half
+                .filter(|&half| half > 0.0)
+                .map(|half| at_least_one_step(half * scale.factor, decimals)),
+            ends: interval
+                .low
+                .zip(interval.high)
+                .filter(|(low, high)| low < high)
+                .map(|(low, high)| (show(low), show(high))),
             unit: scale.unit,
         }
     }
@@ -64,7 +70,7 @@ impl Figure {
         self.with_unit(format!("{}{}", self.prefix, self.mean))
     }
 
-    /// "212 ± 18 ms", or "212 ms" where no spread is known.
+    /// "212 ± 18 ms", or "212 ms" where no spread is known or there is none.
     pub fn plus_minus(&self) -> String {
         match &self.half {
             Some(half) => self.with_unit(format!("{}{} ± {half}", self.prefix, self.mean)),
@@ -147,7 +153,7 @@ fn at_least_one_step(half: f64, decimals: usize) -> String {
     let text = grouped(half, decimals);
     let rounds_to_zero = text.chars().all(|c| matches!(c, '0' | '.'));
     match decimals {
-        _ if half <= 0.0 || !rounds_to_zero => text,
+        _ if !rounds_to_zero => text,
         0 => "<1".into(),
         _ => format!("<0.{:0>decimals$}", 1),
     }
@@ -191,15 +197,15 @@ mod tests {
         assert_eq!(read(1.2345, 0.05, Measure::Seconds), "1.23 ± 0.05 s");
         assert_eq!(read(0.99996, 0.001, Measure::Seconds), "1.00 ± <0.01 s");
         assert_eq!(read(2e-5, 1e-6, Measure::Seconds), "20.0 ± 1.0 µs");
-        assert_eq!(read(3e-9, 0.0, Measure::Seconds), "3.00 ± 0.00 ns");
-        assert_eq!(read(0.0, 0.0, Measure::Seconds), "0 ± 0 ms");
+        assert_eq!(read(3e-9, 0.0, Measure::Seconds), "3.00 ns");
+        assert_eq!(read(0.0, 0.0, Measure::Seconds), "0 ms");
         assert_eq!(read(7200.0, 60.0, Measure::Seconds), "120 ± 1 min");
         assert_eq!(read(0.713, 0.012, Measure::Fraction), "71.3 ± 1.2 %");
         assert_eq!(read(0.99974, 0.0001, Measure::Fraction), "99.97 ± 0.01 %");
-        assert_eq!(read(1.0, 0.0, Measure::Fraction), "100 ± 0 %");
+        assert_eq!(read(1.0, 0.0, Measure::Fraction), "100 %");
         assert_eq!(read(0.314, 0.004, Measure::Dollars), "$0.314 ± 0.004");
         assert_eq!(read(12_345.6, 78.0, Measure::Plain("tok/s")), "12,346 ± 78 tok/s");
-        assert_eq!(read(0.0123, 0.0, Measure::Megawatts), "12.3 ± 0.0 kW");
+        assert_eq!(read(0.0123, 0.0, Measure::Megawatts), "12.3 kW");
         assert_eq!(read(500.0, 0.2, Measure::Plain("")), "500 ± <1");
     }
 

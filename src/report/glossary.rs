@@ -1,7 +1,7 @@
 //! The terms of a report, for readers who are new to serving language models.
 
 /// Terms with a sentence each, in the order in which a report uses them.
-pub const GLOSSARY: [(&str, &str); 13] = [
+pub const GLOSSARY: [(&str, &str); 14] = [
     ("Call", "One request to a model: a prompt goes in, an answer comes out token by token."),
     ("Token", "The unit models read and write in; an English word is about 1.3 of them."),
     (
@@ -44,6 +44,11 @@ pub const GLOSSARY: [(&str, &str); 13] = [
         "Utilization",
         "Share of time in which the engine was computing a step. Close to 100 %, queues grow \
          out of hand.",
+    ),
+    (
+        "$/Mtok",
+        "The whole cost of a pool over its tokens of one kind, in millions. Each row carries \
+         the whole cost, so rows do not add up.",
     ),
     (
         "± and 95 % interval",

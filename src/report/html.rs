@@ -137,12 +137,13 @@ fn reading() -> Markup {
 }
 
 fn foundations(summary: &Summary, scenario_toml: &str) -> Markup {
+    let notes = story::notes(summary);
     page! {
         h2 id="foundations" { "What they rest on" }
-        @if summary.notes.is_empty() {
+        @if notes.is_empty() {
             p { "The run left no notes." }
         } @else {
-            ul { @for note in &summary.notes { li { (note) } } }
+            ul { @for note in &notes { li { (note) } } }
         }
         details {
             summary { "The scenario as it was run" }

@@ -31,6 +31,29 @@ pub fn warnings(summary: &Summary) -> Vec<String> {
     own.chain(summary.warnings.iter().cloned()).collect()
 }
 
+/// What figures rest on: the run's own notes, and which quantiles are not exact.
+pub fn notes(summary: &Summary) -> Vec<String> {
+    let metrics = |u: &UseCaseSummary| {
+        let all = [
+            ("TTFT", &u.ttft_s),
+            ("TPOT", &u.tpot_s),
+            ("ITL", &u.itl_s),
+            ("end to end", &u.e2e_s),
+            ("queue wait", &u.queue_s),
+        ];
+        let rough = all.iter().filter(|(_, latency)| latency.method == "histogram");
+        rough.map(|&(name, _)| name).collect::<Vec<_>>().join(", ")
+    };
+    let of = |(name, use_case)| match metrics(use_case) {
+        rough if rough.is_empty() => None,
+        rough => Some(format!(
+            "Of {name}, these have more than a million values in a replication, so their \
+             quantiles come from a histogram and are within 0.4 %: {rough}."
+        )),
+    };
+    summary.notes.iter().cloned().chain(summary.use_cases.iter().filter_map(of)).collect()
+}
+
 /// What was simulated: "12 replications of 1.00 h in steady state, after ...".
 pub fn setting(summary: &Summary) -> String {
     let count = match summary.replications {
@@ -110,7 +133,7 @@ pub fn pool(pool: &PoolSummary) -> String {
     }
     if let Some(rate) = &pool.output_tok_per_s_per_gpu {
         let rate = Figure::of(rate, Measure::Plain("output tokens/s")).plain();
-        parts.push(format!("{rate} a GPU"));
+        parts.push(format!("{rate} per GPU"));
     }
     if let Some(usd) = &pool.usd_per_mtok.total {
         let usd = Figure::of(usd, Measure::Dollars);

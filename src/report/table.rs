@@ -108,8 +108,8 @@ fn use_cases(summary: &Summary) -> Table {
         Some(count("calls measured", |u| u.calls)),
         all.iter().any(|u| u.rejected > 0).then(|| count("calls rejected", |u| u.rejected)),
         row("calls finished", Measure::Plain("/s"), |u| u.calls_per_s.as_ref()),
-        row("prompt a call", Measure::Plain("tok"), |u| u.prompt_tokens_mean.as_ref()),
-        row("output a call", Measure::Plain("tok"), |u| u.output_tokens_mean.as_ref()),
+        row("prompt per call", Measure::Plain("tok"), |u| u.prompt_tokens_mean.as_ref()),
+        row("output per call", Measure::Plain("tok"), |u| u.output_tokens_mean.as_ref()),
         slo,
         row("goodput, share", Measure::Fraction, |u| u.goodput_fraction.as_ref()),
         row("goodput", Measure::Plain("/s"), |u| u.goodput_calls_per_s.as_ref()),
@@ -146,7 +146,7 @@ fn pools(summary: &Summary) -> Table {
     let rows = [
         Some(count("GPUs", |p| u64::from(p.gpus))),
         Some(count("replicas", |p| u64::from(p.replicas))),
-        Some(count("KV blocks a rank", |p| p.kv_blocks)),
+        Some(count("KV blocks per rank", |p| p.kv_blocks)),
         Some(Row { name: "load", cells: all.iter().map(load).collect() }),
         sustainable,
         row("utilization", Measure::Fraction, |p| p.utilization.as_ref()),
@@ -155,15 +155,15 @@ fn pools(summary: &Summary) -> Table {
         row("KV cache in use", Measure::Fraction, |p| p.kv_use_mean.as_ref()),
         row("KV cache, peak", Measure::Fraction, |p| p.kv_use_peak.as_ref()),
         row("preemptions", Measure::Plain("/s"), |p| p.preemptions_per_s.as_ref()),
-        row("output a GPU", tok, |p| p.output_tok_per_s_per_gpu.as_ref()),
-        row("input a GPU", tok, |p| p.input_tok_per_s_per_gpu.as_ref()),
-        row("output a user", tok, |p| p.tok_per_s_per_user.as_ref()),
+        row("output per GPU", tok, |p| p.output_tok_per_s_per_gpu.as_ref()),
+        row("input per GPU", tok, |p| p.input_tok_per_s_per_gpu.as_ref()),
+        row("output per user", tok, |p| p.tok_per_s_per_user.as_ref()),
         row("prompt from cache", Measure::Fraction, |p| p.cache_hit_fraction.as_ref()),
         row("$/Mtok of output", usd, |p| p.usd_per_mtok.output.as_ref()),
         row("$/Mtok of input", usd, |p| p.usd_per_mtok.input.as_ref()),
         row("$/Mtok of cached input", usd, |p| p.usd_per_mtok.cached_input.as_ref()),
         row("$/Mtok of all tokens", usd, |p| p.usd_per_mtok.total.as_ref()),
-        row("tokens/s a megawatt", Measure::Plain(""), |p| p.tok_per_s_per_mw.as_ref()),
+        row("tokens/s per MW", Measure::Plain(""), |p| p.tok_per_s_per_mw.as_ref()),
     ];
     Table {
         caption: "Pools".into(),
@@ -178,7 +178,7 @@ fn factory(summary: &Summary) -> Table {
         interval.map(|i| Row { name, cells: vec![cell(Some(i), measure, true)] })
     };
     let rows = [
-        row("cost an hour", Measure::Dollars, total.usd_per_hour.as_ref()),
+        row("cost per hour", Measure::Dollars, total.usd_per_hour.as_ref()),
         row("facility power, mean", Measure::Megawatts, total.mean_mw.as_ref()),
         row("facility power, provisioned", Measure::Megawatts, total.peak_mw.as_ref()),
     ];

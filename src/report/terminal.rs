@@ -11,6 +11,9 @@ use std::fmt::Write;
 /// Columns that tables keep within where a single cell allows it.
 const WIDTH: usize = 100;
 
+/// Longest caption that shares the line of the column heads.
+const CAPTION: usize = 28;
+
 /// The whole summary as text, ending with a newline.
 pub fn terminal(summary: &Summary) -> String {
     let mut out = String::new();
@@ -27,10 +30,11 @@ pub fn terminal(summary: &Summary) -> String {
             write_table(&mut out, &part);
         }
     }
-    if !summary.notes.is_empty() {
+    let notes = story::notes(summary);
+    if !notes.is_empty() {
         out.push('\n');
     }
-    for note in &summary.notes {
+    for note in &notes {
         paragraph(&mut out, "note  ", note);
     }
     out.push('\n');
@@ -69,7 +73,8 @@ fn narrow(table: Table) -> Vec<Table> {
 
 fn name_width(table: &Table) -> usize {
     let names = table.rows.iter().map(|row| length(row.name));
-    names.chain([length(&table.caption)]).max().unwrap_or(0)
+    let caption = Some(length(&table.caption)).filter(|&length| length <= CAPTION);
+    names.chain(caption).max().unwrap_or(0)
 }
 
 /// Width of a column with the two blanks before it.
@@ -88,7 +93,13 @@ fn write_table(out: &mut String, table: &Table) {
         }
         let _ = writeln!(out, "{}", text.trim_end());
     };
-    line(&table.caption, &table.columns);
+    match length(&table.caption) {
+        0..=CAPTION => line(&table.caption, &table.columns),
+        _ => {
+            line(&table.caption, &[]);
+            line("", &table.columns);
+        }
+    }
     let rule = "─".repeat(names + widths.iter().sum::<usize>());
     line(&rule, &[]);
     for row in &table.rows {

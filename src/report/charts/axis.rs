@@ -55,8 +55,8 @@ impl Axis {
     }
 
     /// From zero to the largest value, with room above it; at most `count` steps.
-    pub fn linear(values: impl Iterator<Item = f64>, count: usize) -> Axis {
-        let top = values.filter(|v| v.is_finite()).fold(0.0, f64::max).min(1e300);
+    pub fn linear(values: Vec<f64>, count: usize) -> Axis {
+        let top = values.into_iter().filter(|v| v.is_finite()).fold(0.0, f64::max).min(1e300);
         let top = if top > 0.0 { top * 1.05 } else { 1.0 };
         let (mantissa, exponent) = nice_step(top / count as f64);
         let step = power(mantissa, exponent);
@@ -258,7 +258,7 @@ mod tests {
 
     #[test]
     fn linear_ticks_are_round() {
-        let axis = |top: f64| Axis::linear([top].into_iter(), 5);
+        let axis = |top: f64| Axis::linear(vec![top], 5);
         assert_eq!(labels(&axis(1.0)), ["0", "0.5", "1.0"]);
         assert_eq!(labels(&axis(47.0)), ["0", "10", "20", "30", "40"]);
         assert_eq!(labels(&axis(9_000.0)), ["0", "2,000", "4,000", "6,000", "8,000"]);

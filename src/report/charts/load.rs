@@ -8,7 +8,7 @@ use super::style::{CURVES_MAX, Entry, FRAME, HEADING, MARGIN, bold, legend, pen,
 use crate::study::{Band, PoolSeries, Series};
 
 const LEFT: f64 = 66.0;
-const RIGHT: f64 = 706.0;
+const RIGHT: f64 = 690.0;
 const TOP: f64 = 52.0;
 const PANEL_HEIGHT: f64 = 178.0;
 
@@ -28,18 +28,29 @@ pub fn draw(series: &Series, warm_up_s: f64, remark: &str) -> Drawing {
     let shown: Vec<&PoolSeries> = series.pools.values().take(CURVES_MAX).collect();
     let times: Vec<f64> = shown.iter().flat_map(|p| p.t_s.iter().copied()).collect();
     let (time, unit) = Axis::time(&times);
+    let time = if times.is_empty() { Axis::unnamed() } else { time };
     for (index, (heading, note, band)) in QUANTITIES.into_iter().enumerate() {
         let top = TOP + index as f64 * PANEL_HEIGHT;
         let bands: Vec<(&[f64], &Band)> =
             shown.iter().map(|pool| (pool.t_s.as_slice(), band(pool))).collect();
-        let up = if index == 2 { Axis::share() } else { highest(&bands) };
+        let is_empty = bands.iter().all(|(times, b)| times.is_empty() || b.mean.is_empty());
+        let up = match index {
+            2 => Axis::share(),
+            _ if is_empty => Axis::unnamed(),
+            _ => highest(&bands),
+        };
         let panel = Panel {
             x: (LEFT, RIGHT),
             y: (top + 34.0, top + PANEL_HEIGHT - 6.0),
             across: &time,
             up: &up,
         };
-        draw_quantity(&mut drawing, &panel, (heading, note), &bands, warm_up_s);
+        if is_empty {
+            panel.frame(&mut drawing, heading, note);
+            panel.remark(&mut drawing, "no values");
+        } else {
+            draw_quantity(&mut drawing, &panel, (heading, note), &bands, warm_up_s);
+        }
         if index == 2 {
             panel.name_across(&mut drawing, &format!("simulated time ({unit})"));
         }
@@ -62,7 +73,7 @@ fn highest(bands: &[(&[f64], &Band)]) -> Axis {
             .copied()
             .collect::<Vec<_>>()
     };
-    Axis::linear(bands.iter().flat_map(values), 5)
+    Axis::linear(bands.iter().flat_map(values).collect(), 5)
 }
 
 fn draw_quantity(
@@ -79,9 +90,6 @@ fn draw_quantity(
         drawing.area(corners, FRAME, 0.15);
     }
     panel.frame(drawing, heading, note);
-    if bands.iter().all(|(times, band)| times.is_empty() || band.mean.is_empty()) {
-        return panel.remark(drawing, "no values");
-    }
     for (index, (times, band)) in bands.iter().enumerate() {
         let [mean, low, high] = paired(times, band);
         panel.band(drawing, &low, &high, pen(index));

@@ -11,7 +11,7 @@ use crate::report::figure::grouped;
 use crate::study::{FrontierPoint, PoolSeries, Series};
 
 const LEFT: f64 = 74.0;
-const RIGHT: f64 = 620.0;
+const RIGHT: f64 = 590.0;
 const TOP: f64 = 90.0;
 const BOTTOM: f64 = 490.0;
 
@@ -26,19 +26,22 @@ pub fn draw(series: &Series) -> Drawing {
     );
     let shown: Vec<&PoolSeries> = series.pools.values().take(CURVES_MAX).collect();
     let points = || shown.iter().flat_map(|p| p.frontier.iter().chain(&p.operating));
-    let across = Axis::linear(points().map(|p| p.tok_per_s_per_user), 8);
-    let up = Axis::linear(points().map(|p| p.output_tok_per_s_per_gpu), 6);
+    let is_empty = points().next().is_none();
+    let axis = |values, count| if is_empty { Axis::unnamed() } else { Axis::linear(values, count) };
+    let across = axis(points().map(|p| p.tok_per_s_per_user).collect(), 8);
+    let up = axis(points().map(|p| p.output_tok_per_s_per_gpu).collect(), 6);
     let panel = Panel { x: (LEFT, RIGHT), y: (TOP, BOTTOM), across: &across, up: &up };
     panel.frame(&mut drawing, "Output of a GPU", "tokens/s");
     panel.name_across(&mut drawing, "output seen by one user (tokens/s)");
-    if points().next().is_none() {
+    if is_empty {
         panel.remark(&mut drawing, "no values");
     }
     for (index, pool) in shown.iter().enumerate() {
         draw_pool(&mut drawing, &panel, index, pool);
     }
     let mut placed = Vec::new();
-    for pool in &shown {
+    // More curves than this leave no room for names.
+    for pool in shown.iter().take_while(|_| shown.len() <= 4) {
         name_points(&mut drawing, &panel, pool, &mut placed);
     }
     let left = RIGHT + 28.0;
@@ -107,7 +110,7 @@ fn remarks(pool: &PoolSeries) -> Vec<String> {
     };
     let number = |value: f64| grouped(value, if value.abs() < 100.0 { 1 } else { 0 });
     vec![format!(
-        "{} tok/s a GPU, {} a user",
+        "{} tok/s per GPU, {} per user",
         number(run.output_tok_per_s_per_gpu),
         number(run.tok_per_s_per_user)
     )]
