@@ -251,6 +251,24 @@ fn texts_of_plausible_and_crowded_charts_do_not_collide() {
     }
 }
 
+#[test]
+fn a_single_value_is_a_dot() {
+    let mut series = fixture::series();
+    let one = |value: f64| Band { mean: vec![value], low: vec![value], high: vec![value] };
+    series.use_cases.truncate(1);
+    series.use_cases[0] = UseCaseSeries {
+        ttft_s: Cdf { fraction: vec![0.5], value: one(0.2) },
+        ..UseCaseSeries::default()
+    };
+    series.pools.truncate(1);
+    series.pools[0] = PoolSeries { t_s: vec![3.0], running: one(0.0), ..PoolSeries::default() };
+    let dots = report::charts(&fixture::summary(), &series).into_iter().map(|chart| {
+        assert_readable(&chart.drawing);
+        chart.drawing.marks.iter().filter(|mark| matches!(mark, Mark::Dot { .. })).count()
+    });
+    assert_eq!(dots.collect::<Vec<_>>(), [1, 1, 0]);
+}
+
 fn value() -> impl Strategy<Value = f64> {
     prop_oneof![
         4 => (-6.0..4.0f64).prop_map(|exponent| 10f64.powf(exponent)),

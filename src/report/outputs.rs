@@ -111,11 +111,9 @@ pub fn write(dir: &Path, inputs: &Inputs) -> Result<PathBuf> {
     // An inner folder, because the workshop itself is private to its owner.
     let made = workshop.path().join("run");
     make(&made, inputs)?;
-    if is_new {
-        fs::rename(&made, &target).map_err(failed)?;
-    } else {
-        replace(&made, &target).map_err(failed)?;
-    }
+    let renamed = if is_new { fs::rename(&made, &target) } else { replace(&made, &target) };
+    // Another run may have made the folder meanwhile.
+    renamed.or_else(|_| replace(&made, &target)).map_err(failed)?;
     Ok(dir.to_path_buf())
 }
 

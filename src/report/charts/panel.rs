@@ -59,10 +59,15 @@ impl Panel<'_> {
         drawing.text(label((middle, bottom + 36.0), Align::Middle, FAINT, caption));
     }
 
-    /// Draws a line through points given in values.
+    /// Draws a line through points given in values; a dot if they are all one.
     pub fn curve(&self, drawing: &mut Drawing, points: &[(f64, f64)], pen: Pen) {
-        let points = finite(points).map(|(a, b)| self.at(a, b)).collect();
-        drawing.line(points, pen);
+        let points: Vec<Point> = finite(points).map(|(a, b)| self.at(a, b)).collect();
+        match points.first() {
+            Some(&only) if points.iter().all(|&point| point == only) => {
+                drawing.dot(only, 4.0, pen.color, 1.0);
+            }
+            _ => drawing.line(points, pen),
+        }
     }
 
     /// Fills between two lines given in values.

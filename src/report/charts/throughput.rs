@@ -18,12 +18,12 @@ const BOTTOM: f64 = 490.0;
 /// Draws the trade of all pools.
 pub fn draw(series: &Series) -> Drawing {
     let mut drawing = Drawing::new(BOTTOM + 50.0);
-    title(
-        &mut drawing,
-        "Throughput against interactivity",
-        "Curves: closed form at the pool's mean lengths; numbers: sequences at once on one rank; \
-         dots: this run.",
-    );
+    // More curves leave no room for names of their points.
+    let is_named = series.pools.len() <= 4;
+    let numbers = if is_named { "numbers: sequences at once on one rank; " } else { "" };
+    let remark =
+        format!("Curves: closed form at the pool's mean lengths; {numbers}dots: this run.");
+    title(&mut drawing, "Throughput against interactivity", &remark);
     let shown: Vec<&PoolSeries> = series.pools.values().take(CURVES_MAX).collect();
     let points = || shown.iter().flat_map(|p| p.frontier.iter().chain(&p.operating));
     let is_empty = points().next().is_none();
@@ -40,8 +40,7 @@ pub fn draw(series: &Series) -> Drawing {
         draw_pool(&mut drawing, &panel, index, pool);
     }
     let mut placed = Vec::new();
-    // More curves than this leave no room for names.
-    for pool in shown.iter().take_while(|_| shown.len() <= 4) {
+    for pool in shown.iter().filter(|_| is_named) {
         name_points(&mut drawing, &panel, pool, &mut placed);
     }
     let left = RIGHT + 28.0;
