@@ -12,6 +12,7 @@ pub mod factory;
 pub mod kernel;
 pub mod metrics;
 pub mod random;
+pub mod report;
 pub mod scenario;
 pub mod simulation;
 pub mod statistics;
