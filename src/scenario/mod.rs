@@ -18,7 +18,7 @@ pub use overrides::Overrides;
 pub use shape::schema;
 
 use crate::catalog::{Hardware, Model, Precision};
-use crate::factory::{KvPlan, Parallelism};
+use crate::factory::{KvPlan, Parallelism, StepTime};
 use crate::kernel::Span;
 use crate::random::Distribution;
 use crate::workload::Trace;
@@ -100,6 +100,23 @@ impl Pool {
     /// GPUs in the whole pool.
     pub fn gpus(&self) -> u32 {
         self.replicas * self.parallelism.gpus()
+    }
+
+    /// Step time of one of its data-parallel ranks, engine overheads included.
+    pub fn step_time(&self) -> StepTime {
+        StepTime::new(
+            &self.model,
+            &self.hardware,
+            self.precision,
+            self.parallelism,
+            self.engine.step_scale,
+            self.engine.step_overhead.seconds(),
+        )
+    }
+
+    /// What a report must say about the accuracy of its step times.
+    pub fn caveats(&self) -> Vec<String> {
+        StepTime::caveats(&self.model, &self.hardware, self.precision, self.parallelism)
     }
 }
 
