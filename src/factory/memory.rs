@@ -12,7 +12,8 @@
 //! profiling run: 38.4 to 39.6 bytes in 7 of 7), the runtime takes 0.13 GiB on
 //! one GPU and 0.55 GiB on several, and CUDA graphs live outside the budget.
 //! The forward pass's share of the peak has no public measurement here; it is
-//! counted from the widest layer.
+//! counted from the widest layer. Padding by kernels is not modeled: gpt-oss-120b
+//! loaded 64.4 GiB of weights on H100 where its dimensions make 60.7.
 
 use super::Parallelism;
 use super::roofline::BF16_BYTES;
@@ -81,6 +82,7 @@ impl KvPlan {
     /// Plans the memory of one GPU of `placement`; `catalog` supplies the
     /// alternatives when the model does not fit.
     pub fn new(placement: &Placement<'_>, catalog: &Catalog) -> Result<KvPlan, Misfit> {
+        assert!(placement.block_tokens > 0, "a block holds at least one token");
         let budget = Budget::new(placement);
         let blocks_computed = budget.blocks();
         if blocks_computed == 0 {
@@ -166,16 +168,18 @@ fn weights(placement: &Placement<'_>, shard: &Shard) -> MemoryTerm {
     let vocabularies = if model.tied_embeddings { 1.0 } else { 2.0 };
     let mut bytes = shard.dense_weights * precision.weights.dense_bytes()
         + vocabularies * shard.vocabulary_weights * BF16_BYTES;
+    let share = |gpus: u32| if gpus > 1 { format!("1/{gpus} of ") } else { String::new() };
     let mut reason = format!(
-        "attention, dense layers and shared experts over {} GPUs in {}, embeddings in bf16",
-        parallelism.tensor, precision.weights
+        "{}attention, dense layers and shared experts in {}, embeddings in bf16",
+        share(parallelism.tensor),
+        precision.weights
     );
     if let Some(experts) = model.experts {
         let layers = f64::from(experts.layers);
         bytes +=
             layers * shard.experts_held * shard.expert_weights * precision.weights.expert_bytes();
         bytes += layers * f64::from(model.hidden) * f64::from(experts.routed) * BF16_BYTES;
-        reason += &format!(", routed experts over {}", parallelism.gpus());
+        reason += &format!("; {}the routed experts", share(parallelism.gpus()));
     }
     MemoryTerm { name: "weights", bytes: bytes as u64, reason }
 }

@@ -5,7 +5,9 @@
 //! are drawn from.
 
 mod series;
+mod step_table;
 mod summary;
 
 pub use series::{Band, Cdf, FrontierPoint, PoolSeries, Series, UseCaseSeries};
+pub use step_table::{Annotated, Deployment, StepTable, Work};
 pub use summary::{Latency, PoolSummary, Summary, TotalSummary, UsdPerMtok, UseCaseSummary};
