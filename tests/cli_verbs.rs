@@ -152,6 +152,27 @@ fn the_terms_of_a_step_add_up() {
 }
 
 #[test]
+fn a_table_of_steps_gets_a_prediction_a_row() {
+    let folder = tempfile::tempdir().unwrap();
+    let table = folder.path().join("in.csv");
+    let done = folder.path().join("out.csv");
+    std::fs::write(
+        &table,
+        "system,model,precision,tp,attn_dp,phase,batch_per_dp,new_tokens,prefix_tokens,context\n\
+         h100_sxm,llama-3.1-8b,bf16,1,1,decode,8,1,0,1024\n\
+         h100_sxm,unheard-of,bf16,1,1,decode,8,1,0,1024\n",
+    )
+    .unwrap();
+    let mut command = tokenmill();
+    command.arg("steptime").arg("--csv").arg(&table);
+    command.assert().code(2).stderr(contains("--out: is missing"));
+    command.arg("--out").arg(&done).assert().success().stderr(contains("2 rows, 1 predicted"));
+    let text = std::fs::read_to_string(&done).unwrap();
+    assert!(text.lines().next().unwrap().ends_with(",predicted_ms"), "{text}");
+    assert!(text.lines().nth(2).unwrap().ends_with(','), "{text}");
+}
+
+#[test]
 fn the_schema_describes_every_key() {
     let output = tokenmill().arg("schema").output().unwrap();
     let schema: Value = serde_json::from_slice(&output.stdout).unwrap();

@@ -1,22 +1,29 @@
-//! `steptime`: latency of one engine step, and where the time goes.
+//! `steptime`: latency of one engine step, and where the time goes; or of every
+//! step of a CSV table.
 
 use super::columns::columns;
 use super::{Globals, json};
 use crate::catalog::{Catalog, KvFormat, Precision, Unknown};
 use crate::error::{Error, Mistake, Result};
 use crate::factory::{Batch, Parallelism, StepTime};
+use crate::study::StepTable;
 use clap::Args;
 use serde_json::json;
+use std::path::{Path, PathBuf};
 
 /// Arguments of `steptime`.
 #[derive(Debug, Args)]
 pub(super) struct SteptimeArgs {
+    /// A table of steps to add `predicted_ms` to, in place of one step; `-` is
+    /// standard input, and --out names the file to write
+    #[arg(long, value_name = "IN", conflicts_with_all = ["model", "hardware"])]
+    csv: Option<PathBuf>,
     /// Model, a name of the catalog
-    #[arg(long)]
-    model: String,
+    #[arg(long, required_unless_present = "csv")]
+    model: Option<String>,
     /// GPU, a name of the catalog
-    #[arg(long)]
-    hardware: String,
+    #[arg(long, required_unless_present = "csv")]
+    hardware: Option<String>,
     /// Number format of the weights
     #[arg(long, default_value = "bf16")]
     precision: String,
@@ -47,6 +54,9 @@ pub(super) struct SteptimeArgs {
 }
 
 pub(super) fn steptime(args: &SteptimeArgs, globals: &Globals) -> Result<String> {
+    if let Some(input) = &args.csv {
+        return annotate(input, globals);
+    }
     let step = args.step()?;
     let seconds = step.time.seconds(&step.batch, step.group_tokens);
     let terms = step.terms();
@@ -63,6 +73,20 @@ pub(super) fn steptime(args: &SteptimeArgs, globals: &Globals) -> Result<String>
         text += &format!("note: {caveat}\n");
     }
     Ok(text)
+}
+
+fn annotate(input: &Path, globals: &Globals) -> Result<String> {
+    let Some(output) = &globals.out else {
+        let problem = "is missing".to_owned();
+        let fix = "name the file to write, or `-` for standard output".to_owned();
+        return Err(Error::Invalid(vec![wrong("--out", problem, fix)]));
+    };
+    let done = StepTable::new(Catalog::embedded()).annotate_file(input, output)?;
+    eprintln!("{} rows, {} predicted", done.rows, done.predicted);
+    if globals.json && output != Path::new("-") {
+        return Ok(json(&json!({ "rows": done.rows, "predicted": done.predicted })));
+    }
+    Ok(String::new())
 }
 
 fn row(name: &str, part: f64, whole: f64) -> Vec<String> {
@@ -85,8 +109,16 @@ impl SteptimeArgs {
     fn step(&self) -> Result<Step> {
         let catalog = Catalog::embedded();
         let mut mistakes = Vec::new();
-        let model = known("--model", catalog.model(&self.model), &mut mistakes);
-        let hardware = known("--hardware", catalog.hardware(&self.hardware), &mut mistakes);
+        let model = known(
+            "--model",
+            catalog.model(self.model.as_deref().unwrap_or_default()),
+            &mut mistakes,
+        );
+        let hardware = known(
+            "--hardware",
+            catalog.hardware(self.hardware.as_deref().unwrap_or_default()),
+            &mut mistakes,
+        );
         let precision = known("--precision", self.precision.parse::<Precision>(), &mut mistakes);
         let kv = self.kv_precision.as_ref().map(|kv| kv.parse::<KvFormat>());
         let kv = kv.and_then(|kv| known("--kv-precision", kv, &mut mistakes));
