@@ -14,7 +14,6 @@ mod steptime;
 mod validate;
 
 pub use load::{Load, load_of};
-pub use run::Request;
 
 use crate::error::{Error, Result};
 use crate::scenario::{self, Loaded, Overrides};
