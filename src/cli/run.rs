@@ -86,11 +86,7 @@ struct Clock {
 
 impl Clock {
     fn start() -> Self {
-        Clock {
-            started_at: jiff::Timestamp::now(),
-            wall: Instant::now(),
-            cpu: ProcessTime::now(),
-        }
+        Clock { started_at: jiff::Timestamp::now(), wall: Instant::now(), cpu: ProcessTime::now() }
     }
 
     fn facts(&self, result: &Replicated, globals: &Globals) -> Facts {
