@@ -184,3 +184,30 @@ fn the_schema_describes_every_key() {
     }
     assert!(schema["properties"]["pool"]["description"].is_string());
 }
+
+#[test]
+fn run_writes_the_same_files_for_any_number_of_threads() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |threads: &str| {
+        let dir = folder.path().join(threads);
+        let mut command = tokenmill();
+        command.args(["run", "--json", "--no-progress", "--replications", "2", "--audit"]);
+        command.args(["--set", "duration=20 s", "--set", "warm_up=2 s", "--threads", threads]);
+        let output = command.arg("--out").arg(&dir).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let printed: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let read = |name: &str| std::fs::read(dir.join(name)).unwrap();
+        let written: Value = serde_json::from_slice(&read("summary.json")).unwrap();
+        assert_eq!(printed, written);
+        (read("summary.json"), read("scenario.toml"), read("report.html"))
+    };
+    assert_eq!(run("1"), run("2"));
+}
+
+#[test]
+fn run_refuses_a_folder_that_cannot_be_written() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let out = file.path().join("below-a-file");
+    let run = tokenmill().args(["run", "--out"]).arg(out).assert();
+    run.code(2).stdout("").stderr(contains("below-a-file"));
+}

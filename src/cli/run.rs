@@ -1,7 +1,7 @@
 //! `run`: replications of one scenario, written as tables, charts and a report.
 
 use super::Globals;
-use crate::error::{Error, Result};
+use crate::error::{Error, Mistake, Result};
 use crate::report::{self, Facts, Inputs};
 use crate::scenario::Loaded;
 use crate::study::{self, Replicated};
@@ -24,7 +24,7 @@ pub(super) struct RunArgs {
 
 pub(super) fn run(args: &RunArgs, globals: &Globals) -> Result<String> {
     let loaded = globals.load(args.scenario.as_deref())?;
-    report::ensure_writable(globals.out.as_deref().unwrap_or(Path::new(OUTPUTS)))?;
+    check_folder(globals.out.as_deref().unwrap_or(Path::new(OUTPUTS)))?;
     let clock = Clock::start();
     let result = replicate(&loaded, globals)?;
     let facts = clock.facts(&result, globals);
@@ -46,6 +46,22 @@ pub(super) fn run(args: &RunArgs, globals: &Globals) -> Result<String> {
     }
     let page = dir.join("report.html");
     Ok(format!("{}\nreport: {}\n", report::terminal(&result.summary), page.display()))
+}
+
+/// An output folder that cannot be written is the user's mistake, found before
+/// anything is simulated.
+fn check_folder(dir: &Path) -> Result<()> {
+    report::ensure_writable(dir).map_err(|error| match error {
+        Error::Io { action, path, source, fix } => Error::Invalid(vec![Mistake {
+            file: "--out".to_owned(),
+            line: None,
+            key: String::new(),
+            value: Some(path.display().to_string()),
+            problem: format!("{action}: {source}"),
+            fix: fix.to_owned(),
+        }]),
+        other => other,
+    })
 }
 
 /// Runs all replications on the threads asked for, under a progress bar.
