@@ -7,13 +7,10 @@
 mod catalog;
 mod columns;
 mod init;
-mod load;
 mod run;
 mod schema;
 mod steptime;
 mod validate;
-
-pub use load::{Load, load_of};
 
 use crate::error::{Error, Result};
 use crate::scenario::{self, Loaded, Overrides};

@@ -7,7 +7,7 @@ use crate::kernel::Span;
 use crate::metrics::{CDF_FRACTIONS, Point, RunRecord, Timeline};
 use crate::scenario::{Metric, Scenario};
 use crate::statistics::Interval;
-use crate::study::frontier::frontier;
+use crate::study::capacity::frontier;
 use crate::study::{Band, Cdf, FrontierPoint, PoolSeries, Series, Summary, UseCaseSeries};
 
 /// Series of all use cases and pools.
@@ -85,24 +85,9 @@ fn pool_series(view: &View, timelines: &[Timeline], at: usize, summary: &Summary
         running: over(&|point| f64::from(point.running)),
         waiting: over(&|point| f64::from(point.waiting)),
         kv_use: over(&|point| point.blocks_used as f64 / blocks),
-        frontier: mean_lengths(view, at).map_or(Vec::new(), |(p, o)| frontier(pool, p, o)),
+        frontier: frontier(view.scenario, at),
         operating: operating(view, at, summary),
     }
-}
-
-/// Mean prompt and output tokens of the calls of a pool.
-fn mean_lengths(view: &View, pool: usize) -> Option<(f64, f64)> {
-    let (mut calls, mut prompt, mut output) = (0, 0, 0);
-    for run in view.records {
-        for (_, record) in
-            view.scenario.use_cases.iter().zip(&run.use_cases).filter(|(case, _)| case.pool == pool)
-        {
-            calls += record.calls;
-            prompt += record.prompt_tokens;
-            output += record.output_tokens;
-        }
-    }
-    (calls > 0).then(|| (prompt as f64 / calls as f64, output as f64 / calls as f64))
 }
 
 /// Where each replication ended up.

@@ -5,7 +5,7 @@ use super::stability::Stability;
 use crate::economics::{facility_watts, usd_per_second};
 use crate::metrics::{PoolRecord, RunRecord};
 use crate::statistics::Interval;
-use crate::study::{PoolSummary, UsdPerMtok};
+use crate::study::{PoolSummary, UsdPerMtok, load_of};
 use indexmap::IndexMap;
 
 /// One summary a pool.
@@ -28,12 +28,15 @@ fn summary(view: &View, at: usize, is_stable: bool) -> PoolSummary {
     let steady = |value: fn(&PoolRecord) -> f64| {
         is_stable.then(|| view.mean(|run| value(&run.pools[at]))).flatten()
     };
+    let load = load_of(view.scenario, at);
     PoolSummary {
         gpus: pool.gpus(),
         replicas: pool.replicas,
         kv_blocks: pool.kv.blocks.into(),
         stable: is_stable,
         sustainable_calls_per_s: (!is_stable).then(|| per_second(|pool| pool.finished)).flatten(),
+        offered_calls_per_s: load.map(|load| load.offered_calls_per_s).filter(|&rate| rate > 0.0),
+        capacity_calls_per_s: load.map(|load| load.capacity_calls_per_s),
         utilization: view
             .ratio(|run| run.pools[at].busy_s, |run| run.window_s * f64::from(pool.replicas)),
         running_mean: steady(|pool| pool.running_mean),

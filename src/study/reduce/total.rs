@@ -2,7 +2,6 @@
 
 use super::View;
 use crate::economics::{AVERAGE_POWER_SHARE, facility_watts, usd_per_second};
-use crate::factory::StepTime;
 use crate::scenario::{Pool, Scenario};
 use crate::statistics::Interval;
 use crate::study::TotalSummary;
@@ -48,7 +47,6 @@ fn pool_notes(pool: &Pool) -> Vec<String> {
             pool.name, hardware.name
         )),
     }
-    let caveats = StepTime::caveats(&pool.model, hardware, pool.precision, pool.parallelism);
-    notes.extend(caveats.into_iter().map(|caveat| format!("pool {}: {caveat}", pool.name)));
+    notes.extend(pool.caveats().into_iter().map(|caveat| format!("pool {}: {caveat}", pool.name)));
     notes
 }
