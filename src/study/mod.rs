@@ -5,6 +5,7 @@
 //! are drawn from.
 
 mod capacity;
+mod figures;
 mod mix;
 mod reduce;
 mod replicate;
