@@ -12,6 +12,7 @@ mod replicate;
 mod series;
 mod step_table;
 mod summary;
+mod transient;
 
 pub use capacity::{Load, load_of};
 pub use mix::Mix;
