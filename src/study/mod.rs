@@ -5,6 +5,7 @@
 //! are drawn from.
 
 mod capacity;
+mod compare;
 mod figures;
 mod mix;
 mod reduce;
@@ -15,6 +16,7 @@ mod summary;
 mod transient;
 
 pub use capacity::{Load, load_of};
+pub use compare::{Arm, ArmSummary, Compared, Comparison, Difference, compare};
 pub use mix::Mix;
 pub use replicate::{Replicated, replicate, runs};
 pub use series::{Band, Cdf, FrontierPoint, PoolSeries, Series, UseCaseSeries};

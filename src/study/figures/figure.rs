@@ -8,7 +8,7 @@
 //! numerator and denominator, so that it is averaged as a ratio of sums.
 
 use crate::metrics::RunRecord;
-use crate::statistics::Interval;
+use crate::statistics::{Interval, Jackknife};
 
 /// What one replication contributes to a figure.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -53,28 +53,30 @@ impl Figure {
 /// The figure that replications with these shares add up to, with its
 /// confidence interval; `None` when there is nothing to divide by or to average.
 pub fn interval(shares: &[Share], confidence: f64) -> Option<Interval> {
-    let ratios: Vec<(f64, f64)> = shares.iter().filter_map(as_ratio).collect();
-    if ratios.is_empty() {
-        let values: Vec<f64> = shares.iter().filter_map(as_value).collect();
-        return Interval::student_at(&values, confidence);
+    let (tops, bottoms): (Vec<f64>, Vec<f64>) = shares.iter().filter_map(Share::parts).unzip();
+    if shares.iter().any(|share| matches!(share, Share::Ratio(..))) {
+        return Interval::ratio_at(&tops, &bottoms, confidence);
     }
-    let (numerators, denominators): (Vec<f64>, Vec<f64>) = ratios.into_iter().unzip();
-    if denominators.iter().sum::<f64>() <= 0.0 {
-        return None;
-    }
-    Interval::ratio_at(&numerators, &denominators, confidence)
+    Interval::student_at(&tops, confidence)
 }
 
-fn as_ratio(share: &Share) -> Option<(f64, f64)> {
-    match *share {
-        Share::Ratio(numerator, denominator) => Some((numerator, denominator)),
-        _ => None,
-    }
+/// Jackknives of two arms over the replications to which both contribute.
+pub fn jackknife_pair(first: &[Share], second: &[Share]) -> Option<(Jackknife, Jackknife)> {
+    let both = || first.iter().zip(second).filter_map(|(a, b)| a.parts().zip(b.parts()));
+    let of = |side: fn(((f64, f64), (f64, f64))) -> (f64, f64)| {
+        let (tops, bottoms): (Vec<f64>, Vec<f64>) = both().map(side).unzip();
+        Jackknife::ratio(&tops, &bottoms)
+    };
+    of(|(first, _)| first).zip(of(|(_, second)| second))
 }
 
-fn as_value(share: &Share) -> Option<f64> {
-    match *share {
-        Share::Value(value) => Some(value),
-        _ => None,
+impl Share {
+    /// As a ratio; a value is over one.
+    fn parts(&self) -> Option<(f64, f64)> {
+        match *self {
+            Share::Value(value) => Some((value, 1.0)),
+            Share::Ratio(numerator, denominator) => Some((numerator, denominator)),
+            Share::Nothing => None,
+        }
     }
 }

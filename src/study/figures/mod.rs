@@ -5,7 +5,7 @@ mod figure;
 mod pool;
 mod use_case;
 
-pub use figure::{Figure, Share, interval};
+pub use figure::{Figure, Share, interval, jackknife_pair};
 pub use pool::{gaps, served_by};
 pub use use_case::latency;
 

@@ -12,7 +12,7 @@ mod total;
 mod use_case;
 
 pub use curves::series;
-pub use stability::mean_in_system;
+pub use stability::{Stability, mean_in_system};
 
 use super::Summary;
 use super::figures::{Figure, Share, figures, interval};
@@ -21,7 +21,6 @@ use crate::metrics::RunRecord;
 use crate::scenario::{Regime, Scenario};
 use crate::statistics::Interval;
 use indexmap::IndexMap;
-use stability::Stability;
 
 /// Confidence of every interval in a summary.
 const CONFIDENCE: f64 = 0.95;
@@ -59,11 +58,17 @@ pub fn summary(scenario: &Scenario, records: &[RunRecord], digest: Digest) -> Su
     }
 }
 
+/// The verdict on each pool.
+pub fn stability(scenario: &Scenario, records: &[RunRecord]) -> Vec<Stability> {
+    (0..scenario.pools.len()).map(|pool| stability::of_pool(scenario, records, pool)).collect()
+}
+
 /// All figures of a scenario with their intervals, by path.
-struct Found(IndexMap<String, Option<Interval>>);
+pub struct Found(IndexMap<String, Option<Interval>>);
 
 impl Found {
-    fn new(scenario: &Scenario, records: &[RunRecord], stability: &[Stability]) -> Self {
+    /// Reduces all figures; those of unstable pools that need a steady state are withheld.
+    pub fn new(scenario: &Scenario, records: &[RunRecord], stability: &[Stability]) -> Self {
         let is_random = scenario.is_random();
         let reduce = |figure: &Figure| {
             if figure.steady_on.is_some_and(|pool| !stability[pool].is_stable) {
@@ -81,6 +86,16 @@ impl Found {
     /// The figure at `owner` (`pools.assistant`) and `key`; `None` when it is
     /// absent or withheld.
     fn get(&self, owner: &str, key: &str) -> Option<Interval> {
-        self.0.get(&format!("{owner}.{key}")).copied().flatten()
+        self.at(&format!("{owner}.{key}"))
+    }
+
+    /// The figure at `path`; `None` when it is absent or withheld.
+    pub fn at(&self, path: &str) -> Option<Interval> {
+        self.0.get(path).copied().flatten()
+    }
+
+    /// The figures that are there, in the order of the summary.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, Interval)> {
+        self.0.iter().filter_map(|(path, interval)| Some((path.as_str(), (*interval)?)))
     }
 }
