@@ -7,12 +7,14 @@
 mod catalog;
 mod columns;
 mod init;
+mod job;
 mod run;
 mod schema;
 mod steptime;
 mod validate;
 
 use crate::error::{Error, Result};
+use crate::report::json;
 use crate::scenario::{self, Loaded, Overrides};
 use clap::{Args, Parser, Subcommand};
 use std::io::{ErrorKind, Write};
@@ -142,11 +144,6 @@ fn print(text: &str) -> Result<()> {
         }),
         _ => Ok(()),
     }
-}
-
-/// A JSON document as `--json` prints it.
-fn json(document: &serde_json::Value) -> String {
-    format!("{document:#}\n")
 }
 
 #[cfg(test)]

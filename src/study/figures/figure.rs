@@ -62,12 +62,13 @@ pub fn interval(shares: &[Share], confidence: f64) -> Option<Interval> {
 
 /// Jackknives of two arms over the replications to which both contribute.
 pub fn jackknife_pair(first: &[Share], second: &[Share]) -> Option<(Jackknife, Jackknife)> {
-    let both = || first.iter().zip(second).filter_map(|(a, b)| a.parts().zip(b.parts()));
-    let of = |side: fn(((f64, f64), (f64, f64))) -> (f64, f64)| {
-        let (tops, bottoms): (Vec<f64>, Vec<f64>) = both().map(side).unzip();
+    let both = first.iter().zip(second).filter_map(|(a, b)| a.parts().zip(b.parts()));
+    let (first, second): (Vec<_>, Vec<_>) = both.unzip();
+    let jackknife = |parts: Vec<(f64, f64)>| {
+        let (tops, bottoms): (Vec<f64>, Vec<f64>) = parts.into_iter().unzip();
         Jackknife::ratio(&tops, &bottoms)
     };
-    of(|(first, _)| first).zip(of(|(_, second)| second))
+    jackknife(first).zip(jackknife(second))
 }
 
 impl Share {

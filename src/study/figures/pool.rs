@@ -6,13 +6,14 @@ use crate::metrics::{PoolRecord, RunRecord};
 use crate::scenario::{Pool, Scenario};
 
 type Count = fn(&PoolRecord) -> u64;
+type Level = fn(&PoolRecord) -> f64;
 
 const OUTPUT: Count = |pool| pool.output_tokens;
 const INPUT: Count = |pool| pool.input_tokens;
 const TOKENS: Count = |pool| pool.input_tokens + pool.output_tokens;
 
 /// Averages that only a steady state has.
-const STEADY: [(&str, fn(&PoolRecord) -> f64); 3] = [
+const STEADY: [(&str, Level); 3] = [
     ("running_mean", |pool| pool.running_mean),
     ("waiting_mean", |pool| pool.waiting_mean),
     ("kv_use_mean", |pool| pool.kv_use_mean),

@@ -5,6 +5,9 @@ use crate::economics::usd_per_second;
 use crate::metrics::{LatencyRecord, RunRecord, UseCaseRecord};
 use crate::scenario::{Metric, Scenario};
 
+type Count = fn(&UseCaseRecord) -> u64;
+type Statistic = fn(&LatencyRecord) -> f64;
+
 /// Latencies by the name of their key, in the order of the summary.
 const LATENCIES: [(&str, Metric); 5] = [
     ("ttft_s", Metric::Ttft),
@@ -15,15 +18,13 @@ const LATENCIES: [(&str, Metric); 5] = [
 ];
 
 /// Statistics of a latency by the name of their key.
-const STATISTICS: [(&str, fn(&LatencyRecord) -> f64); 5] = [
+const STATISTICS: [(&str, Statistic); 5] = [
     ("mean", |latency| latency.mean),
     ("p50", |latency| latency.quantiles[0]),
     ("p90", |latency| latency.quantiles[1]),
     ("p95", |latency| latency.quantiles[2]),
     ("p99", |latency| latency.quantiles[3]),
 ];
-
-type Count = fn(&UseCaseRecord) -> u64;
 
 /// Counts over the calls that arrived in the window.
 const PER_CALL: [(&str, Count); 3] = [
