@@ -5,6 +5,7 @@
 //! RunRecord -> Summary (replications, intervals) -> Report`
 
 pub mod catalog;
+pub mod cli;
 pub mod demand;
 pub mod economics;
 pub mod error;
@@ -12,6 +13,7 @@ pub mod factory;
 pub mod kernel;
 pub mod metrics;
 pub mod random;
+pub mod report;
 pub mod scenario;
 pub mod simulation;
 pub mod statistics;

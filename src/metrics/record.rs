@@ -37,8 +37,6 @@ pub struct RunRecord {
     pub window_s: f64,
     /// Where in the run the window starts, s.
     pub window_from_s: f64,
-    /// Calls still in the system when the run was cut off; 0 when it drained.
-    pub unfinished: u64,
     /// By use case.
     pub use_cases: Vec<UseCaseRecord>,
     /// By pool.
@@ -90,6 +88,8 @@ pub struct PoolRecord {
     pub arrived: u64,
     /// Calls that finished.
     pub finished: u64,
+    /// Calls still in the system when the run was cut off; 0 when it drained.
+    pub unfinished: u64,
     /// Preemptions.
     pub preemptions: u64,
     /// Prompt tokens of calls whose first token was sampled.

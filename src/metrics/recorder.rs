@@ -288,6 +288,7 @@ impl Pool {
             waiting_mean: mean(&self.waiting),
             arrived: self.arrived,
             finished: self.finished,
+            unfinished: 0,
             preemptions: self.preemptions,
             input_tokens: self.input_tokens,
             output_tokens: self.output_tokens,

@@ -111,6 +111,11 @@ impl Pool {
     pub fn gpus(&self) -> u32 {
         self.replicas * self.parallelism.gpus()
     }
+
+    /// What a report must say about the accuracy of its step times.
+    pub fn caveats(&self) -> Vec<String> {
+        StepTime::caveats(&self.model, &self.hardware, self.precision, self.parallelism)
+    }
 }
 
 /// Price of one GPU-hour.

@@ -129,6 +129,9 @@ impl<'s, E: Engine> Simulation<'s, E> {
             self.audit.tick(now, time, self.calls.len());
             now = time;
             self.events += 1;
+            if self.audit.wants_recount(self.events) {
+                self.recount(now);
+            }
             match self.slots.event(slot) {
                 Event::Engine { pool, replica } => self.on_boundary(now, pool.into(), replica),
                 Event::Arrival { use_case } => self.on_arrival(now, use_case.into()),
@@ -144,6 +147,14 @@ impl<'s, E: Engine> Simulation<'s, E> {
             }
         }
         now
+    }
+
+    /// Holds every running sum of the factory against a full count.
+    fn recount(&self, now: Time) {
+        let engines = || self.pools.iter().flat_map(|pool| &pool.engines);
+        engines().for_each(|engine| engine.recount(&self.calls));
+        let held = engines().map(|engine| engine.load(now)).map(|load| load.running + load.waiting);
+        assert_eq!(held.map(u64::from).sum::<u64>(), self.calls.len() as u64, "calls on replicas");
     }
 
     /// Folds what happened to a call into the digest.
@@ -243,6 +254,7 @@ impl<'s, E: Engine> Simulation<'s, E> {
         }
         if was_idle == next.is_some() {
             self.recorder.stepping(now, pool, was_idle);
+            self.audit.stepping(now, was_idle);
         }
         self.settle_outcomes(now, pool);
     }
@@ -382,6 +394,9 @@ impl<'s, E: Engine> Simulation<'s, E> {
         for (at, (record, pool)) in pools.iter_mut().zip(&self.pools).enumerate() {
             record.kv_use_mean = self.mean_kv_use(at, pool.blocks_total());
         }
+        for call in self.calls.iter() {
+            pools[self.scenario.use_cases[usize::from(call.use_case)].pool].unfinished += 1;
+        }
         RunRecord {
             digest: self.digest.value(),
             calls: self.arrived,
@@ -389,7 +404,6 @@ impl<'s, E: Engine> Simulation<'s, E> {
             end_s: now.seconds(),
             window_s: length.seconds(),
             window_from_s: self.window.from.seconds(),
-            unfinished: self.calls.len() as u64,
             use_cases: self.recorder.latencies(),
             pools,
             timeline: self.timeline,

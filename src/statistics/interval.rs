@@ -53,6 +53,11 @@ impl Interval {
     /// found by the jackknife over replications. `None` when the denominators,
     /// all or all but one, add up to zero.
     pub fn ratio(numerators: &[f64], denominators: &[f64]) -> Option<Self> {
+        Self::ratio_at(numerators, denominators, 0.95)
+    }
+
+    /// [`Interval::ratio`] at another confidence, in (0, 1).
+    pub fn ratio_at(numerators: &[f64], denominators: &[f64], confidence: f64) -> Option<Self> {
         assert_eq!(numerators.len(), denominators.len(), "one pair a replication");
         let top: f64 = numerators.iter().sum();
         let bottom: f64 = denominators.iter().sum();
@@ -73,7 +78,7 @@ impl Interval {
         let squares: f64 = without_one.iter().map(|r| (r - center) * (r - center)).sum();
         let n = without_one.len() as f64;
         let error = libm::sqrt(squares * (n - 1.0) / n);
-        Some(Self::around(ratio, error, without_one.len(), 0.95))
+        Some(Self::around(ratio, error, without_one.len(), confidence))
     }
 
     fn around(mean: f64, error: f64, n: usize, confidence: f64) -> Self {

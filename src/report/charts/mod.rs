@@ -1,0 +1,57 @@
+//! The charts of a run, as SVG text and PNG files.
+//!
+//! Each chart is a pure function from the series to a [`Drawing`]: a list of
+//! marks that one painter puts on either backend of plotters. Fonts are
+//! embedded, nothing depends on the system, equal input gives equal bytes.
+
+mod axis;
+mod drawing;
+mod latency;
+mod load;
+mod paint;
+mod panel;
+mod style;
+mod throughput;
+
+pub use drawing::{Drawing, Mark, Text, WIDTH};
+pub use paint::{png, svg};
+
+use crate::study::{Series, Summary};
+
+/// A chart with what a page around it needs.
+pub struct Chart {
+    /// Stem of its files.
+    pub name: &'static str,
+    /// Caption: what it shows and how to read it.
+    pub caption: &'static str,
+    /// The chart.
+    pub drawing: Drawing,
+}
+
+/// All charts of a run, in reading order.
+pub fn charts(summary: &Summary, series: &Series) -> Vec<Chart> {
+    let remark = match summary.replications {
+        1 => "One replication.".to_string(),
+        n => format!("Mean of {n} replications; bands: 95 % confidence interval."),
+    };
+    vec![
+        Chart {
+            name: "latency",
+            caption: "Latency distributions. A curve at 95 % over 300 ms says that 95 of 100 \
+                      calls took 300 ms or less; the further left, the faster.",
+            drawing: latency::draw(series, &remark),
+        },
+        Chart {
+            name: "load",
+            caption: "Load over time. A waiting line that keeps climbing is a pool that cannot \
+                      keep up; KV cache near 100 % leads to preemptions.",
+            drawing: load::draw(series, summary.warm_up_s, &remark),
+        },
+        Chart {
+            name: "throughput",
+            caption: "Throughput against interactivity. Larger batches move a pool up and to the \
+                      left: more tokens from each GPU, fewer each second for each user.",
+            drawing: throughput::draw(series),
+        },
+    ]
+}

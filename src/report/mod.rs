@@ -1,0 +1,21 @@
+//! Results for people: terminal text, charts, one HTML page, and the folder
+//! that holds them all.
+//!
+//! Everything but the manifest is a pure function of summary, series and
+//! resolved scenario, so equal runs give equal bytes.
+
+mod charts;
+mod figure;
+mod font;
+mod glossary;
+mod html;
+mod outputs;
+mod story;
+mod table;
+mod terminal;
+
+pub use charts::{Chart, Drawing, Mark, Text, WIDTH, charts, png, svg};
+pub use figure::{Figure, Measure};
+pub use html::html;
+pub use outputs::{Facts, Inputs, default_dir, ensure_writable, write};
+pub use terminal::terminal;

@@ -1,0 +1,171 @@
+//! The summary in sentences: what a newcomer should read first.
+//!
+//! Warnings lead; then one sentence for each use case and each pool, with the
+//! figures a decision hangs on. Terminal and HTML share them.
+
+use super::figure::{Figure, Measure, grouped};
+use super::table::is_stable;
+use crate::statistics::Interval;
+use crate::study::{PoolSummary, Summary, UseCaseSummary};
+
+/// What must be known before any figure: the run's own warnings, and one for
+/// every unstable pool that they do not name yet.
+pub fn warnings(summary: &Summary) -> Vec<String> {
+    let is_named = |name: &str| {
+        summary.warnings.iter().any(|w| w.contains(name) && w.to_lowercase().contains("unstable"))
+    };
+    let unstable = summary.pools.iter().filter(|(name, pool)| !pool.stable && !is_named(name));
+    let own = unstable.map(|(name, pool)| {
+        let rate = match &pool.sustainable_calls_per_s {
+            Some(rate) => format!(
+                "it completes {} when never idle",
+                unbroken(Figure::of(rate, Measure::Plain("calls/s")).plus_minus())
+            ),
+            None => "its sustainable rate is not known".into(),
+        };
+        format!(
+            "unstable: pool {name} cannot sustain the load offered to it; {rate}. \
+             Waiting grows without bound, so its steady-state figures are withheld."
+        )
+    });
+    own.chain(summary.warnings.iter().cloned()).collect()
+}
+
+/// What figures rest on: the run's own notes, and which quantiles are not exact.
+pub fn notes(summary: &Summary) -> Vec<String> {
+    let metrics = |u: &UseCaseSummary| {
+        let all = [
+            ("TTFT", &u.ttft_s),
+            ("TPOT", &u.tpot_s),
+            ("ITL", &u.itl_s),
+            ("end to end", &u.e2e_s),
+            ("queue wait", &u.queue_s),
+        ];
+        let rough = all.iter().filter(|(_, latency)| latency.method == "histogram");
+        rough.map(|&(name, _)| name).collect::<Vec<_>>().join(", ")
+    };
+    let of = |(name, use_case)| match metrics(use_case) {
+        rough if rough.is_empty() => None,
+        rough => Some(format!(
+            "Of {name}, these have more than a million values in a replication, so their \
+             quantiles come from a histogram and are within 0.4 %: {rough}."
+        )),
+    };
+    summary.notes.iter().cloned().chain(summary.use_cases.iter().filter_map(of)).collect()
+}
+
+/// What was simulated: "12 replications of 1.00 h in steady state, after ...".
+pub fn setting(summary: &Summary) -> String {
+    let count = match summary.replications {
+        1 => "1 replication".into(),
+        n => format!("{} replications", grouped(f64::from(n), 0)),
+    };
+    let span = unbroken(Figure::exact(summary.measured_s, Measure::Seconds).plain());
+    let regime = match summary.regime.as_str() {
+        "steady" => " in steady state",
+        "terminating" => ", measured whole",
+        _ => "",
+    };
+    let warm_up = if summary.warm_up_s > 0.0 {
+        let span = unbroken(Figure::exact(summary.warm_up_s, Measure::Seconds).plain());
+        format!(", after a warm-up of {span}")
+    } else {
+        String::new()
+    };
+    format!("{count} of {span}{regime}{warm_up}")
+}
+
+/// A sentence or two on one use case.
+pub fn use_case(summary: &Summary, use_case: &UseCaseSummary) -> String {
+    if !is_stable(summary, use_case) && use_case.ttft_s.p95.is_none() {
+        return format!(
+            "more calls arrive than pool {} can serve, so there is no steady latency to report.",
+            use_case.pool
+        );
+    }
+    if use_case.calls == 0 {
+        return "no call finished within the time measured.".into();
+    }
+    let mut parts = Vec::new();
+    if let Some(rate) = &use_case.calls_per_s {
+        parts.push(format!("at {}", unbroken(Figure::of(rate, Measure::Plain("calls/s")).plain())));
+    }
+    if let Some(p95) = &use_case.ttft_s.p95 {
+        parts.push(format!("95 of 100 calls see their first token within {}", with_range(p95)));
+    }
+    if let Some(gap) = &use_case.itl_s.mean {
+        parts.push(format!("a further token follows every {}", seconds(gap)));
+    }
+    if let Some(e2e) = &use_case.e2e_s.p50 {
+        parts.push(format!("half of the answers are complete after {}", seconds(e2e)));
+    }
+    if parts.is_empty() {
+        return "nothing was measured.".into();
+    }
+    let mut text = format!("{}.", parts.join(", "));
+    if let Some(good) = &use_case.goodput_fraction {
+        let share = unbroken(Figure::of(good, Measure::Fraction).plain());
+        text += &format!(" {share} of the calls keep every latency promise");
+        text += match use_case.slo_met {
+            Some(true) => "; the SLO is kept.",
+            Some(false) => "; the SLO is MISSED.",
+            None => ".",
+        };
+    }
+    text
+}
+
+/// A sentence on one pool.
+pub fn pool(pool: &PoolSummary) -> String {
+    let gpus = match pool.gpus {
+        1 => "1 GPU".into(),
+        n => format!("{} GPUs", grouped(f64::from(n), 0)),
+    };
+    let mut parts = vec![gpus];
+    if !pool.stable {
+        parts.push("overloaded".into());
+    }
+    if let Some(share) = load(pool) {
+        parts.push(format!(
+            "loaded to about {} of the {} it could finish",
+            unbroken(Figure::exact(share, Measure::Fraction).plain()),
+            unbroken(calls_per_s(pool.capacity_calls_per_s.unwrap_or_default())),
+        ));
+    }
+    if let Some(rate) = &pool.output_tok_per_s_per_gpu {
+        let rate = Figure::of(rate, Measure::Plain("output tokens/s")).plain();
+        parts.push(format!("{rate} per GPU"));
+    }
+    if let Some(usd) = &pool.usd_per_mtok.total {
+        let usd = Figure::of(usd, Measure::Dollars);
+        let range = usd.range().map(|range| format!(" ({range})")).unwrap_or_default();
+        parts.push(format!("{}{range} per million tokens, input and output together", usd.plain()));
+    }
+    format!("{}.", parts.join(", "))
+}
+
+/// Open arrivals over capacity.
+pub fn load(pool: &PoolSummary) -> Option<f64> {
+    Some(pool.offered_calls_per_s? / pool.capacity_calls_per_s?)
+}
+
+fn calls_per_s(rate: f64) -> String {
+    Figure::exact(rate, Measure::Plain("calls/s")).plain()
+}
+
+fn seconds(interval: &Interval) -> String {
+    unbroken(Figure::of(interval, Measure::Seconds).plain())
+}
+
+fn with_range(interval: &Interval) -> String {
+    let figure = Figure::of(interval, Measure::Seconds);
+    match figure.range() {
+        Some(range) => format!("{} ({range})", unbroken(figure.plain())),
+        None => unbroken(figure.plain()),
+    }
+}
+
+/// A figure that no line break separates from its unit.
+fn unbroken(figure: String) -> String {
+    figure.replace(' ', "\u{a0}")
+}

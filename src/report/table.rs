@@ -1,0 +1,236 @@
+//! The tables of a summary, once for every place that shows them.
+//!
+//! Terminal and HTML differ in dress only; which rows there are, what they are
+//! called and what an absent figure reads like is decided here.
+
+use super::figure::{Figure, Measure, grouped};
+use super::story;
+use crate::statistics::Interval;
+use crate::study::{Latency, PoolSummary, Summary, UseCaseSummary};
+use std::ops::Range;
+
+/// A table: one caption, named columns, named rows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Table {
+    /// What it shows.
+    pub caption: String,
+    /// Heads of the columns, the column of row names left out.
+    pub columns: Vec<String>,
+    /// The rows; each has a cell for every column.
+    pub rows: Vec<Row>,
+}
+
+/// A row of a [`Table`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// Its name.
+    pub name: &'static str,
+    /// Its cells.
+    pub cells: Vec<String>,
+}
+
+impl Row {
+    /// The same row with only some of its columns.
+    pub fn columns(&self, columns: Range<usize>) -> Row {
+        Row { name: self.name, cells: self.cells[columns].to_vec() }
+    }
+}
+
+/// What stands where nothing was measured.
+const ABSENT: &str = "–";
+/// What stands where an unstable load has no steady-state figure.
+const WITHHELD: &str = "withheld";
+
+/// All tables of a summary, in reading order.
+pub fn tables(summary: &Summary) -> Vec<Table> {
+    let mut tables: Vec<Table> = summary
+        .use_cases
+        .iter()
+        .map(|(name, use_case)| latencies(name, use_case, is_stable(summary, use_case)))
+        .collect();
+    tables.push(use_cases(summary));
+    tables.push(pools(summary));
+    tables.push(factory(summary));
+    tables.retain(|table| !table.rows.is_empty() && !table.columns.is_empty());
+    tables
+}
+
+/// Whether the pool that serves `use_case` can sustain its load.
+pub fn is_stable(summary: &Summary, use_case: &UseCaseSummary) -> bool {
+    summary.pools.get(&use_case.pool).is_none_or(|pool| pool.stable)
+}
+
+fn latencies(name: &str, use_case: &UseCaseSummary, stable: bool) -> Table {
+    let row = |name, latency: &Latency| Row {
+        name,
+        cells: [&latency.mean, &latency.p50, &latency.p90, &latency.p95, &latency.p99]
+            .into_iter()
+            .map(|interval| cell(interval.as_ref(), Measure::Seconds, stable))
+            .collect(),
+    };
+    Table {
+        caption: format!("Latency of {name}"),
+        columns: ["mean", "p50", "p90", "p95", "p99"].map(String::from).to_vec(),
+        rows: vec![
+            row("TTFT", &use_case.ttft_s),
+            row("TPOT", &use_case.tpot_s),
+            row("ITL", &use_case.itl_s),
+            row("end to end", &use_case.e2e_s),
+            row("queue wait", &use_case.queue_s),
+        ],
+    }
+}
+
+fn use_cases(summary: &Summary) -> Table {
+    let all: Vec<&UseCaseSummary> = summary.use_cases.values().collect();
+    let count = |name, value: fn(&UseCaseSummary) -> u64| Row {
+        name,
+        cells: all.iter().map(|u| grouped(value(u) as f64, 0)).collect(),
+    };
+    let row = |name, measure, value: fn(&UseCaseSummary) -> Option<&Interval>| {
+        let cells = all.iter().map(|u| cell(value(u), measure, is_stable(summary, u))).collect();
+        all.iter().any(|u| value(u).is_some()).then_some(Row { name, cells })
+    };
+    // A single call's figure is too small to read.
+    let thousand = |name, measure, value: fn(&UseCaseSummary) -> Option<Interval>| {
+        let cells = all.iter().map(|u| {
+            let scaled = value(u).map(|i| times(1000.0, i));
+            cell(scaled.as_ref(), measure, is_stable(summary, u))
+        });
+        let cells = cells.collect();
+        all.iter().any(|u| value(u).is_some()).then_some(Row { name, cells })
+    };
+    let slo = all.iter().any(|u| u.slo_met.is_some()).then(|| Row {
+        name: "SLO",
+        cells: all.iter().map(|u| slo_cell(u.slo_met, is_stable(summary, u))).collect(),
+    });
+    let rows = [
+        Some(Row { name: "pool", cells: all.iter().map(|u| u.pool.clone()).collect() }),
+        Some(count("calls measured", |u| u.calls)),
+        all.iter().any(|u| u.rejected > 0).then(|| count("calls rejected", |u| u.rejected)),
+        row("calls finished", Measure::Plain("/s"), |u| u.calls_per_s.as_ref()),
+        row("prompt per call", Measure::Plain("tok"), |u| u.prompt_tokens_mean.as_ref()),
+        row("output per call", Measure::Plain("tok"), |u| u.output_tokens_mean.as_ref()),
+        slo,
+        row("goodput, share", Measure::Fraction, |u| u.goodput_fraction.as_ref()),
+        row("goodput", Measure::Plain("/s"), |u| u.goodput_calls_per_s.as_ref()),
+        thousand("preemptions in 1,000 calls", Measure::Plain(""), |u| u.preemptions_per_call),
+        thousand("cost of 1,000 calls", Measure::Dollars, |u| u.usd_per_call),
+    ];
+    Table {
+        caption: "Use cases".into(),
+        columns: summary.use_cases.keys().cloned().collect(),
+        rows: rows.into_iter().flatten().collect(),
+    }
+}
+
+fn pools(summary: &Summary) -> Table {
+    let all: Vec<&PoolSummary> = summary.pools.values().collect();
+    let count = |name, value: fn(&PoolSummary) -> u64| Row {
+        name,
+        cells: all.iter().map(|p| grouped(value(p) as f64, 0)).collect(),
+    };
+    let row = |name, measure, value: fn(&PoolSummary) -> Option<&Interval>| {
+        let cells = all.iter().map(|p| cell(value(p), measure, p.stable)).collect();
+        all.iter().any(|p| value(p).is_some()).then_some(Row { name, cells })
+    };
+    let load = |p: &&PoolSummary| {
+        let verdict = if p.stable { "sustained" } else { "UNSTABLE" };
+        match story::load(p) {
+            Some(share) => {
+                format!("{}, {verdict}", Figure::exact(share, Measure::Fraction).plain())
+            }
+            None => verdict.to_string(),
+        }
+    };
+    let capacity = Row {
+        name: "capacity, estimated",
+        cells: all
+            .iter()
+            .map(|p| match p.capacity_calls_per_s {
+                Some(rate) => Figure::exact(rate, Measure::Plain("calls/s")).plain(),
+                None => ABSENT.to_string(),
+            })
+            .collect(),
+    };
+    let sustainable = all.iter().any(|p| p.sustainable_calls_per_s.is_some()).then(|| Row {
+        name: "sustainable load",
+        cells: all
+            .iter()
+            .map(|p| cell(p.sustainable_calls_per_s.as_ref(), Measure::Plain("calls/s"), true))
+            .collect(),
+    });
+    let tok = Measure::Plain("tok/s");
+    let usd = Measure::Dollars;
+    let rows = [
+        Some(count("GPUs", |p| u64::from(p.gpus))),
+        Some(count("replicas", |p| u64::from(p.replicas))),
+        Some(count("KV blocks per rank", |p| p.kv_blocks)),
+        Some(Row { name: "load", cells: all.iter().map(load).collect() }),
+        Some(capacity),
+        sustainable,
+        row("utilization", Measure::Fraction, |p| p.utilization.as_ref()),
+        row("sequences running", Measure::Plain(""), |p| p.running_mean.as_ref()),
+        row("calls waiting", Measure::Plain(""), |p| p.waiting_mean.as_ref()),
+        row("KV cache in use", Measure::Fraction, |p| p.kv_use_mean.as_ref()),
+        row("KV cache, peak", Measure::Fraction, |p| p.kv_use_peak.as_ref()),
+        row("preemptions", Measure::Plain("/s"), |p| p.preemptions_per_s.as_ref()),
+        row("output per GPU", tok, |p| p.output_tok_per_s_per_gpu.as_ref()),
+        row("input per GPU", tok, |p| p.input_tok_per_s_per_gpu.as_ref()),
+        row("output per user", tok, |p| p.tok_per_s_per_user.as_ref()),
+        row("prompt from cache", Measure::Fraction, |p| p.cache_hit_fraction.as_ref()),
+        row("$/Mtok of output", usd, |p| p.usd_per_mtok.output.as_ref()),
+        row("$/Mtok of input", usd, |p| p.usd_per_mtok.input.as_ref()),
+        row("$/Mtok of cached input", usd, |p| p.usd_per_mtok.cached_input.as_ref()),
+        row("$/Mtok of all tokens", usd, |p| p.usd_per_mtok.total.as_ref()),
+        row("tokens/s per MW", Measure::Plain(""), |p| p.tok_per_s_per_mw.as_ref()),
+    ];
+    Table {
+        caption: "Pools".into(),
+        columns: summary.pools.keys().cloned().collect(),
+        rows: rows.into_iter().flatten().collect(),
+    }
+}
+
+fn factory(summary: &Summary) -> Table {
+    let total = &summary.total;
+    let row = |name, measure, interval: Option<&Interval>| {
+        interval.map(|i| Row { name, cells: vec![cell(Some(i), measure, true)] })
+    };
+    let rows = [
+        row("cost per hour", Measure::Dollars, total.usd_per_hour.as_ref()),
+        row("facility power, mean", Measure::Megawatts, total.mean_mw.as_ref()),
+        row("facility power, provisioned", Measure::Megawatts, total.peak_mw.as_ref()),
+    ];
+    Table {
+        caption: "Factory".into(),
+        columns: vec!["all pools".into()],
+        rows: rows.into_iter().flatten().collect(),
+    }
+}
+
+fn times(factor: f64, interval: Interval) -> Interval {
+    let Interval { mean, low, high } = interval;
+    Interval {
+        mean: mean * factor,
+        low: low.map(|low| low * factor),
+        high: high.map(|high| high * factor),
+    }
+}
+
+fn cell(interval: Option<&Interval>, measure: Measure, stable: bool) -> String {
+    match interval {
+        Some(interval) => Figure::of(interval, measure).plus_minus(),
+        None if stable => ABSENT.into(),
+        None => WITHHELD.into(),
+    }
+}
+
+fn slo_cell(met: Option<bool>, stable: bool) -> String {
+    match met {
+        Some(true) => "kept".into(),
+        Some(false) => "MISSED".into(),
+        None if stable => ABSENT.into(),
+        None => WITHHELD.into(),
+    }
+}
