@@ -10,6 +10,7 @@ mod replicate;
 mod series;
 mod step_table;
 mod summary;
+pub mod validation;
 
 pub use replicate::{Replicated, replicate, runs};
 pub use series::{Band, Cdf, FrontierPoint, PoolSeries, Series, UseCaseSeries};
