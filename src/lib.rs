@@ -5,6 +5,7 @@
 //! RunRecord -> Summary (replications, intervals) -> Report`
 
 pub mod catalog;
+pub mod cli;
 pub mod demand;
 pub mod economics;
 pub mod error;

@@ -1,3 +1,7 @@
 //! The `tokenmill` binary: arguments in, exit code out.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    tokenmill::cli::main()
+}

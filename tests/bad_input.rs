@@ -104,6 +104,25 @@ fn negative_and_absurd_quantities() {
     insta::assert_snapshot!(mistakes(&[("10 min", "11 years")]));
     insta::assert_snapshot!(mistakes(&[("10 min", "4000 days"), ("sigma = 0.9", "sigma = -1")]));
     insta::assert_snapshot!(mistakes(&[("output_tokens = 200", "output_tokens = -5")]));
+    insta::assert_snapshot!(mistakes(&[("2 /s", "1000 /s"), ("10 min", "9 years")]));
+}
+
+#[test]
+fn entries_of_the_users_own_catalog() {
+    let own = "[[hardware]]\nname = \"my-gpu\"\nbase = \"h100-sxm\"\n\
+        memory = { capacity_gib = 120, bandwidth_tb_per_s = 4 }\n\n[[use_case]]";
+    let changes = [("h100-sxm", "my-gpu"), ("[[use_case]]", own)];
+    let text = changes.iter().fold(GOOD.to_owned(), |text, (from, to)| text.replacen(from, to, 1));
+    let loaded = parse(&text, "s.toml", Path::new(""), &Overrides::default()).unwrap();
+    assert_eq!(loaded.scenario.pools[0].hardware.memory_bytes, 120 << 30);
+    let again =
+        parse(&loaded.resolved_toml, "again", Path::new(""), &Overrides::default()).unwrap();
+    assert_eq!(loaded.resolved_toml, again.resolved_toml);
+
+    let own = "[[hardware]]\nname = \"my-gpu\"\nbase = \"h101\"\n\n\
+        [[hardware]]\nname = \"other\"\nmemory = { capacity_gib = -1, bandwidth_tb_per_s = 4, x = 1 }\n\n\
+        [[model]]\nname = \"mine\"\nbase = \"llama-3.1-8b\"\nlayers = \"many\"\n\n[[use_case]]";
+    insta::assert_snapshot!(mistakes(&[("[[use_case]]", own)]));
 }
 
 #[test]

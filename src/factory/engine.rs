@@ -100,6 +100,9 @@ pub trait Engine {
     /// Sequences that get a token at the end of the current step, by use case.
     fn decoding(&self) -> &[u32];
 
+    /// Recounts what the engine keeps as sums; panics where they are wrong.
+    fn recount(&self, calls: &Arena<Call>);
+
     /// How busy it is.
     fn load(&self, now: Time) -> Load;
 }

@@ -112,6 +112,10 @@ impl Engine for Replica {
         &self.decoding
     }
 
+    fn recount(&self, calls: &Arena<Call>) {
+        self.ranks.iter().for_each(|rank| rank.recount(self.step, calls));
+    }
+
     fn load(&self, now: Time) -> Load {
         let steps = self.segment.map_or(0, |segment| segment.ended_by(now) + 1);
         let used = |rank: &Rank| rank.blocks_used_after(self.step, steps);

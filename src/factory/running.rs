@@ -11,8 +11,9 @@ use crate::kernel::SlotHeap;
 
 const NONE: u32 = u32::MAX;
 
+/// A decoding sequence.
 #[derive(Clone, Copy, Debug)]
-struct Sequence {
+pub struct Sequence {
     call: CallId,
     /// Rank in the order of admission; breaks ties between changes.
     order: u64,
@@ -27,8 +28,9 @@ struct Sequence {
 }
 
 impl Sequence {
+    /// Tokens it attends in step `step`.
     #[inline]
-    fn attended(&self, step: u64) -> u32 {
+    pub fn attended(&self, step: u64) -> u32 {
         self.final_attended - (self.until - step) as u32
     }
 }
@@ -81,6 +83,17 @@ impl Running {
     #[inline]
     pub fn len(&self) -> u32 {
         (self.sequences.len() - self.free.len()) as u32
+    }
+
+    /// The sequences with their slots, from the last admitted to the first.
+    pub fn iter(&self) -> impl Iterator<Item = (u32, &Sequence)> {
+        let mut slot = self.last;
+        std::iter::from_fn(move || {
+            (slot != NONE).then(|| {
+                let sequence = &self.sequences[slot as usize];
+                (std::mem::replace(&mut slot, sequence.previous), sequence)
+            })
+        })
     }
 
     /// Tokens attended in the current step: in full, and clipped to the window.

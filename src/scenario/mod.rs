@@ -111,6 +111,23 @@ impl Pool {
     pub fn gpus(&self) -> u32 {
         self.replicas * self.parallelism.gpus()
     }
+
+    /// Step time of one of its data-parallel ranks, engine overheads included.
+    pub fn step_time(&self) -> StepTime {
+        StepTime::new(
+            &self.model,
+            &self.hardware,
+            self.precision,
+            self.parallelism,
+            self.engine.step_scale,
+            self.engine.step_overhead.seconds(),
+        )
+    }
+
+    /// What a report must say about the accuracy of its step times.
+    pub fn caveats(&self) -> Vec<String> {
+        StepTime::caveats(&self.model, &self.hardware, self.precision, self.parallelism)
+    }
 }
 
 /// Price of one GPU-hour.

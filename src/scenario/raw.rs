@@ -247,7 +247,7 @@ pub enum RawArrivals {
         #[schemars(range(min = 1, max = 10_000_000))]
         clients: u32,
         /// Calls in all before they stop; without it they go on for the duration.
-        #[schemars(range(min = 1))]
+        #[schemars(range(min = 1, max = 100_000_000_000_u64))]
         requests: Option<u64>,
         /// Time between an answer and the next call; none when absent.
         think: Option<RawDistribution<Duration>>,

@@ -18,35 +18,22 @@ pub fn schema() -> &'static Json {
     &SCHEMA
 }
 
-/// Keys that the design holds and a later version brings.
-const LATER: [&str; 28] = [
+/// Keys that are planned and that a later version brings.
+const LATER: [&str; 15] = [
     "agent",
     "arm",
     "assert",
-    "autoscaler",
     "calendar",
-    "disaggregation",
-    "eviction",
     "fault",
-    "forecast",
     "growth",
-    "keep",
     "link",
     "offload",
     "order",
-    "plan",
-    "power_cap",
-    "prefix_caching",
-    "profile",
-    "sensitivity",
     "sessions_per_user_per_day",
     "size",
-    "speculative",
     "sweep",
-    "tenants",
     "tier",
     "tool_pool",
-    "tools",
     "users",
 ];
 

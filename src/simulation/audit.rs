@@ -2,13 +2,19 @@
 //!
 //! Kept apart from the code it checks and fed by the same events: calls that
 //! arrived are finished, rejected or in the system; tokens sampled are those
-//! that calls asked for; an engine at rest holds no KV block; time never goes
-//! back; and the integral of the calls in the system is the sum of their
-//! sojourns (Little's law, exact on integers). A violation is a bug and panics.
-//! O(1) an event; on in debug builds and with `--audit`.
+//! that calls asked for; an engine at rest holds no KV block; the time engines
+//! are seen stepping is the sum of their steps; time never goes back; and the
+//! integral of the calls in the system is the sum of their sojourns (Little's
+//! law, exact on integers). Every now and then all sums are held against a full
+//! recount. A violation is a bug and panics. O(1) an event; on in debug builds
+//! and with `--audit`.
 
 use crate::factory::{Call, Load, Progress};
 use crate::kernel::Time;
+use crate::metrics::Gauge;
+
+/// Events between recounts.
+const RECOUNT_EVERY: u64 = if cfg!(test) { 1 << 6 } else { 1 << 14 };
 
 /// Running totals of one replication.
 #[derive(Clone, Debug, Default)]
@@ -21,6 +27,9 @@ pub struct Audit {
     tokens_asked: u64,
     in_system_ticks: u128,
     sojourn_ticks: u128,
+    /// Engines stepping, and the duration of the steps they took.
+    stepping: Gauge,
+    step_ticks: u128,
     now: Time,
 }
 
@@ -56,7 +65,21 @@ impl Audit {
         if self.is_on {
             let sequences: u64 = decoding.iter().map(|&count| u64::from(count)).sum();
             self.tokens_sampled += sequences * progress.segment.steps;
+            let segment = &progress.segment;
+            self.step_ticks += u128::from(segment.span(segment.steps).ticks());
         }
+    }
+
+    /// Whether it is time to hold all sums against a full count.
+    #[inline]
+    pub fn wants_recount(&self, events: u64) -> bool {
+        self.is_on && events.is_multiple_of(RECOUNT_EVERY)
+    }
+
+    /// An engine began (or ceased) to step.
+    #[inline]
+    pub fn stepping(&mut self, now: Time, begins: bool) {
+        if begins { self.stepping.raise(now, 1) } else { self.stepping.lower(now, 1) }
     }
 
     /// A prompt was completed and sampled a token.
@@ -94,6 +117,8 @@ impl Audit {
         }
         assert_eq!(self.in_system_ticks, self.sojourn_ticks, "Little's law");
         if count == 0 {
+            let stepping = self.stepping.integral(self.now);
+            assert_eq!(stepping, self.step_ticks, "time spent stepping, and steps taken");
             assert_eq!(self.tokens_sampled, self.tokens_asked, "tokens sampled and asked for");
         }
     }

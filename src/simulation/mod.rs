@@ -129,6 +129,9 @@ impl<'s, E: Engine> Simulation<'s, E> {
             self.audit.tick(now, time, self.calls.len());
             now = time;
             self.events += 1;
+            if self.audit.wants_recount(self.events) {
+                self.recount(now);
+            }
             match self.slots.event(slot) {
                 Event::Engine { pool, replica } => self.on_boundary(now, pool.into(), replica),
                 Event::Arrival { use_case } => self.on_arrival(now, use_case.into()),
@@ -144,6 +147,14 @@ impl<'s, E: Engine> Simulation<'s, E> {
             }
         }
         now
+    }
+
+    /// Holds every running sum of the factory against a full count.
+    fn recount(&self, now: Time) {
+        let engines = || self.pools.iter().flat_map(|pool| &pool.engines);
+        engines().for_each(|engine| engine.recount(&self.calls));
+        let held = engines().map(|engine| engine.load(now)).map(|load| load.running + load.waiting);
+        assert_eq!(held.map(u64::from).sum::<u64>(), self.calls.len() as u64, "calls on replicas");
     }
 
     /// Folds what happened to a call into the digest.
@@ -243,6 +254,7 @@ impl<'s, E: Engine> Simulation<'s, E> {
         }
         if was_idle == next.is_some() {
             self.recorder.stepping(now, pool, was_idle);
+            self.audit.stepping(now, was_idle);
         }
         self.settle_outcomes(now, pool);
     }

@@ -322,6 +322,8 @@ impl Engine for Oracle {
         &self.decoding
     }
 
+    fn recount(&self, _calls: &Arena<Call>) {}
+
     fn load(&self, _now: Time) -> Load {
         let blocks = |rank: &Rank| u64::from(rank.limits.blocks - rank.free);
         Load {

@@ -14,6 +14,7 @@ use super::overrides::Overrides;
 use super::raw::{RawPool, RawRegime, RawScenario, RawUseCase, RawWarmUp};
 use super::shape::{Findings, resolve, schema};
 use super::tree::{At, Node};
+use super::units::Duration;
 use super::{Arrivals, Pool, Regime, Scenario, UseCase, WarmUp};
 use crate::catalog::{Catalog, Problem, RawHardware, RawModel};
 use crate::error::{Error, Mistake, Result};
@@ -23,6 +24,8 @@ use std::path::Path;
 
 /// Longest horizon: ten years.
 const HORIZON_S_MAX: f64 = 3_653.0 * 86_400.0;
+/// Most calls of one run: a day of computing.
+const CALLS_MAX: f64 = 1e11;
 /// Replications of a scenario in which something is random.
 const REPLICATIONS: u32 = 32;
 
@@ -130,6 +133,7 @@ impl Check<'_> {
         let use_cases = self.use_cases(root, &pools, &mut raw);
         let duration = self.duration(root, &raw);
         let all_end = use_cases.iter().flatten().all(|use_case| use_case.ends_by_itself());
+        self.volume(root, raw.duration.as_ref(), &use_cases);
         let regime = self.regime(root, &mut raw, all_end);
         self.start(root, &raw);
         let warm_up = self.warm_up(root, &mut raw, duration);
@@ -174,8 +178,8 @@ impl Check<'_> {
                 let problem = format!("has the same name as the entry at line {line}");
                 self.wrong(&at.key("name"), problem, "give each entry a name of its own");
             }
-            let (table, complete) = usable(&at, &schema()["properties"][key]["items"]);
-            let entry = if complete {
+            let (table, flawless) = usable(&at, &schema()["properties"][key]["items"]);
+            let entry = if flawless {
                 self.deserialize(&at, table)
             } else {
                 toml::Value::Table(table).try_into().ok()
@@ -289,6 +293,26 @@ impl Check<'_> {
         Some(Span::from_seconds(seconds))
     }
 
+    /// A run that would never end is refused rather than begun.
+    fn volume(
+        &mut self,
+        root: &At<'_>,
+        duration: Option<&Duration>,
+        use_cases: &[Option<UseCase>],
+    ) {
+        let rate = |use_case: &UseCase| match use_case.arrivals {
+            Arrivals::Poisson { rate } | Arrivals::Constant { rate } => rate,
+            Arrivals::ClosedLoop { .. } | Arrivals::Trace { .. } => 0.0,
+        };
+        let rate: f64 = use_cases.iter().flatten().map(rate).sum();
+        let calls = rate * duration.map_or(0.0, |duration| duration.value);
+        if calls > CALLS_MAX {
+            let problem = format!("asks for {calls:.1e} calls in one run");
+            let fix = format!("shorten it, or lower the rates, to at most {CALLS_MAX:.0e} calls");
+            self.wrong(&root.key("duration"), problem, fix);
+        }
+    }
+
     fn regime(&mut self, root: &At<'_>, raw: &mut RawScenario, all_end: bool) -> Regime {
         let default = if all_end { RawRegime::Terminating } else { RawRegime::Steady };
         let regime = *raw.regime.get_or_insert(default);
@@ -331,8 +355,8 @@ impl Check<'_> {
     }
 }
 
-/// The members of the table at `at` that are of usable form, and whether none
-/// is left out or missing. What is left out has been objected to already.
+/// The members of the table at `at` that are of usable form, and whether there
+/// was nothing to object to. What is left out has been objected to already.
 fn usable(at: &At<'_>, schema: &serde_json::Value) -> (toml::Table, bool) {
     let schema = resolve(schema);
     let mut table = toml::Table::new();
@@ -345,5 +369,5 @@ fn usable(at: &At<'_>, schema: &serde_json::Value) -> (toml::Table, bool) {
     }
     let mut findings = Findings::default();
     findings.walk(at, schema);
-    (table, findings.unusable == 0)
+    (table, findings.mistakes.is_empty())
 }

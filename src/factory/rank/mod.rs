@@ -14,6 +14,8 @@
 //! blocks in [`Blocks`], and [`Rank::horizon`] tells how many steps can pass
 //! before anything has to be decided.
 
+mod recount;
+
 use super::blocks::Blocks;
 use super::call::{Call, CallId};
 use super::running::{Left, Running};

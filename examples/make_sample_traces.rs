@@ -1,0 +1,92 @@
+//! Draws the sample traces of `scenarios/traces`: nothing in them was recorded.
+//!
+//! `cargo run --example make_sample_traces` writes the same bytes each time.
+//!
+//! - Azure: 300 calls, Poisson at 4 /s; prompts lognormal (median 1,000, sigma
+//!   1.1, at most 14,000), outputs lognormal (median 130, sigma 0.9, at most
+//!   1,500).
+//! - Mooncake: 60 conversations of 5 turns, first turns Poisson at 0.5 /s, 20 s
+//!   (exponential) between turns; a conversation shares a system prompt of 1,024
+//!   tokens with all others, starts with lognormal (median 2,000, sigma 0.8)
+//!   tokens, and grows by its answer (lognormal, median 200, sigma 0.7) and a
+//!   question (lognormal, median 300, sigma 0.8) a turn.
+
+use std::fmt::Write;
+use tokenmill::random::{Component, Distribution, Stream, Streams, entity};
+
+const BLOCK: u64 = 512;
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios/traces");
+    std::fs::create_dir_all(folder)?;
+    std::fs::write(format!("{folder}/sample-azure.csv"), azure()?)?;
+    std::fs::write(format!("{folder}/sample-mooncake.jsonl"), mooncake()?)?;
+    Ok(())
+}
+
+fn azure() -> Result<String, Box<dyn std::error::Error>> {
+    let mut stream = stream("azure");
+    let gap = Distribution::exponential(0.25)?;
+    let prompt = Distribution::lognormal(1_000.0, 1.1)?.with_bounds(1.0, 14_000.0)?;
+    let output = Distribution::lognormal(130.0, 0.9)?.with_bounds(1.0, 1_500.0)?;
+    let mut text = "TIMESTAMP,ContextTokens,GeneratedTokens\n".to_owned();
+    let mut at = 0.0;
+    for _ in 0..300 {
+        at += gap.sample(&mut stream);
+        let (minute, second) = ((at / 60.0) as u64, at % 60.0);
+        let prompt = prompt.sample_tokens(&mut stream);
+        let output = output.sample_tokens(&mut stream);
+        writeln!(text, "2026-01-05 09:{minute:02}:{second:010.7},{prompt},{output}")?;
+    }
+    Ok(text)
+}
+
+fn mooncake() -> Result<String, Box<dyn std::error::Error>> {
+    let mut stream = stream("mooncake");
+    let start_gap = Distribution::exponential(2.0)?;
+    let pause = Distribution::exponential(20.0)?;
+    let first = Distribution::lognormal(2_000.0, 0.8)?.with_bounds(1.0, 30_000.0)?;
+    let question = Distribution::lognormal(300.0, 0.8)?;
+    let answer = Distribution::lognormal(200.0, 0.7)?.with_bounds(1.0, 2_000.0)?;
+    let system_ids: Vec<u64> = (0..1_024 / BLOCK).collect();
+    let mut next_id = system_ids.len() as u64;
+    let mut calls: Vec<(u64, String)> = Vec::new();
+    let mut start = 0.0;
+    for _ in 0..60 {
+        start += start_gap.sample(&mut stream);
+        let mut at = start;
+        let mut prompt = 1_024 + u64::from(first.sample_tokens(&mut stream));
+        let mut ids = system_ids.clone();
+        for _ in 0..5 {
+            // The last, partial block changes as the prompt grows.
+            ids.truncate(ids.len().min((prompt / BLOCK) as usize));
+            let full = (prompt / BLOCK) as usize;
+            while ids.len() < full {
+                ids.push(next_id);
+                next_id += 1;
+            }
+            let mut hashed = ids.clone();
+            if !prompt.is_multiple_of(BLOCK) {
+                hashed.push(next_id);
+                next_id += 1;
+            }
+            let output = u64::from(answer.sample_tokens(&mut stream));
+            let ms = (at * 1e3) as u64;
+            calls.push((
+                ms,
+                format!(
+                    "{{\"timestamp\": {ms}, \"input_length\": {prompt}, \"output_length\": \
+                     {output}, \"hash_ids\": {hashed:?}}}\n"
+                ),
+            ));
+            prompt += output + u64::from(question.sample_tokens(&mut stream));
+            at += pause.sample(&mut stream);
+        }
+    }
+    calls.sort();
+    Ok(calls.into_iter().map(|(_, line)| line).collect())
+}
+
+fn stream(name: &str) -> Stream {
+    Streams::new(1, 0).stream(Component::Arrivals, entity(name), 0)
+}

@@ -1,0 +1,169 @@
+//! The command line: one file a verb.
+//!
+//! A verb returns the text for standard output, so that printing, broken pipes
+//! and exit codes are settled here once. Progress and errors go to standard
+//! error.
+
+mod catalog;
+mod columns;
+mod init;
+mod load;
+mod run;
+mod schema;
+mod steptime;
+mod validate;
+
+pub use load::{Load, load_of};
+
+use crate::error::{Error, Result};
+use crate::scenario::{self, Loaded, Overrides};
+use clap::{Args, Parser, Subcommand};
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// The scenario that runs when none is named.
+pub const QUICKSTART: &str = include_str!("../../scenarios/quickstart.toml");
+
+/// A discrete-event simulator of AI factories.
+#[derive(Debug, Parser)]
+#[command(name = "tokenmill", version, about, arg_required_else_help = false)]
+struct Cli {
+    #[command(flatten)]
+    globals: Globals,
+    #[command(subcommand)]
+    verb: Option<Verb>,
+}
+
+/// Options that every verb takes.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Options of all verbs")]
+pub struct Globals {
+    /// Print one JSON document on standard output
+    #[arg(long, global = true)]
+    json: bool,
+    /// Write outputs to this folder
+    #[arg(long, global = true, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Root seed, in place of the scenario's
+    #[arg(long, global = true, value_name = "N")]
+    seed: Option<u64>,
+    /// Replications, in place of the scenario's
+    #[arg(long, global = true, value_name = "N")]
+    replications: Option<u32>,
+    /// Threads to use [default: one a core]
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096))]
+    threads: Option<u16>,
+    /// Change a key of the scenario, e.g. pool.assistant.replicas=4
+    #[arg(long, global = true, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Show no progress bar
+    #[arg(long, global = true)]
+    no_progress: bool,
+    /// Check conservation of calls, tokens, blocks and time during the run
+    #[arg(long, global = true)]
+    audit: bool,
+    /// Leave broken lines of traces out and count them
+    #[arg(long, global = true)]
+    skip_bad_lines: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Simulate a scenario: tables, charts, report
+    Run(run::RunArgs),
+    /// Check a scenario and print what it resolves to
+    Validate(validate::ValidateArgs),
+    /// Write a commented scenario to start from
+    Init(init::InitArgs),
+    /// Look up hardware and models
+    Catalog(catalog::CatalogArgs),
+    /// Latency of one engine step
+    Steptime(steptime::SteptimeArgs),
+    /// Print the JSON schema of scenario files
+    Schema,
+}
+
+impl Globals {
+    fn overrides(&self) -> Overrides {
+        Overrides {
+            set: self.set.clone(),
+            seed: self.seed,
+            replications: self.replications,
+            skip_bad_lines: self.skip_bad_lines,
+        }
+    }
+
+    /// The checked scenario at `path`, or the quickstart.
+    fn load(&self, path: Option<&Path>) -> Result<Loaded> {
+        match path {
+            Some(path) => scenario::load(path, &self.overrides()),
+            None => {
+                let file = "the built-in quickstart";
+                scenario::parse(QUICKSTART, file, Path::new(""), &self.overrides())
+            }
+        }
+    }
+}
+
+/// Runs the program on the process's arguments.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let printed = execute(cli).and_then(|text| print(&text));
+    match printed {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            for line in error.to_string().lines() {
+                eprintln!("error: {line}");
+            }
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn execute(cli: Cli) -> Result<String> {
+    let globals = &cli.globals;
+    match cli.verb.unwrap_or_else(|| Verb::Run(run::RunArgs::default())) {
+        Verb::Run(args) => run::run(&args, globals),
+        Verb::Validate(args) => validate::validate(&args, globals),
+        Verb::Init(args) => init::init(&args, globals),
+        Verb::Catalog(args) => catalog::catalog(&args, globals),
+        Verb::Steptime(args) => steptime::steptime(&args, globals),
+        Verb::Schema => Ok(schema::schema()),
+    }
+}
+
+/// A reader that closes the pipe early has read enough.
+fn print(text: &str) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Error::Io {
+            action: "cannot write",
+            path: PathBuf::from("standard output"),
+            source: error,
+            fix: "check where it is redirected to",
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// A JSON document as `--json` prints it.
+fn json(document: &serde_json::Value) -> String {
+    format!("{document:#}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_quickstart_is_valid() {
+        Globals::default().load(None).unwrap();
+    }
+}

@@ -1,0 +1,206 @@
+//! `validate`: checks a scenario and prints what it resolves to, so that a
+//! wrong assumption shows before anything is simulated.
+
+use super::columns::columns;
+use super::load::mean_tokens;
+use super::{Globals, Load, json, load_of};
+use crate::error::Result;
+use crate::factory::{Batch, StepTime};
+use crate::scenario::{Arrivals, Lengths, Loaded, Pool, Regime, Scenario, UseCase};
+use clap::Args;
+use serde_json::{Value, json};
+use std::fmt::Write;
+use std::path::PathBuf;
+
+/// Arguments of `validate`.
+#[derive(Debug, Args)]
+pub(super) struct ValidateArgs {
+    /// The scenario file [default: a built-in quickstart]
+    scenario: Option<PathBuf>,
+}
+
+/// Batches whose decode step is shown, and the context of each sequence.
+const BATCHES: [u64; 5] = [1, 8, 32, 128, 256];
+const CONTEXT: u64 = 1_024;
+
+pub(super) fn validate(args: &ValidateArgs, globals: &Globals) -> Result<String> {
+    let loaded = globals.load(args.scenario.as_deref())?;
+    Ok(if globals.json { json(&document(&loaded)) } else { text(&loaded.scenario) })
+}
+
+fn text(scenario: &Scenario) -> String {
+    let mut text = String::new();
+    let _ = writeln!(text, "{} is valid.", scenario.name);
+    for warning in &scenario.warnings {
+        let _ = writeln!(text, "warning: {warning}");
+    }
+    let duration = scenario.duration.map_or("until all use cases end".to_owned(), |duration| {
+        format!("{} s", duration.seconds())
+    });
+    let _ = writeln!(
+        text,
+        "{} replication(s), seed {}, duration {duration}, {} regime",
+        scenario.replications,
+        scenario.seed,
+        match scenario.regime {
+            Regime::Steady => "steady",
+            Regime::Terminating => "terminating",
+        }
+    );
+    for (index, pool) in scenario.pools.iter().enumerate() {
+        text += &pool_text(pool, load_of(scenario, index));
+    }
+    for use_case in &scenario.use_cases {
+        text += &use_case_text(scenario.seed, use_case, &scenario.pools[use_case.pool]);
+    }
+    text
+}
+
+fn pool_text(pool: &Pool, load: Option<Load>) -> String {
+    let mut text = String::new();
+    let _ = writeln!(
+        text,
+        "\npool {}: {} on {} x {} ({}), {} replica(s) of {}",
+        pool.name,
+        pool.model.name,
+        pool.gpus(),
+        pool.hardware.name,
+        pool.precision,
+        pool.replicas,
+        pool.parallelism
+    );
+    let _ = writeln!(text, "{}", indent(&pool.kv.to_string()));
+    let price =
+        pool.gpu_hour.usd.map_or("no price".to_owned(), |usd| format!("${usd:.2}/GPU-hour"));
+    let watts = pool.watts_per_gpu.map_or("power unknown".to_owned(), |w| format!("{w} W/GPU"));
+    let _ = writeln!(text, "  {price} ({}), {watts} x PUE {}", pool.gpu_hour.origin, pool.pue);
+    text += "  decode step at a context of 1,024 tokens:\n";
+    let rows: Vec<Vec<String>> = decode_steps(pool)
+        .map(|(batch, seconds)| {
+            let each = 1.0 / seconds;
+            let all = batch as f64 * each / f64::from(pool.parallelism.tensor);
+            vec![
+                batch.to_string(),
+                format!("{:.2}", seconds * 1e3),
+                format!("{each:.0}"),
+                format!("{all:.0}"),
+            ]
+        })
+        .collect();
+    let header = ["sequences", "ms", "tok/s a user", "tok/s a GPU"];
+    let _ = writeln!(text, "{}", indent(columns(&header, &rows, 0).trim_end()));
+    if let Some(load) = load {
+        text += &load_text(load);
+    }
+    for caveat in pool.caveats() {
+        let _ = writeln!(text, "  note: {caveat}");
+    }
+    text
+}
+
+fn load_text(load: Load) -> String {
+    let Load { offered_calls_per_s: offered, capacity_calls_per_s: capacity, concurrency } = load;
+    let offer = match offered / capacity {
+        share if share > 1.0 => {
+            format!("offered {offered:.1} calls/s ({:.0} %): MORE THAN IT SUSTAINS", share * 100.0)
+        }
+        share if share > 0.0 => format!("offered {offered:.1} calls/s ({:.0} %)", share * 100.0),
+        _ => "offered by closed loops, which adapt".to_owned(),
+    };
+    format!(
+        "  estimated capacity {capacity:.1} calls/s with {concurrency} sequences a rank; {offer}\n"
+    )
+}
+
+fn use_case_text(seed: u64, use_case: &UseCase, pool: &Pool) -> String {
+    let arrivals = match &use_case.arrivals {
+        Arrivals::Poisson { rate } => format!("Poisson arrivals, {rate} calls/s"),
+        Arrivals::Constant { rate } => format!("constant arrivals, {rate} calls/s"),
+        Arrivals::ClosedLoop { clients, requests, .. } => match requests {
+            Some(requests) => format!("{clients} clients, {requests} calls"),
+            None => format!("{clients} clients"),
+        },
+        Arrivals::Trace { trace, time_scale } => {
+            let calls = trace.calls.len();
+            let length_s = trace.calls.last().map_or(0.0, |call| call.at.seconds());
+            format!("trace of {calls} calls over {length_s:.1} s, intervals x {time_scale}")
+        }
+    };
+    let how = match &use_case.lengths {
+        Lengths::Recorded => "recorded",
+        Lengths::Drawn { .. } => "drawn",
+    };
+    let (prompt, output) = mean_tokens(seed, use_case);
+    let lengths = format!("tokens {how}, mean {prompt:.0} in and {output:.0} out");
+    let targets = use_case.slo.targets.len();
+    format!(
+        "\nuse case {} -> {}: {arrivals}; {lengths}; {targets} promise(s)\n",
+        use_case.name, pool.name
+    )
+}
+
+/// Seconds of a decode step for each batch that a rank can hold.
+fn decode_steps(pool: &Pool) -> impl Iterator<Item = (u64, f64)> {
+    let step_time = pool.step_time();
+    let ranks = u64::from(pool.parallelism.data);
+    let most = u64::from(pool.engine.max_num_seqs);
+    BATCHES.into_iter().filter(move |batch| *batch <= most).map(move |decodes| {
+        let batch = decode_batch(&step_time, decodes, CONTEXT);
+        (decodes, step_time.seconds(&batch, decodes * ranks))
+    })
+}
+
+/// `decodes` sequences that each attend to `context` tokens.
+pub(super) fn decode_batch(step_time: &StepTime, decodes: u64, context: u64) -> Batch {
+    let window = step_time.window.map_or(u64::MAX, u64::from);
+    Batch {
+        decodes,
+        decode_context: decodes * context,
+        decode_context_windowed: decodes * context.min(window),
+        ..Batch::default()
+    }
+}
+
+fn indent(text: &str) -> String {
+    text.lines().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
+}
+
+fn document(loaded: &Loaded) -> Value {
+    let scenario = &loaded.scenario;
+    let pool = |(index, pool): (usize, &Pool)| {
+        let load = load_of(scenario, index);
+        json!({
+            "name": pool.name,
+            "model": pool.model.name,
+            "hardware": pool.hardware.name,
+            "gpus": pool.gpus(),
+            "replicas": pool.replicas,
+            "kv": pool.kv,
+            "usd_per_gpu_hour": pool.gpu_hour.usd,
+            "usd_per_gpu_hour_origin": pool.gpu_hour.origin,
+            "it_watts_per_gpu": pool.watts_per_gpu,
+            "pue": pool.pue,
+            "decode_step_context_1024": decode_steps(pool)
+                .map(|(sequences, s)| json!({ "sequences": sequences, "step_s": s }))
+                .collect::<Vec<_>>(),
+            "offered_calls_per_s": load.map(|load| load.offered_calls_per_s),
+            "estimated_capacity_calls_per_s": load.map(|load| load.capacity_calls_per_s),
+            "notes": pool.caveats(),
+        })
+    };
+    json!({
+        "valid": true,
+        "scenario": scenario.name,
+        "hash": loaded.hash,
+        "seed": scenario.seed,
+        "replications": scenario.replications,
+        "duration_s": scenario.duration.map(|duration| duration.seconds()),
+        "warnings": scenario.warnings,
+        "pools": scenario.pools.iter().enumerate().map(pool).collect::<Vec<_>>(),
+        "use_cases": scenario.use_cases.iter().map(|use_case| json!({
+            "name": use_case.name,
+            "pool": scenario.pools[use_case.pool].name,
+        })).collect::<Vec<_>>(),
+        "resolved_toml": loaded.resolved_toml,
+    })
+}

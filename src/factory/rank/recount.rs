@@ -1,0 +1,25 @@
+//! A full recount of what a rank keeps as running sums, for the audit.
+
+use super::Rank;
+use crate::factory::call::Call;
+use crate::kernel::Arena;
+
+impl Rank {
+    /// Panics unless the sums of the rank, which has taken `step` steps, are
+    /// those of its sequences one by one: KV blocks and attended tokens.
+    pub fn recount(&self, step: u64, calls: &Arena<Call>) {
+        let attended = || self.running.iter().map(|(_, sequence)| sequence.attended(step));
+        let decoding: u32 = attended().map(|tokens| self.blocks.holding(tokens - 1)).sum();
+        let partial = self.partial.map_or(0, |partial| self.blocks.holding(partial.computed));
+        let completing = self.completing.iter().map(|&id| calls[id].known_tokens());
+        let completing: u32 = completing.map(|tokens| self.blocks.holding(tokens)).sum();
+        assert_eq!(self.blocks.used(), decoding + partial + completing, "KV blocks");
+        assert_eq!(
+            self.running.context().0,
+            attended().map(u64::from).sum::<u64>(),
+            "tokens attended"
+        );
+        assert_eq!(self.running.iter().count(), self.running.len() as usize, "sequences");
+        assert!(self.running() <= self.limits.max_num_seqs, "more sequences than allowed");
+    }
+}
