@@ -12,6 +12,7 @@ mod run;
 mod schema;
 mod steptime;
 mod validate;
+mod validation;
 
 pub use load::{Load, load_of};
 
@@ -80,6 +81,8 @@ enum Verb {
     Catalog(catalog::CatalogArgs),
     /// Latency of one engine step
     Steptime(steptime::SteptimeArgs),
+    /// Compare with measurements: every figure of docs/validation.md
+    Validation(validation::ValidationArgs),
     /// Print the JSON schema of scenario files
     Schema,
 }
@@ -129,6 +132,7 @@ fn execute(cli: Cli) -> Result<String> {
         Verb::Init(args) => init::init(&args, globals),
         Verb::Catalog(args) => catalog::catalog(&args, globals),
         Verb::Steptime(args) => steptime::steptime(&args, globals),
+        Verb::Validation(args) => validation::validation(&args, globals),
         Verb::Schema => Ok(schema::schema()),
     }
 }

@@ -5,6 +5,9 @@ use crate::metrics::LatencyRecord;
 use crate::statistics::{quantile, quantiles};
 use serde::Serialize;
 
+/// Least measured duration that an error is given as a fraction of, s.
+const FRACTION_FROM_S: f64 = 1e-3;
+
 /// One figure, measured and simulated.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Deviation {
@@ -14,7 +17,8 @@ pub struct Deviation {
     pub simulated_s: f64,
     /// Simulated less measured, s.
     pub error_s: f64,
-    /// `error_s` as a fraction of what was measured; none where that is 0.
+    /// `error_s` as a fraction of what was measured; none below a millisecond,
+    /// where a fraction says nothing.
     pub error_fraction: Option<f64>,
 }
 
@@ -22,7 +26,7 @@ impl Deviation {
     /// Compares two durations in seconds.
     pub fn new(measured_s: f64, simulated_s: f64) -> Self {
         let error_s = simulated_s - measured_s;
-        let error_fraction = (measured_s > 0.0).then(|| error_s / measured_s);
+        let error_fraction = (measured_s >= FRACTION_FROM_S).then(|| error_s / measured_s);
         Deviation { measured_s, simulated_s, error_s, error_fraction }
     }
 }
@@ -106,7 +110,7 @@ mod tests {
     fn errors_are_relative_to_what_was_measured() {
         let deviation = Deviation::new(2.0, 1.5);
         assert_eq!((deviation.error_s, deviation.error_fraction), (-0.5, Some(-0.25)));
-        assert_eq!(Deviation::new(0.0, 1.0).error_fraction, None);
+        assert_eq!(Deviation::new(1e-5, 1.0).error_fraction, None);
         let errors = Errors::new(vec![0.1, -0.3, 0.2]).unwrap();
         assert_eq!((errors.count, errors.median, errors.median_absolute), (3, 0.1, 0.2));
         assert!((errors.mean_absolute - 0.2).abs() < 1e-12);

@@ -2,8 +2,9 @@
 //!
 //! For a trace of arrivals and lengths without latencies there is no error to
 //! report; what can be said is which inputs the answers hang on, and how much
-//! more so near saturation. A plausible pool serves the trace, at its own rate
-//! and at one close to what the pool sustains, with one input changed at a time.
+//! more so near saturation. A plausible pool serves the trace, sped up or slowed
+//! down to a usual load and to one too close to what the pool sustains, with one
+//! input changed at a time.
 
 use crate::error::Result;
 use crate::metrics::RunRecord;
@@ -17,10 +18,10 @@ use std::sync::Arc;
 
 /// The pool: a plausible deployment, not anyone's.
 const POOL: &str = "model = \"llama-3.1-70b\"\nhardware = \"h100-sxm\"\ntensor_parallel = 4\n";
-/// Share of the pool's throughput that the trace may take at its own rate.
-const LOAD_MAX: f64 = 0.7;
-/// Share of it close to saturation.
-const LOAD_HIGH: f64 = 0.9;
+/// Its replicas; the trace is sped up or slowed down to load them.
+const REPLICAS: u32 = 4;
+/// Offered over saturated throughput: as one would run it, and too close.
+const LOADS: [f64; 2] = [0.65, 0.9];
 
 /// A trace served by a plausible pool.
 #[derive(Clone, Debug, Serialize)]
@@ -39,7 +40,7 @@ pub struct Sensitivity {
     pub kv_blocks: u32,
     /// Calls a second that the pool finishes when all come at once.
     pub saturated_calls_per_s: f64,
-    /// The variants, at the trace's own rate and then close to saturation.
+    /// The variants, at 65 and then at 90 % of that.
     pub variants: Vec<Variant>,
 }
 
@@ -50,6 +51,8 @@ pub struct Variant {
     pub change: &'static str,
     /// Offered over saturated throughput.
     pub load: f64,
+    /// Calls a second that this is, over the whole trace.
+    pub calls_per_s: f64,
     /// Mean TTFT, s.
     pub ttft_mean_s: f64,
     /// 50 % quantile of TTFT, s.
@@ -91,8 +94,7 @@ const CHANGES: [(&str, Change); 7] = [
     ("router power-of-two", Change::Router("power-of-two")),
 ];
 
-/// Serves `trace` by as many replicas as keep its load at 70 % of what they
-/// sustain, under each change, at both loads.
+/// Serves `trace` by a plausible pool under each change, at both loads.
 pub fn sensitivity(trace: &Arc<Trace>) -> Result<Sensitivity> {
     let calls = trace.calls.len();
     let sum = |tokens: fn(&crate::workload::TraceCall) -> u32| {
@@ -100,18 +102,15 @@ pub fn sensitivity(trace: &Arc<Trace>) -> Result<Sensitivity> {
     };
     let length_s = trace.calls.last().map_or(0.0, |call| call.at.seconds());
     let calls_per_s = calls as f64 / length_s.max(1e-9);
-    let alone = saturated(&scenario(trace, 1, 1.0, Change::Nothing, None)?);
-    let replicas = (calls_per_s / (alone * LOAD_MAX)).ceil().max(1.0) as u32;
-    let base = scenario(trace, replicas, 1.0, Change::Nothing, None)?;
+    let base = scenario(trace, 1.0, Change::Nothing, None)?;
     let saturated_calls_per_s = saturated(&base);
-    let own = calls_per_s / saturated_calls_per_s;
-    let loads = [own, LOAD_HIGH].into_iter();
-    let arms: Vec<_> = loads.flat_map(|load| CHANGES.map(|change| (load, change))).collect();
+    let arms = LOADS.into_iter().flat_map(|load| CHANGES.map(|change| (load, change)));
+    let arms: Vec<_> = arms.collect();
     let serve = |&(load, (name, change)): &(f64, (&'static str, Change))| {
-        let pool = Some(&base.pools[0]);
-        let scenario = scenario(trace, replicas, own / load, change, pool)?;
+        let rate = load * saturated_calls_per_s;
+        let scenario = scenario(trace, calls_per_s / rate, change, Some(&base.pools[0]))?;
         let record = simulation::run(&scenario, 0, Options::default());
-        Ok(variant(name, load, &record, &scenario.pools[0]))
+        Ok(variant(name, (load, rate), &record, &scenario.pools[0]))
     };
     let variants: Result<Vec<Variant>> = arms.par_iter().map(serve).collect();
     let pool = &base.pools[0];
@@ -133,7 +132,6 @@ pub fn sensitivity(trace: &Arc<Trace>) -> Result<Sensitivity> {
 /// The pool with `change` made to `base`, serving the trace.
 fn scenario(
     trace: &Arc<Trace>,
-    replicas: u32,
     time_scale: f64,
     change: Change,
     base: Option<&Pool>,
@@ -153,7 +151,7 @@ fn scenario(
     }
     // One client stands in for the recorded arrivals until they are put in.
     let text = format!(
-        "name = \"sensitivity\"\n[[pool]]\nname = \"p\"\n{POOL}replicas = {replicas}\n\
+        "name = \"sensitivity\"\n[[pool]]\nname = \"p\"\n{POOL}replicas = {REPLICAS}\n\
          router = {{ policy = \"{router}\" }}\n[pool.engine]\n{engine}[[use_case]]\n\
          name = \"trace\"\nprompt_tokens = 1\noutput_tokens = 1\n\
          arrivals = {{ process = \"closed-loop\", clients = 1, requests = 1 }}\n"
@@ -176,7 +174,12 @@ fn saturated(scenario: &Scenario) -> f64 {
     record.use_cases[0].calls as f64 / record.end_s
 }
 
-fn variant(change: &'static str, load: f64, record: &RunRecord, pool: &Pool) -> Variant {
+fn variant(
+    change: &'static str,
+    (load, calls_per_s): (f64, f64),
+    record: &RunRecord,
+    pool: &Pool,
+) -> Variant {
     let (calls, served) = (&record.use_cases[0], &record.pools[0]);
     let quantile = |latency: &crate::metrics::LatencyRecord, index: usize| {
         latency.quantiles.get(index).copied().unwrap_or(0.0)
@@ -184,6 +187,7 @@ fn variant(change: &'static str, load: f64, record: &RunRecord, pool: &Pool) -> 
     Variant {
         change,
         load,
+        calls_per_s,
         ttft_mean_s: calls.ttft.mean,
         ttft_p50_s: quantile(&calls.ttft, 0),
         ttft_p99_s: quantile(&calls.ttft, 3),
@@ -217,7 +221,7 @@ mod tests {
         let report = sensitivity(&Arc::new(trace)).unwrap();
         assert_eq!((report.calls, report.variants.len()), (1_000, 14));
         let of = |index: usize| &report.variants[index];
-        assert!(of(0).load <= LOAD_MAX && of(7).load == LOAD_HIGH);
+        assert!((of(0).load, of(7).load) == (0.65, 0.9));
         let cost = |base: usize| of(base + 1).ttft_mean_s / of(base).ttft_mean_s;
         assert!(cost(0) > 1.1 && cost(7) > cost(0), "{} {}", cost(0), cost(7));
         assert!(of(2).tpot_mean_s < of(0).tpot_mean_s);

@@ -75,13 +75,13 @@ struct Raw {
     ep: Option<f64>,
     dp: Option<f64>,
     pd_split: String,
-    isl_mean: f64,
-    osl_mean: f64,
+    isl_mean: Option<f64>,
+    osl_mean: Option<f64>,
     arrival_kind: String,
-    arrival_value: f64,
+    arrival_value: Option<f64>,
     confidence: String,
-    ttft_ms: f64,
-    tpot_ms: f64,
+    ttft_ms: Option<f64>,
+    tpot_ms: Option<f64>,
 }
 
 impl Sweep {
@@ -128,16 +128,19 @@ impl Raw {
         {
             return Ok(None);
         }
-        let count = |key: &str, value: f64| {
-            let is_count = (1.0..=1e6).contains(&value) && value.fract() == 0.0;
-            is_count.then_some(value as u32).ok_or_else(|| format!("{key} {value} is no count"))
+        let count = |key: &str, value: Option<f64>| match value {
+            Some(value) if (1.0..=1e6).contains(&value) && value.fract() == 0.0 => Ok(value as u32),
+            Some(value) => Err(format!("{key} {value} is no count")),
+            None => Err(format!("{key} is missing")),
         };
-        let seconds = |key: &str, ms: f64| {
-            let is_time = ms > 0.0 && ms.is_finite();
-            is_time.then_some(ms / 1e3).ok_or_else(|| format!("{key} {ms} is no time"))
+        let seconds = |key: &str, ms: Option<f64>| match ms {
+            Some(ms) if ms > 0.0 && ms.is_finite() => Ok(ms / 1e3),
+            Some(ms) => Err(format!("{key} {ms} is no time")),
+            None => Err(format!("{key} is missing")),
         };
         // No expert parallelism is written 0, 1 or nothing.
-        let degree = |key: &str, value: Option<f64>| count(key, value.unwrap_or(1.0).max(1.0));
+        let degree =
+            |key: &str, value: Option<f64>| count(key, value.or(Some(1.0)).map(|n| n.max(1.0)));
         Ok(Some(SweepRow {
             precision: self.format(),
             tensor: degree("tp", self.tp)?,
@@ -173,7 +176,7 @@ impl Raw {
     /// InferenceX measures 1k/1k, 1k/8k and 8k/1k; NVIDIA's runs of the same
     /// lengths are told by their ids.
     fn harness(&self) -> Harness {
-        let is_nominal = |tokens: f64| tokens == 1024.0 || tokens == 8192.0;
+        let is_nominal = |tokens| [Some(1024.0), Some(8192.0)].contains(&tokens);
         let is_nvidia = self.id.contains("epnone");
         if is_nominal(self.isl_mean) && is_nominal(self.osl_mean) && !is_nvidia {
             Harness::InferenceX
