@@ -12,6 +12,7 @@ mod run;
 mod schema;
 mod steptime;
 mod validate;
+mod validation;
 
 use crate::error::{Error, Result};
 use crate::report::json;
@@ -79,6 +80,8 @@ enum Verb {
     Catalog(catalog::CatalogArgs),
     /// Latency of one engine step
     Steptime(steptime::SteptimeArgs),
+    /// Compare with measurements: every figure of docs/validation.md
+    Validation(validation::ValidationArgs),
     /// Print the JSON schema of scenario files
     Schema,
 }
@@ -128,6 +131,7 @@ fn execute(cli: Cli) -> Result<String> {
         Verb::Init(args) => init::init(&args, globals),
         Verb::Catalog(args) => catalog::catalog(&args, globals),
         Verb::Steptime(args) => steptime::steptime(&args, globals),
+        Verb::Validation(args) => validation::validation(&args, globals),
         Verb::Schema => Ok(schema::schema()),
     }
 }

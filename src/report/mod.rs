@@ -15,7 +15,7 @@ mod story;
 mod table;
 mod terminal;
 
-pub use charts::{Chart, Drawing, Mark, Text, WIDTH, charts, png, svg};
+pub use charts::{Chart, Drawing, Mark, Text, WIDTH, charts, png, replay_chart, svg};
 pub use figure::{Figure, Measure};
 pub use html::html;
 pub use outputs::{Artifact, Facts, Identity, Outputs, default_dir, ensure_writable, json, write};

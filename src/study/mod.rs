@@ -14,6 +14,7 @@ mod series;
 mod step_table;
 mod summary;
 mod transient;
+pub mod validation;
 
 pub use capacity::{Load, load_of};
 pub use compare::{Arm, ArmSummary, Compared, Comparison, Difference, compare};
