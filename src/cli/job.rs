@@ -2,7 +2,7 @@
 //! the folder of its outputs.
 
 use super::Globals;
-use crate::error::{Error, Result};
+use crate::error::{Error, Mistake, Result};
 use crate::report::{self, Facts, Outputs};
 use cpu_time::ProcessTime;
 use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -25,7 +25,7 @@ pub(super) struct Job<'a> {
 impl<'a> Job<'a> {
     /// Starts the clock, once it is certain that results can be kept.
     pub fn start(globals: &'a Globals) -> Result<Self> {
-        report::ensure_writable(globals.out.as_deref().unwrap_or(Path::new(OUTPUTS)))?;
+        check_folder(globals.out.as_deref().unwrap_or(Path::new(OUTPUTS)))?;
         Ok(Job {
             globals,
             started_at: jiff::Timestamp::now(),
@@ -90,6 +90,22 @@ impl<'a> Job<'a> {
             threads: self.globals.threads.map_or_else(|| cores() as u32, u32::from),
         }
     }
+}
+
+/// An output folder that cannot be written is the user's mistake, found before
+/// anything is simulated.
+fn check_folder(dir: &Path) -> Result<()> {
+    report::ensure_writable(dir).map_err(|error| match error {
+        Error::Io { action, path, source, fix } => Error::Invalid(vec![Mistake {
+            file: "--out".to_owned(),
+            line: None,
+            key: String::new(),
+            value: Some(path.display().to_string()),
+            problem: format!("{action}: {source}"),
+            fix: fix.to_owned(),
+        }]),
+        other => other,
+    })
 }
 
 fn speed(facts: &Facts) -> String {

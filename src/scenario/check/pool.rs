@@ -1,12 +1,12 @@
 //! Checks one pool: names of the catalog, the split, the engine, the memory.
 
 use super::Check;
-use crate::catalog::{Catalog, CostSet, Hardware, KvFormat, Model, Precision, Unknown};
-use crate::factory::{KvPlan, Parallelism, Placement, StepTime};
+use crate::catalog::{Catalog, CostSet, GpuHour, Hardware, KvFormat, Model, Precision, Unknown};
+use crate::factory::{KvPlan, Parallelism, Placement, Routing, StepTime};
 use crate::kernel::Span;
 use crate::scenario::raw::{RawEngine, RawPolicy, RawPool};
 use crate::scenario::tree::At;
-use crate::scenario::{Engine, GpuHour, Pool, Router};
+use crate::scenario::{Engine, Pool};
 
 /// GPUs of a pool; keeps counts of them far from overflow.
 const GPUS_MAX: u64 = 10_000_000;
@@ -67,9 +67,9 @@ impl Check<'_> {
             replicas: raw.replicas,
             parallelism,
             router: match raw.router.policy {
-                RawPolicy::RoundRobin => Router::RoundRobin,
-                RawPolicy::LeastLoaded => Router::LeastLoaded,
-                RawPolicy::PowerOfTwo => Router::PowerOfTwo,
+                RawPolicy::RoundRobin => Routing::RoundRobin,
+                RawPolicy::LeastLoaded => Routing::LeastLoaded,
+                RawPolicy::PowerOfTwo => Routing::PowerOfTwo,
             },
             engine,
             kv,
