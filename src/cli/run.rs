@@ -50,7 +50,7 @@ pub(super) fn run(args: &RunArgs, globals: &Globals) -> Result<String> {
 
 /// An output folder that cannot be written is the user's mistake, found before
 /// anything is simulated.
-fn check_folder(dir: &Path) -> Result<()> {
+pub(super) fn check_folder(dir: &Path) -> Result<()> {
     report::ensure_writable(dir).map_err(|error| match error {
         Error::Io { action, path, source, fix } => Error::Invalid(vec![Mistake {
             file: "--out".to_owned(),
