@@ -7,16 +7,15 @@
 mod catalog;
 mod columns;
 mod init;
-mod load;
+mod job;
 mod run;
 mod schema;
 mod steptime;
 mod validate;
 mod validation;
 
-pub use load::{Load, load_of};
-
 use crate::error::{Error, Result};
+use crate::report::json;
 use crate::scenario::{self, Loaded, Overrides};
 use clap::{Args, Parser, Subcommand};
 use std::io::{ErrorKind, Write};
@@ -149,11 +148,6 @@ fn print(text: &str) -> Result<()> {
         }),
         _ => Ok(()),
     }
-}
-
-/// A JSON document as `--json` prints it.
-fn json(document: &serde_json::Value) -> String {
-    format!("{document:#}\n")
 }
 
 #[cfg(test)]

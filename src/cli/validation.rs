@@ -79,7 +79,7 @@ struct LeftOut {
 
 pub(super) fn validation(args: &ValidationArgs, globals: &Globals) -> Result<String> {
     if let Some(out) = &globals.out {
-        super::run::check_folder(out)?;
+        report::ensure_writable(out)?;
     }
     let threads = globals.threads.map_or(0, usize::from);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();

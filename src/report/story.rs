@@ -125,10 +125,11 @@ pub fn pool(pool: &PoolSummary) -> String {
     if !pool.stable {
         parts.push("overloaded".into());
     }
-    if let Some(share) = &pool.utilization {
+    if let Some(share) = load(pool) {
         parts.push(format!(
-            "busy {} of the time",
-            unbroken(Figure::of(share, Measure::Fraction).plain())
+            "loaded to about {} of the {} it could finish",
+            unbroken(Figure::exact(share, Measure::Fraction).plain()),
+            unbroken(calls_per_s(pool.capacity_calls_per_s.unwrap_or_default())),
         ));
     }
     if let Some(rate) = &pool.output_tok_per_s_per_gpu {
@@ -141,6 +142,15 @@ pub fn pool(pool: &PoolSummary) -> String {
         parts.push(format!("{}{range} per million tokens, input and output together", usd.plain()));
     }
     format!("{}.", parts.join(", "))
+}
+
+/// Open arrivals over capacity.
+pub fn load(pool: &PoolSummary) -> Option<f64> {
+    Some(pool.offered_calls_per_s? / pool.capacity_calls_per_s?)
+}
+
+fn calls_per_s(rate: f64) -> String {
+    Figure::exact(rate, Measure::Plain("calls/s")).plain()
 }
 
 fn seconds(interval: &Interval) -> String {

@@ -4,6 +4,7 @@
 //! called and what an absent figure reads like is decided here.
 
 use super::figure::{Figure, Measure, grouped};
+use super::story;
 use crate::statistics::Interval;
 use crate::study::{Latency, PoolSummary, Summary, UseCaseSummary};
 use std::ops::Range;
@@ -133,7 +134,25 @@ fn pools(summary: &Summary) -> Table {
         let cells = all.iter().map(|p| cell(value(p), measure, p.stable)).collect();
         all.iter().any(|p| value(p).is_some()).then_some(Row { name, cells })
     };
-    let load = |p: &&PoolSummary| if p.stable { "sustained" } else { "UNSTABLE" }.to_string();
+    let load = |p: &&PoolSummary| {
+        let verdict = if p.stable { "sustained" } else { "UNSTABLE" };
+        match story::load(p) {
+            Some(share) => {
+                format!("{}, {verdict}", Figure::exact(share, Measure::Fraction).plain())
+            }
+            None => verdict.to_string(),
+        }
+    };
+    let capacity = Row {
+        name: "capacity, estimated",
+        cells: all
+            .iter()
+            .map(|p| match p.capacity_calls_per_s {
+                Some(rate) => Figure::exact(rate, Measure::Plain("calls/s")).plain(),
+                None => ABSENT.to_string(),
+            })
+            .collect(),
+    };
     let sustainable = all.iter().any(|p| p.sustainable_calls_per_s.is_some()).then(|| Row {
         name: "sustainable load",
         cells: all
@@ -148,6 +167,7 @@ fn pools(summary: &Summary) -> Table {
         Some(count("replicas", |p| u64::from(p.replicas))),
         Some(count("KV blocks per rank", |p| p.kv_blocks)),
         Some(Row { name: "load", cells: all.iter().map(load).collect() }),
+        Some(capacity),
         sustainable,
         row("utilization", Measure::Fraction, |p| p.utilization.as_ref()),
         row("sequences running", Measure::Plain(""), |p| p.running_mean.as_ref()),

@@ -112,18 +112,6 @@ impl Pool {
         self.replicas * self.parallelism.gpus()
     }
 
-    /// Step time of one of its data-parallel ranks, engine overheads included.
-    pub fn step_time(&self) -> StepTime {
-        StepTime::new(
-            &self.model,
-            &self.hardware,
-            self.precision,
-            self.parallelism,
-            self.engine.step_scale,
-            self.engine.step_overhead.seconds(),
-        )
-    }
-
     /// What a report must say about the accuracy of its step times.
     pub fn caveats(&self) -> Vec<String> {
         StepTime::caveats(&self.model, &self.hardware, self.precision, self.parallelism)

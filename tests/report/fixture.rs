@@ -65,6 +65,8 @@ fn pool(gpus: u32, output: f64) -> PoolSummary {
         kv_blocks: 48_211,
         stable: true,
         sustainable_calls_per_s: None,
+        offered_calls_per_s: Some(0.011 * output),
+        capacity_calls_per_s: Some(0.016 * output),
         utilization: interval(0.713, 0.02),
         running_mean: interval(86.0, 0.05),
         waiting_mean: interval(0.31, 0.4),

@@ -4,6 +4,7 @@ use super::RunRecord;
 use crate::metrics::Point;
 use crate::scenario::{Regime, Scenario};
 use crate::statistics::drift;
+use crate::study::load_of;
 
 /// Fewest samples in the window for the drift test to say anything.
 const SAMPLES_MIN: usize = 17;
@@ -71,17 +72,36 @@ pub fn mean_in_system(records: &[RunRecord]) -> Vec<f64> {
         .collect()
 }
 
-/// One warning for each pool that cannot keep up.
+/// One warning for each pool that cannot keep up, or is asked for more than it
+/// can do in an episode.
 pub fn warnings(scenario: &Scenario, stability: &[Stability]) -> Vec<String> {
-    let unstable = scenario.pools.iter().zip(stability).filter(|(_, verdict)| !verdict.is_stable);
-    unstable
-        .map(|(pool, verdict)| {
-            format!(
-                "pool {} is unstable at this load: {:.3} calls/s arrive, it completes {:.3} calls/s \
-                 and its queue grows without bound. Latencies would only tell how long the run \
-                 was, so they are withheld; {:.3} calls/s is about the rate it can sustain.",
-                pool.name, verdict.arrivals_per_s, verdict.finished_per_s, verdict.finished_per_s
-            )
+    let pools = scenario.pools.iter().zip(stability).enumerate();
+    pools
+        .filter_map(|(at, (pool, verdict))| match verdict.is_stable {
+            false => Some(unstable(&pool.name, verdict)),
+            true if scenario.regime == Regime::Terminating => overload(scenario, at, &pool.name),
+            true => None,
         })
         .collect()
+}
+
+fn unstable(pool: &str, verdict: &Stability) -> String {
+    format!(
+        "pool {pool} is unstable at this load: {:.3} calls/s arrive, it completes {:.3} calls/s \
+         and its queue grows without bound. Latencies would only tell how long the run was, so \
+         they are withheld; {:.3} calls/s is about the rate it can sustain.",
+        verdict.arrivals_per_s, verdict.finished_per_s, verdict.finished_per_s
+    )
+}
+
+fn overload(scenario: &Scenario, at: usize, pool: &str) -> Option<String> {
+    let load = load_of(scenario, at)?;
+    (load.offered_calls_per_s > load.capacity_calls_per_s).then(|| {
+        format!(
+            "pool {pool} is offered {:.3} calls/s and can finish about {:.3} (a closed-form \
+             estimate): calls pile up until arrivals end, and latencies tell how long the episode \
+             was.",
+            load.offered_calls_per_s, load.capacity_calls_per_s
+        )
+    })
 }

@@ -1,15 +1,13 @@
 //! Figures of the whole factory, and what all figures rest on.
 
-use super::View;
 use crate::economics::{AVERAGE_POWER_SHARE, facility_watts, usd_per_second};
-use crate::factory::StepTime;
 use crate::scenario::{Pool, Scenario};
 use crate::statistics::Interval;
 use crate::study::TotalSummary;
 
 /// Cost and power of all pools; absent where one pool's is unknown.
-pub fn summary(view: &View) -> TotalSummary {
-    let pools = &view.scenario.pools;
+pub fn summary(scenario: &Scenario) -> TotalSummary {
+    let pools = &scenario.pools;
     let sum = |value: fn(&Pool) -> Option<f64>| pools.iter().map(value).sum::<Option<f64>>();
     let peak_mw = sum(facility_watts).map(|watts| watts / 1e6);
     TotalSummary {
@@ -20,12 +18,12 @@ pub fn summary(view: &View) -> TotalSummary {
 }
 
 /// Estimates and conventions behind the figures.
-pub fn notes(scenario: &Scenario) -> Vec<String> {
+pub fn notes(scenario: &Scenario, replications: usize) -> Vec<String> {
     let mut notes: Vec<String> = scenario.pools.iter().flat_map(pool_notes).collect();
     if !scenario.is_random() {
         notes
             .push("nothing in this scenario is random: one run gives the exact answer".to_string());
-    } else if scenario.replications == 1 {
+    } else if replications == 1 {
         notes.push("one replication cannot tell the spread: figures have no interval".to_string());
     }
     notes.push(format!(
@@ -48,7 +46,6 @@ fn pool_notes(pool: &Pool) -> Vec<String> {
             pool.name, hardware.name
         )),
     }
-    let caveats = StepTime::caveats(&pool.model, hardware, pool.precision, pool.parallelism);
-    notes.extend(caveats.into_iter().map(|caveat| format!("pool {}: {caveat}", pool.name)));
+    notes.extend(pool.caveats().into_iter().map(|caveat| format!("pool {}: {caveat}", pool.name)));
     notes
 }
