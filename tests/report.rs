@@ -137,6 +137,7 @@ fn a_full_disk_is_an_error_for_pictures_too() {
 fn default_folders_name_scenario_seed_and_digest() {
     let mut summary = fixture::summary();
     summary.scenario = "../a b".into();
+    let series = fixture::series();
     let dir = report::default_dir(Path::new("outputs"), &report::run(&summary, &series, "").identity);
     assert_eq!(dir, Path::new("outputs/a-b/7-5f0c2a9b"));
 }
