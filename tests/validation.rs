@@ -56,11 +56,12 @@ fn logs_of_real_servers_are_reproduced_without_tuning() {
 
     let llama = log("Llama-3.1-8B");
     assert_eq!(llama["calls"], 300);
-    let [ttft, tpot, e2e] = mean_errors(llama, "default");
-    assert!(ttft.abs() < 0.20 && tpot.abs() < 0.10 && e2e.abs() < 0.10);
-    // Uncalibrated, the error is the step time's, 6 %, amplified by the queue.
-    let [ttft, tpot, e2e] = mean_errors(llama, "uncalibrated");
-    assert!((-0.25..-0.10).contains(&ttft) && tpot.abs() < 0.10 && e2e.abs() < 0.12);
+    // With the defaults, and with no constant at all: then the step time's
+    // 6 % is amplified by the queue.
+    for constants in ["default", "uncalibrated"] {
+        let [ttft, tpot, e2e] = mean_errors(llama, constants);
+        assert!(ttft.abs() < 0.20 && tpot.abs() < 0.10 && e2e.abs() < 0.10);
+    }
 
     // Two ranks in lockstep: the defaults are 6 % too slow, and again the queue amplifies.
     let qwen = log("Qwen3-30B-A3B");
@@ -149,6 +150,8 @@ fn folders_without_measurements_are_mistakes() {
     let folder = TempDir::new().unwrap();
     let empty = validation(folder.path()).assert().code(2);
     empty.stderr(contains("holds no measurements; give a folder with logs"));
+    let taken = validation(small().path()).args(["--out", "Cargo.toml/x"]).assert().failure();
+    taken.stderr(contains("--out"));
     validation(Path::new("no-such-folder")).assert().code(2).stderr(contains("cannot be read"));
     let small = small();
     let log = small.path().join("runs/h100_small");
