@@ -27,6 +27,8 @@ struct Row {
     rate: f64,
     replicas: u32,
     calls: f64,
+    /// Runs that a repetition adds up, each with its own random numbers.
+    runs: u64,
 }
 
 impl Row {
@@ -34,18 +36,23 @@ impl Row {
         let rate = chat.rate();
         let chat = Chat { arrivals: Arrive::Rate(rate), ..chat };
         let name = name.to_owned();
-        Row { name, scenario: chat.scenario(), rate, replicas: chat.replicas, calls }
+        Row { name, scenario: chat.scenario(), rate, replicas: chat.replicas, calls, runs: 1 }
     }
 
     /// CPU nanoseconds a call, from a warm state: the difference between a
-    /// horizon and one a quarter as long. The longer record is left in `last`.
+    /// horizon and one a third as long. The longer record is left in `last`.
     fn ns_per_call(&self, last: &RefCell<Option<RunRecord>>) -> f64 {
-        let seconds = self.calls / self.rate;
-        let (short_s, short) = simulate(&lasting(&self.scenario, seconds / 3.0));
-        let (long_s, long) = simulate(&lasting(&self.scenario, seconds * 4.0 / 3.0));
-        let ns = (long_s - short_s) * 1e9 / (long.calls - short.calls) as f64;
-        *last.borrow_mut() = Some(long);
-        ns
+        let until = |calls: f64| lasting(&self.scenario, calls / self.rate);
+        let (short, long) = (until(self.calls / 2.0), until(self.calls * 1.5));
+        let (mut seconds, mut calls) = (0.0, 0.0);
+        for replication in 0..self.runs {
+            let (short_s, short) = simulate(&short, replication);
+            let (long_s, long) = simulate(&long, replication);
+            seconds += long_s - short_s;
+            calls += (long.calls - short.calls) as f64;
+            *last.borrow_mut() = Some(long);
+        }
+        seconds * 1e9 / calls
     }
 
     fn cells(&self, ns: &[f64], record: &RunRecord) -> Vec<String> {
@@ -117,15 +124,26 @@ fn one_replica(wanted: impl Fn(&str) -> bool) {
     }
 }
 
-/// 10 and 1000 replicas at the same load each, by router.
+/// Calls a replica that a repetition of [`many_replicas`] simulates.
+const CALLS_EACH: f64 = 2_000.0;
+
+/// 10 and 1000 replicas at the same load each and for the same time, by router.
 fn many_replicas(wanted: impl Fn(&str) -> bool) {
-    for router in ["least-loaded", "power-of-two", "round-robin"] {
-        let name = |replicas: u32| format!("{replicas} replicas, {router}");
+    let lognormal = Chat { prompt: LOGNORMAL_PROMPT, output: LOGNORMAL_OUTPUT, ..CHAT };
+    for (router, lengths, chat) in [
+        ("least-loaded", "", CHAT),
+        ("least-loaded", ", lognormal lengths", lognormal),
+        ("power-of-two", "", CHAT),
+        ("round-robin", "", CHAT),
+    ] {
+        let name = |replicas: u32| format!("{replicas} replicas, {router}{lengths}");
         if !wanted(&name(10)) {
             continue;
         }
-        let rows = [(10, 400_000.0), (1_000, 2_000_000.0)].map(|(replicas, calls)| {
-            Row::new(&name(replicas), Chat { replicas, router, ..CHAT }, calls)
+        // As many runs of the small pool as make up the calls of a fifth of the large one.
+        let rows = [(10, 20), (1_000, 1)].map(|(replicas, runs)| {
+            let calls = CALLS_EACH * f64::from(replicas);
+            Row { runs, ..Row::new(&name(replicas), Chat { replicas, router, ..chat }, calls) }
         });
         let ns = measure(&rows);
         let growth: Vec<f64> = ns[1].iter().zip(&ns[0]).map(|(many, few)| many / few).collect();

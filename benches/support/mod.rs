@@ -82,9 +82,9 @@ pub fn lasting(scenario: &Scenario, seconds: f64) -> Scenario {
     Scenario { duration: Some(Span::from_seconds(seconds)), ..scenario.clone() }
 }
 
-/// Simulates replication 0 on this thread; CPU seconds and the record.
-pub fn simulate(scenario: &Scenario) -> (f64, RunRecord) {
-    cpu_seconds(|| run(scenario, 0, Options::default()))
+/// Simulates a replication on this thread; CPU seconds and the record.
+pub fn simulate(scenario: &Scenario, replication: u64) -> (f64, RunRecord) {
+    cpu_seconds(|| run(scenario, replication, Options::default()))
 }
 
 /// The chat row: one replica of llama-3.1-8b on an H100, 1000 tokens in, 250 out.
