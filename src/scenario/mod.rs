@@ -10,10 +10,11 @@ mod overrides;
 pub mod raw;
 pub mod raw_distribution;
 pub mod shape;
+pub mod sweep;
 pub mod tree;
 pub mod units;
 
-pub use check::{Loaded, load, parse};
+pub use check::{Loaded, Variants, load, open, parse};
 pub use overrides::Overrides;
 pub use shape::schema;
 

@@ -5,7 +5,7 @@
 //! not decided here: the changed tree is checked like a file, and its mistakes
 //! say "--set".
 
-use super::tree::{Node, Value, suggest};
+use super::tree::{Node, Origin, Value, suggest};
 use crate::error::Mistake;
 
 /// What the command line changes.
@@ -31,7 +31,10 @@ impl Overrides {
                     let value = Node::parse_value(value.trim(), "--set");
                     assign(tree, path.trim(), path.trim(), value)
                 }
-                None => Err(mistake(assignment, "has no value", "write --set key.path=value")),
+                None => {
+                    let origin = Node::empty_table("--set").origin;
+                    Err(mistake(&origin, assignment, "has no value", "write --set key.path=value"))
+                }
             };
             mistakes.extend(outcome.err().map(|mistake| *mistake));
         }
@@ -46,8 +49,14 @@ impl Overrides {
     }
 }
 
-/// Puts `value` where `rest`, the end of `path`, leads from `node`.
-fn assign(node: &mut Node, path: &str, rest: &str, value: Node) -> Result<(), Box<Mistake>> {
+/// Puts `value` where `rest`, the end of `path`, leads from `node`. Mistakes
+/// point at where the value was written.
+pub(super) fn assign(
+    node: &mut Node,
+    path: &str,
+    rest: &str,
+    value: Node,
+) -> Result<(), Box<Mistake>> {
     match &mut node.value {
         Value::Table(table) => {
             let (key, rest) = match rest.split_once('.') {
@@ -55,7 +64,12 @@ fn assign(node: &mut Node, path: &str, rest: &str, value: Node) -> Result<(), Bo
                 None => (rest, None),
             };
             if key.is_empty() {
-                return Err(mistake(path, "has an empty part", "write --set key.path=value"));
+                return Err(mistake(
+                    &value.origin,
+                    path,
+                    "has an empty part",
+                    "write --set key.path=value",
+                ));
             }
             match rest {
                 None => {
@@ -84,11 +98,13 @@ fn assign(node: &mut Node, path: &str, rest: &str, value: Node) -> Result<(), Bo
             let Some((index, name)) = longest else {
                 let wanted = rest.split('.').next().unwrap_or_default();
                 let fix = suggest(wanted, names.iter().map(String::as_str));
-                return Err(mistake(path, &format!("there is no entry named `{wanted}`"), &fix));
+                let problem = format!("there is no entry named `{wanted}`");
+                return Err(mistake(&value.origin, path, &problem, &fix));
             };
             match rest[name.len()..].strip_prefix('.') {
                 Some(rest) => assign(&mut items[index], path, rest, value),
                 None => Err(mistake(
+                    &value.origin,
                     path,
                     "names a whole entry",
                     "add the key of it that should change",
@@ -96,15 +112,16 @@ fn assign(node: &mut Node, path: &str, rest: &str, value: Node) -> Result<(), Bo
             }
         }
         Value::String(_) | Value::Integer(_) | Value::Float(_) | Value::Boolean(_) => {
-            Err(mistake(path, "leads into a value that has no parts", "shorten the path"))
+            let problem = "leads into a value that has no parts";
+            Err(mistake(&value.origin, path, problem, "shorten the path"))
         }
     }
 }
 
-fn mistake(path: &str, problem: &str, fix: &str) -> Box<Mistake> {
+fn mistake(origin: &Origin, path: &str, problem: &str, fix: &str) -> Box<Mistake> {
     Box::new(Mistake {
-        file: "--set".to_owned(),
-        line: None,
+        file: origin.file.clone(),
+        line: origin.line,
         key: path.to_owned(),
         value: None,
         problem: problem.to_owned(),

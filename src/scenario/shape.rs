@@ -19,7 +19,7 @@ pub fn schema() -> &'static Json {
 }
 
 /// Keys that are planned and that a later version brings.
-const LATER: [&str; 15] = [
+const LATER: [&str; 14] = [
     "agent",
     "arm",
     "assert",
@@ -31,7 +31,6 @@ const LATER: [&str; 15] = [
     "order",
     "sessions_per_user_per_day",
     "size",
-    "sweep",
     "tier",
     "tool_pool",
     "users",

@@ -9,10 +9,14 @@ mod pool;
 mod slo;
 mod trace;
 mod use_case;
+mod variants;
+
+pub use variants::Variants;
 
 use super::overrides::Overrides;
 use super::raw::{RawPool, RawRegime, RawScenario, RawUseCase, RawWarmUp};
 use super::shape::{Findings, resolve, schema};
+use super::sweep::Sweep;
 use super::tree::{At, Node};
 use super::units::Duration;
 use super::{Arrivals, Pool, Regime, Scenario, UseCase, WarmUp};
@@ -21,6 +25,7 @@ use crate::error::{Error, Mistake, Result};
 use crate::kernel::{Digest, Span};
 use serde::de::DeserializeOwned;
 use std::path::Path;
+use trace::Traces;
 
 /// Longest horizon: ten years.
 const HORIZON_S_MAX: f64 = 3_653.0 * 86_400.0;
@@ -39,6 +44,8 @@ pub struct Loaded {
     pub resolved_toml: String,
     /// Fold of `resolved_toml` and of all traces, 16 hexadecimal digits.
     pub hash: String,
+    /// Its `[sweep]`, if it has one.
+    pub sweep: Option<Sweep>,
 }
 
 /// Reads and checks the scenario file at `path`.
@@ -54,33 +61,28 @@ pub fn load(path: &Path, overrides: &Overrides) -> Result<Loaded> {
 /// Checks the scenario `text`; `file` names it in messages, and paths within
 /// it start at `base_dir`.
 pub fn parse(text: &str, file: &str, base_dir: &Path, overrides: &Overrides) -> Result<Loaded> {
-    let mut tree = Node::parse(text, file).map_err(|mistake| Error::Invalid(vec![*mistake]))?;
-    let mut check = Check {
-        mistakes: overrides.apply(&mut tree),
-        warnings: Vec::new(),
-        base_dir,
-        skip_bad_lines: overrides.skip_bad_lines,
-    };
-    let root = At::root(&tree);
-    let mut findings = Findings::default();
-    findings.walk(&root, schema());
-    check.mistakes.append(&mut findings.mistakes);
-    let outcome = check.scenario(&root);
-    match outcome {
-        Some((scenario, raw)) if check.mistakes.is_empty() => Ok(loaded(scenario, &raw)),
-        _ => {
-            // As one reads the scenario, then whatever else was read.
-            check.mistakes.sort_by_key(|mistake| (mistake.file != file, mistake.line));
-            Err(Error::Invalid(check.mistakes))
-        }
-    }
+    Ok(open(text, file, base_dir, overrides)?.0)
 }
 
-fn loaded(scenario: Scenario, raw: &RawScenario) -> Loaded {
+/// As [`parse`], with what is needed to check variants of the scenario.
+pub fn open(
+    text: &str,
+    file: &str,
+    base_dir: &Path,
+    overrides: &Overrides,
+) -> Result<(Loaded, Variants)> {
+    let mut tree = Node::parse(text, file).map_err(|mistake| Error::Invalid(vec![*mistake]))?;
+    let mistakes = overrides.apply(&mut tree);
+    let variants = Variants::new(tree, file, base_dir, overrides.skip_bad_lines);
+    let (scenario, raw, sweep) = variants.check(variants.tree(), mistakes)?;
+    Ok((loaded(scenario, &raw, sweep), variants))
+}
+
+fn loaded(scenario: Scenario, raw: &RawScenario, sweep: Option<Sweep>) -> Loaded {
     let text = toml::to_string(raw).expect("a raw scenario has a TOML form");
     let resolved_toml = format!("# As run: overrides and defaults applied.\n{text}");
     let hash = hash(&resolved_toml, &scenario);
-    Loaded { scenario, resolved_toml, hash }
+    Loaded { scenario, resolved_toml, hash, sweep }
 }
 
 fn hash(resolved_toml: &str, scenario: &Scenario) -> String {
@@ -109,6 +111,7 @@ struct Check<'b> {
     warnings: Vec<String>,
     base_dir: &'b Path,
     skip_bad_lines: bool,
+    traces: &'b Traces,
 }
 
 impl Check<'_> {

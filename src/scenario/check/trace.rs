@@ -7,19 +7,38 @@ use crate::scenario::tree::At;
 use crate::workload::{Format, ReadOptions, Trace, read_trace};
 use std::fs::File;
 use std::io::BufReader;
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+/// Recordings that were read already, by everything that tells two readings
+/// apart; variants of a scenario share them.
+#[derive(Debug, Default)]
+pub(super) struct Traces(Mutex<Vec<(Reading, Arc<Trace>)>>);
+
+/// Path, format, calls at most, tokens a block.
+type Reading = (PathBuf, Format, Option<u64>, u32);
+
+impl Traces {
+    /// The trace of this reading, read by `read` if it is new.
+    fn get<E>(
+        &self,
+        reading: Reading,
+        read: impl FnOnce() -> Result<Trace, E>,
+    ) -> Result<Arc<Trace>, E> {
+        // Held while reading, so that two variants do not read at once.
+        let mut known = self.0.lock().expect("no reader panics");
+        if let Some((_, trace)) = known.iter().find(|(other, _)| *other == reading) {
+            return Ok(trace.clone());
+        }
+        let trace = Arc::new(read()?);
+        known.push((reading, trace.clone()));
+        Ok(trace)
+    }
+}
 
 impl Check<'_> {
     pub(super) fn trace(&mut self, at: &At<'_>, raw: &RawTrace) -> Option<Arrivals> {
         let path = self.base_dir.join(&raw.path);
-        let file = match File::open(&path) {
-            Ok(file) => file,
-            Err(error) => {
-                let fix = "give a path relative to the folder of the scenario file";
-                self.wrong(&at.key("path"), format!("cannot be read: {error}"), fix);
-                return None;
-            }
-        };
         let format = match raw.format {
             RawFormat::Azure => Format::Azure,
             RawFormat::Mooncake => Format::Mooncake,
@@ -29,11 +48,19 @@ impl Check<'_> {
             calls_max: raw.requests,
             block_tokens: raw.block_tokens,
         };
-        let name = path.display().to_string();
-        match read_trace(format, BufReader::new(file), &name, options) {
+        let reading = (path.clone(), format, raw.requests, raw.block_tokens);
+        let trace = self.traces.get(reading, || {
+            let file = File::open(&path).map_err(|error| {
+                let fix = "give a path relative to the folder of the scenario file";
+                vec![at.key("path").mistake(format!("cannot be read: {error}"), fix)]
+            })?;
+            let name = path.display().to_string();
+            read_trace(format, BufReader::new(file), &name, options)
+        });
+        match trace {
             Ok(trace) => {
                 self.judge(at, &trace, raw);
-                Some(Arrivals::Trace { trace: Arc::new(trace), time_scale: raw.time_scale })
+                Some(Arrivals::Trace { trace, time_scale: raw.time_scale })
             }
             Err(mistakes) => {
                 self.mistakes.extend(mistakes);
