@@ -23,6 +23,7 @@ use crate::factory::{KvPlan, Parallelism, Routing, StepTime};
 use crate::kernel::Span;
 use crate::random::Distribution;
 use crate::workload::Trace;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// Everything one run needs.
@@ -59,7 +60,8 @@ impl Scenario {
 }
 
 /// Whether results describe a steady state or a finite episode.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Regime {
     /// A sustained rate: the transient is removed, unstable loads are refused.
     Steady,
