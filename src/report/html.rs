@@ -12,10 +12,10 @@ use super::table::{Table, tables};
 use crate::study::{Series, Summary};
 use maud::{DOCTYPE, Markup, PreEscaped, html as page};
 
-const STYLE: &str = include_str!("report.css");
+pub(super) const STYLE: &str = include_str!("report.css");
 
 /// Nothing may be fetched; styles and fonts come with the page.
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; font-src data:";
+pub(super) const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; font-src data:";
 
 /// The whole page; `scenario_toml` is the scenario as resolved.
 pub fn html(summary: &Summary, series: &Series, scenario_toml: &str) -> String {
@@ -84,7 +84,7 @@ fn headline(summary: &Summary) -> Markup {
     }
 }
 
-fn figure(chart: &Chart) -> Markup {
+pub(super) fn figure(chart: &Chart) -> Markup {
     page! {
         figure role="img" aria-label=(chart.caption) {
             (PreEscaped(svg(&chart.drawing)))

@@ -12,12 +12,16 @@ mod html;
 mod outputs;
 mod run;
 mod story;
+mod sweep;
 mod table;
 mod terminal;
 
 pub use charts::{Chart, Drawing, Mark, Text, WIDTH, charts, png, replay_chart, svg};
 pub use figure::{Figure, Measure};
 pub use html::html;
-pub use outputs::{Artifact, Facts, Identity, Outputs, default_dir, ensure_writable, json, write};
+pub use outputs::{
+    Artifact, Facts, Identity, Outputs, default_dir, ensure_writable, json, sweep_dir, write,
+};
 pub use run::run;
+pub use sweep::{SweepWriter, sweep_text};
 pub use terminal::terminal;

@@ -14,7 +14,7 @@ pub mod sweep;
 pub mod tree;
 pub mod units;
 
-pub use check::{Loaded, Variants, load, open, parse};
+pub use check::{Loaded, Variants, load, open, open_file, parse};
 pub use overrides::Overrides;
 pub use shape::schema;
 

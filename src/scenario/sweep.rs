@@ -112,6 +112,25 @@ impl Axis {
         matches!(&self.values, Values::Range { range, .. } if range.is_log)
     }
 
+    /// The unit that all its values are quantities in; `None` for plain numbers,
+    /// words and mixed units.
+    pub fn unit(&self) -> Option<String> {
+        let joined = |before: &str, after: &str| format!("{}{}", before.trim(), after.trim());
+        match &self.values {
+            Values::Range { range, .. } => {
+                range.dress.as_ref().map(|(before, after)| joined(before, after))
+            }
+            Values::List(nodes) => {
+                let unit = |node: &Node| {
+                    let (before, _, after) = quantity(node.as_str()?)?;
+                    Some(joined(before, after))
+                };
+                let first = unit(nodes.first()?)?;
+                nodes.iter().all(|node| unit(node).as_ref() == Some(&first)).then_some(first)
+            }
+        }
+    }
+
     /// The value at `index` of a grid.
     pub fn nth(&self, index: u32) -> Node {
         match &self.values {

@@ -50,12 +50,17 @@ pub struct Loaded {
 
 /// Reads and checks the scenario file at `path`.
 pub fn load(path: &Path, overrides: &Overrides) -> Result<Loaded> {
+    Ok(open_file(path, overrides)?.0)
+}
+
+/// As [`load`], with what is needed to check variants of the scenario.
+pub fn open_file(path: &Path, overrides: &Overrides) -> Result<(Loaded, Variants)> {
     let file = path.display().to_string();
     let text = std::fs::read_to_string(path).map_err(|error| {
         let fix = "give the path of a scenario file; `tokenmill init` writes one";
         Error::Invalid(vec![file_mistake(&file, format!("cannot be read: {error}"), fix)])
     })?;
-    parse(&text, &file, path.parent().unwrap_or(Path::new("")), overrides)
+    open(&text, &file, path.parent().unwrap_or(Path::new("")), overrides)
 }
 
 /// Checks the scenario `text`; `file` names it in messages, and paths within

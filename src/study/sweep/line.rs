@@ -48,6 +48,8 @@ pub struct Header {
 pub struct AxisLine {
     /// The key.
     pub key: String,
+    /// The unit that all its values are quantities in.
+    pub unit: Option<String>,
     /// `linear` or `log`: how values are best spread.
     pub scale: String,
 }

@@ -34,6 +34,8 @@ pub struct Outline {
 pub struct Axes {
     /// The key.
     pub key: String,
+    /// The unit that all values are quantities in.
+    pub unit: Option<String>,
     /// Values are best spread by their logarithms.
     pub is_log: bool,
     /// Distinct values as written, in the order of points.
@@ -73,6 +75,7 @@ impl Outline {
     pub fn new(header: &Header) -> Outline {
         let axes = header.axes.iter().map(|axis| Axes {
             key: axis.key.clone(),
+            unit: axis.unit.clone(),
             is_log: axis.scale == "log",
             values: IndexSet::new(),
         });

@@ -133,12 +133,14 @@ impl Part {
             }
             part.end += length as u64;
         }
-        part.file.set_len(part.end).map_err(failed)?;
         part.is_finished &= damaged.is_empty();
-        if part.end == 0 {
-            part.put(&part.first_line())?;
-        }
         Ok((part, damaged))
+    }
+
+    /// Takes away a last line that was cut short, so that more can follow.
+    pub(super) fn mend(&mut self) -> Result<()> {
+        self.file.set_len(self.end).map_err(|source| unwritable(&self.path, source))?;
+        if self.end == 0 { self.put(&self.first_line()) } else { Ok(()) }
     }
 
     /// Notes what a line holds; false if it is of no use.

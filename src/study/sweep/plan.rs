@@ -111,6 +111,7 @@ fn header(loaded: &Loaded, points: &Points) -> Header {
     let pool = |use_case: &UseCase| scenario.pools[use_case.pool].name.clone();
     let axis = |axis: &Axis| AxisLine {
         key: axis.path.clone(),
+        unit: axis.unit(),
         scale: if axis.is_log() { "log" } else { "linear" }.to_owned(),
     };
     Header {

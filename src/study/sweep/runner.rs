@@ -35,10 +35,11 @@ fn needs_pilots(plan: &Plan, progress: &Progress, point: u32) -> bool {
 pub fn run(
     plan: &Plan,
     progress: Progress,
-    part: Part,
+    mut part: Part,
     audit: bool,
     done: &(dyn Fn(u64) + Sync),
 ) -> Result<Part> {
+    part.mend()?;
     let work = Work {
         plan,
         audit,
