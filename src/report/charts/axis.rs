@@ -72,7 +72,8 @@ impl Axis {
         let to = finite().fold(f64::NEG_INFINITY, f64::max);
         let (from, to) = match (from.is_finite(), to > from) {
             (false, _) => (0.0, 1.0),
-            (true, false) => (from - 0.5 * from.abs().max(1.0), from + 0.5 * from.abs().max(1.0)),
+            (true, false) if from == 0.0 => (-0.5, 0.5),
+            (true, false) => (from - 0.5 * from.abs(), from + 0.5 * from.abs()),
             (true, true) => (from, to),
         };
         let (mantissa, exponent) = nice_step((to - from) / count as f64);

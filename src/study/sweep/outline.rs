@@ -97,7 +97,9 @@ impl Outline {
         let joins = |(index, (_, front)): (usize, (&String, &Vec<PointOutline>))| {
             let ours = use_cases[index].objectives()?;
             let is_beaten = |other: &PointOutline| {
-                other.use_cases[index].objectives().is_some_and(|theirs| beats(theirs, ours))
+                let theirs = other.use_cases[index].objectives();
+                // Of equals the first one stands for all.
+                theirs.is_some_and(|theirs| theirs == ours || beats(theirs, ours))
             };
             (!front.iter().any(is_beaten)).then_some((index, ours))
         };

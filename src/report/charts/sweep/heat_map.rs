@@ -31,18 +31,21 @@ const ON_LIGHT: RGBColor = RGBColor(2, 2, 2);
 /// Draws the maps of the first use cases.
 pub fn draw(outline: &Outline) -> Drawing {
     let shown = outline.fronts.len().min(USE_CASES_MAX);
-    let mut drawing = Drawing::new(TOP + shown as f64 * (2.0 * BLOCK + 26.0));
+    // Names of use cases where there is more than one.
+    let room = if shown > 1 { 30.0 } else { 0.0 };
+    let each = 2.0 * BLOCK + room;
+    let mut drawing = Drawing::new(TOP + shown as f64 * each);
     let heading = format!("Sweep over {} and {}", outline.axes[0].key, outline.axes[1].key);
     title(&mut drawing, &heading, "Mean over replications. Hatched: unstable at this load.");
     for (use_case, name) in outline.fronts.keys().take(shown).enumerate() {
-        let top = TOP + use_case as f64 * (2.0 * BLOCK + 26.0);
+        let top = TOP + use_case as f64 * each;
         let width = COLUMNS[1].1 - COLUMNS[0].0;
         if shown > 1 {
             let name = fitted(name, HEADING, true, width);
             drawing.text(bold((COLUMNS[0].0, top + 12.0), HEADING, name));
         }
         for (index, quantity) in QUANTITIES.iter().enumerate() {
-            let above = top + 52.0 + (index / 2) as f64 * BLOCK;
+            let above = top + room + 24.0 + (index / 2) as f64 * BLOCK;
             let y = (above, above + HEIGHT);
             draw_map(&mut drawing, outline, use_case, quantity, COLUMNS[index % 2], y);
         }
@@ -97,6 +100,7 @@ fn draw_map(
     let every = up.ticks.len().div_ceil(((y.1 - y.0) / 18.0) as usize).max(1);
     up.ticks = up.ticks.into_iter().step_by(every).collect();
     let panel = Panel { x, y, across: &across, up: &up };
+    panel.frame(drawing, quantity.name, quantity.unit);
     let means = outline.points.iter().filter_map(|point| quantity.at(point, use_case));
     let scale = Scale::of(means.map(|interval| interval.mean).collect());
     let place = |order: &[usize]| {
@@ -116,7 +120,6 @@ fn draw_map(
             None => cell.hatch(drawing),
         }
     }
-    panel.frame(drawing, quantity.name, quantity.unit);
     let name = |axis: &Axes| fitted(&caption(axis), LABEL, false, x.1 - x.0 + 90.0);
     panel.name_across(drawing, &format!("{}  →", name(first)));
     drawing.text(label(

@@ -3,11 +3,9 @@
 
 use super::QUANTITIES;
 use crate::report::charts::axis::Axis;
-use crate::report::charts::drawing::{Align, Drawing, WIDTH, fitted};
+use crate::report::charts::drawing::{Align, Drawing, Point, WIDTH, fitted};
 use crate::report::charts::panel::Panel;
-use crate::report::charts::style::{
-    FAINT, GUIDE, HEADING, MARGIN, bold, hairline, label, pen, title,
-};
+use crate::report::charts::style::{FAINT, GUIDE, HEADING, MARGIN, bold, label, pen, title};
 use crate::statistics::Interval;
 use crate::study::sweep::{Outline, PointOutline, UseCaseOutline};
 
@@ -97,20 +95,14 @@ impl Trade {
             }
         }
         let pen = pen(use_case);
-        panel.curve(drawing, &best(all, self.sign), pen);
+        let best = best(all, self.sign);
+        panel.curve(drawing, &best, pen);
         for point in front {
             let Some((usd, value)) = self.at(point, use_case) else { continue };
-            for (ends, is_up) in [(usd, false), (value, true)] {
-                let (Some(low), Some(high)) = (ends.low, ends.high) else { continue };
-                let line = match is_up {
-                    true => vec![panel.at(usd.mean, low), panel.at(usd.mean, high)],
-                    false => vec![panel.at(low, value.mean), panel.at(high, value.mean)],
-                };
-                drawing.line(line, hairline(pen.color));
-            }
             drawing.dot(panel.at(usd.mean, value.mean), 4.5, pen.color, 1.0);
         }
-        self.number(drawing, &panel, use_case, front);
+        let line: Vec<Point> = best.iter().map(|&(a, b)| panel.at(a, b)).collect();
+        self.number(drawing, &panel, use_case, front, &line);
     }
 
     fn up(&self, values: Vec<f64>, height: f64) -> Axis {
@@ -120,15 +112,17 @@ impl Trade {
         }
     }
 
-    /// Numbers points of the front wherever there is room.
+    /// Numbers points of the front wherever there is room beside `line`.
     fn number(
         &self,
         drawing: &mut Drawing,
         panel: &Panel,
         use_case: usize,
         front: &[PointOutline],
+        line: &[Point],
     ) {
-        let mut placed: Vec<(f64, f64, f64, f64)> = Vec::new();
+        let mut placed: Vec<Bounds> =
+            line.windows(2).flat_map(|ends| along(ends[0], ends[1])).collect();
         let dots: Vec<(u32, (f64, f64))> = front
             .iter()
             .filter_map(|point| {
@@ -138,8 +132,12 @@ impl Trade {
             .collect();
         placed.extend(dots.iter().map(|(_, (x, y))| (x - 5.0, y - 5.0, x + 5.0, y + 5.0)));
         for (number, (x, y)) in dots {
-            let offsets =
-                [(8.0, -7.0, Align::Left), (8.0, 16.0, Align::Left), (-8.0, -7.0, Align::Right)];
+            let offsets = [
+                (9.0, -6.0, Align::Left),
+                (9.0, 15.0, Align::Left),
+                (-9.0, -6.0, Align::Right),
+                (-9.0, 15.0, Align::Right),
+            ];
             let candidates = offsets
                 .map(|(dx, dy, align)| label((x + dx, y + dy), align, FAINT, number.to_string()));
             let free = candidates.into_iter().find(|text| {
@@ -180,8 +178,22 @@ fn best(mut all: Vec<(f64, f64)>, sign: f64) -> Vec<(f64, f64)> {
     all
 }
 
-fn touch(a: (f64, f64, f64, f64), b: (f64, f64, f64, f64)) -> bool {
-    a.0 < b.2 && b.0 < a.2 && a.1 < b.3 && b.1 < a.3
+/// Left, top, right, bottom.
+type Bounds = (f64, f64, f64, f64);
+
+/// Small boxes along a line.
+fn along(from: Point, to: Point) -> Vec<Bounds> {
+    const STEP: f64 = 4.0;
+    let (dx, dy) = (to.0 - from.0, to.1 - from.1);
+    let steps = (libm::sqrt(dx * dx + dy * dy) / STEP) as usize + 1;
+    let share = |step: usize| step as f64 / steps as f64;
+    let at = |step: usize| (from.0 + share(step) * dx, from.1 + share(step) * dy);
+    (0..=steps).map(at).map(|(x, y)| (x - 1.0, y - 1.0, x + 1.0, y + 1.0)).collect()
+}
+
+fn touch(a: Bounds, b: Bounds) -> bool {
+    const GAP: f64 = 3.0;
+    a.0 < b.2 + GAP && b.0 < a.2 + GAP && a.1 < b.3 + GAP && b.1 < a.3 + GAP
 }
 
 #[cfg(test)]
