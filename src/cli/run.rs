@@ -1,7 +1,7 @@
 //! `run`: replications of one scenario, written as tables, charts and a report.
 
-use super::Globals;
-use crate::error::{Error, Mistake, Result};
+use super::{Globals, blame};
+use crate::error::{Error, Result};
 use crate::report::{self, Facts, Inputs};
 use crate::scenario::Loaded;
 use crate::study::{self, Replicated};
@@ -51,25 +51,17 @@ pub(super) fn run(args: &RunArgs, globals: &Globals) -> Result<String> {
 /// An output folder that cannot be written is the user's mistake, found before
 /// anything is simulated.
 fn check_folder(dir: &Path) -> Result<()> {
-    report::ensure_writable(dir).map_err(|error| match error {
-        Error::Io { action, path, source, fix } => Error::Invalid(vec![Mistake {
-            file: "--out".to_owned(),
-            line: None,
-            key: String::new(),
-            value: Some(path.display().to_string()),
-            problem: format!("{action}: {source}"),
-            fix: fix.to_owned(),
-        }]),
-        other => other,
-    })
+    report::ensure_writable(dir).map_err(|error| blame("--out", error))
 }
 
 /// Runs all replications on the threads asked for, under a progress bar.
 fn replicate(loaded: &Loaded, globals: &Globals) -> Result<Replicated> {
-    let threads = globals.threads.map_or(0, usize::from);
+    let runs = study::runs(&loaded.scenario);
+    // More threads than runs would only wait for each other.
+    let threads = globals.threads.map_or(0, |threads| u32::from(threads).min(runs) as usize);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
     let pool = pool.map_err(|error| Error::Failed(format!("cannot start threads: {error}")))?;
-    let bar = progress_bar(study::runs(&loaded.scenario), globals);
+    let bar = progress_bar(runs, globals);
     let calls = AtomicU64::new(0);
     let done = |simulated: u64| {
         let calls = calls.fetch_add(simulated, Ordering::Relaxed) + simulated;
