@@ -5,11 +5,12 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use tokenmill::factory::Routing;
 use tokenmill::factory::StepTime;
 use tokenmill::kernel::{Span, TICKS_PER_SECOND};
 use tokenmill::metrics::{RunRecord, UseCaseRecord};
 use tokenmill::random::{Component, Streams};
-use tokenmill::scenario::{Arrivals, Lengths, Overrides, Router, Scenario, parse};
+use tokenmill::scenario::{Arrivals, Lengths, Overrides, Scenario, parse};
 use tokenmill::simulation::{Options, run};
 use tokenmill::workload::{Trace, TraceCall};
 
@@ -167,7 +168,7 @@ fn unlimited_kv_means_no_preemption() {
 #[test]
 fn names_of_pools_are_labels() {
     let before = scenario();
-    assert!(before.pools.iter().all(|pool| pool.router != Router::PowerOfTwo));
+    assert!(before.pools.iter().all(|pool| pool.router != Routing::PowerOfTwo));
     let mut after = before.clone();
     after.pools[0].name = "second".to_string();
     after.pools[1].name = "first".to_string();

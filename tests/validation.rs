@@ -5,11 +5,12 @@
 //! and say that they were skipped without it; `-- --nocapture` shows the figures.
 
 use assert_cmd::Command;
-use flate2::read::GzDecoder;
+use flate2::write::GzEncoder;
 use predicates::prelude::*;
 use predicates::str::contains;
 use serde_json::Value;
 use std::fs::{self, File};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
@@ -56,11 +57,12 @@ fn logs_of_real_servers_are_reproduced_without_tuning() {
 
     let llama = log("Llama-3.1-8B");
     assert_eq!(llama["calls"], 300);
-    let [ttft, tpot, e2e] = mean_errors(llama, "default");
-    assert!(ttft.abs() < 0.20 && tpot.abs() < 0.10 && e2e.abs() < 0.10);
-    // Uncalibrated, the error is the step time's, 6 %, amplified by the queue.
-    let [ttft, tpot, e2e] = mean_errors(llama, "uncalibrated");
-    assert!((-0.25..-0.10).contains(&ttft) && tpot.abs() < 0.10 && e2e.abs() < 0.12);
+    // With the defaults, and with no constant at all: then the step time's
+    // 6 % is amplified by the queue.
+    for constants in ["default", "uncalibrated"] {
+        let [ttft, tpot, e2e] = mean_errors(llama, constants);
+        assert!(ttft.abs() < 0.20 && tpot.abs() < 0.10 && e2e.abs() < 0.10);
+    }
 
     // Two ranks in lockstep: the defaults are 6 % too slow, and again the queue amplifies.
     let qwen = log("Qwen3-30B-A3B");
@@ -74,9 +76,8 @@ fn logs_of_real_servers_are_reproduced_without_tuning() {
 fn published_sweeps_are_reproduced_as_well_as_recorded() {
     let Some(shared) = shared() else { return };
     let folder = TempDir::new().unwrap();
-    let packed = File::open(shared.join("groundtruth/serving_sweeps_dev.csv.gz")).unwrap();
-    let mut unpacked = File::create(folder.path().join("sweeps.csv")).unwrap();
-    std::io::copy(&mut GzDecoder::new(packed), &mut unpacked).unwrap();
+    let packed = shared.join("groundtruth/serving_sweeps_dev.csv.gz");
+    fs::copy(packed, folder.path().join("sweeps.csv.gz")).unwrap();
 
     let found = json(folder.path(), &["--rows", "300"]);
     let sweep = &found["sweeps"][0];
@@ -95,8 +96,8 @@ fn published_sweeps_are_reproduced_as_well_as_recorded() {
     }
 }
 
-/// A folder with one log of two calls, one table that is still packed and one
-/// file of no concern.
+/// A folder with one log of two calls, one packed table that cannot be read and
+/// one file of no concern.
 fn small() -> TempDir {
     let folder = TempDir::new().unwrap();
     let log = folder.path().join("runs/h100_small");
@@ -112,7 +113,10 @@ fn small() -> TempDir {
         )
     };
     fs::write(log.join("requests.jsonl"), call(5.0) + &call(5.5)).unwrap();
-    fs::write(folder.path().join("packed.csv.gz"), "").unwrap();
+    let packed = File::create(folder.path().join("packed.csv.gz")).unwrap();
+    let mut packed = GzEncoder::new(packed, flate2::Compression::fast());
+    packed.write_all(b"phase,batch_per_dp,new_tokens,context,latency_ms\nx,1,1,1,1\n").unwrap();
+    packed.finish().unwrap();
     fs::write(folder.path().join("other.csv"), "a,b\n1,2\n").unwrap();
     folder
 }
@@ -121,7 +125,7 @@ fn small() -> TempDir {
 fn a_folder_is_searched_for_what_can_be_compared() {
     let folder = small();
     validation(folder.path()).assert().success().stdout(
-        contains("packed.csv.gz: is compressed; unpack it")
+        contains("packed.csv.gz")
             .and(contains("log h100_small: 2 calls"))
             .and(contains("other.csv").not()),
     );
@@ -149,6 +153,8 @@ fn folders_without_measurements_are_mistakes() {
     let folder = TempDir::new().unwrap();
     let empty = validation(folder.path()).assert().code(2);
     empty.stderr(contains("holds no measurements; give a folder with logs"));
+    let taken = validation(small().path()).args(["--out", "Cargo.toml/x"]).assert().failure();
+    taken.stderr(contains("--out"));
     validation(Path::new("no-such-folder")).assert().code(2).stderr(contains("cannot be read"));
     let small = small();
     let log = small.path().join("runs/h100_small");

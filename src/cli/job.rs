@@ -1,7 +1,7 @@
 //! Carries out a study for a verb: threads, a progress bar, what it took, and
 //! the folder of its outputs.
 
-use super::Globals;
+use super::{Globals, blame};
 use crate::error::{Error, Result};
 use crate::report::{self, Facts, Outputs};
 use cpu_time::ProcessTime;
@@ -25,7 +25,7 @@ pub(super) struct Job<'a> {
 impl<'a> Job<'a> {
     /// Starts the clock, once it is certain that results can be kept.
     pub fn start(globals: &'a Globals) -> Result<Self> {
-        report::ensure_writable(globals.out.as_deref().unwrap_or(Path::new(OUTPUTS)))?;
+        check_folder(globals.out.as_deref().unwrap_or(Path::new(OUTPUTS)))?;
         Ok(Job {
             globals,
             started_at: jiff::Timestamp::now(),
@@ -42,7 +42,9 @@ impl<'a> Job<'a> {
         runs: u32,
         study: impl FnOnce(&(dyn Fn(u64) + Sync)) -> T + Send,
     ) -> Result<T> {
-        let threads = self.globals.threads.map_or(0, usize::from);
+        // More threads than runs would only wait for each other.
+        let threads =
+            self.globals.threads.map_or(0, |threads| u32::from(threads).min(runs) as usize);
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
         let pool = pool.map_err(|error| Error::Failed(format!("cannot start threads: {error}")))?;
         let bar = self.progress_bar(runs);
@@ -90,6 +92,12 @@ impl<'a> Job<'a> {
             threads: self.globals.threads.map_or_else(|| cores() as u32, u32::from),
         }
     }
+}
+
+/// An output folder that cannot be written is the user's mistake, found before
+/// anything is simulated.
+fn check_folder(dir: &Path) -> Result<()> {
+    report::ensure_writable(dir).map_err(|error| blame("--out", error))
 }
 
 fn speed(facts: &Facts) -> String {

@@ -130,7 +130,7 @@ fn use_case_text(seed: u64, use_case: &UseCase, pool: &Pool) -> String {
         Lengths::Recorded => "recorded",
         Lengths::Drawn { .. } => "drawn",
     };
-    let Mix { prompt, output, .. } = Mix::of_calls(seed, use_case);
+    let Mix { prompt, output, .. } = Mix::of_calls(seed, use_case, pool);
     let lengths = format!("tokens {how}, mean {prompt:.0} in and {output:.0} out");
     let targets = use_case.slo.targets.len();
     format!(

@@ -157,9 +157,6 @@ impl Validation {
                 let sensitivity = sensitivity(&Arc::new(trace))?;
                 self.traces.push(Trace { trace: name, sensitivity });
             }
-            Content::Compressed => {
-                return Err(Error::Invalid(vec![folder::compressed(&item.path)]));
-            }
         }
         Ok(())
     }

@@ -135,12 +135,12 @@ fn pools(summary: &Summary) -> Table {
         all.iter().any(|p| value(p).is_some()).then_some(Row { name, cells })
     };
     let load = |p: &&PoolSummary| {
-        let verdict = if p.stable { "sustained" } else { "UNSTABLE" };
-        match story::load(p) {
-            Some(share) => {
-                format!("{}, {verdict}", Figure::exact(share, Measure::Fraction).plain())
-            }
-            None => verdict.to_string(),
+        let share = story::load(p).map(|share| Figure::exact(share, Measure::Fraction).plain());
+        match (share, p.stable) {
+            (Some(share), true) => share,
+            (Some(share), false) => format!("{share}, UNSTABLE"),
+            (None, true) => ABSENT.to_string(),
+            (None, false) => "UNSTABLE".to_string(),
         }
     };
     let capacity = Row {
@@ -183,7 +183,7 @@ fn pools(summary: &Summary) -> Table {
         row("$/Mtok of input", usd, |p| p.usd_per_mtok.input.as_ref()),
         row("$/Mtok of cached input", usd, |p| p.usd_per_mtok.cached_input.as_ref()),
         row("$/Mtok of all tokens", usd, |p| p.usd_per_mtok.total.as_ref()),
-        row("tokens/s per MW", Measure::Plain(""), |p| p.tok_per_s_per_mw.as_ref()),
+        row("tokens/s per MW, in + out", Measure::Plain(""), |p| p.tok_per_s_per_mw.as_ref()),
     ];
     Table {
         caption: "Pools".into(),
@@ -199,7 +199,7 @@ fn factory(summary: &Summary) -> Table {
     };
     let rows = [
         row("cost per hour", Measure::Dollars, total.usd_per_hour.as_ref()),
-        row("facility power, mean", Measure::Megawatts, total.mean_mw.as_ref()),
+        row("facility power, mean (estimate)", Measure::Megawatts, total.mean_mw.as_ref()),
         row("facility power, provisioned", Measure::Megawatts, total.peak_mw.as_ref()),
     ];
     Table {

@@ -4,8 +4,8 @@
 //! and computes, on average, the prompts of the calls that replace those that
 //! ended. More sequences share the reading of the weights and slow each other
 //! down: throughput against interactivity is that trade, and its best point is
-//! the capacity. Variance is ignored, so queues grow long somewhat below it and
-//! a simulated pool lies on or under the curve.
+//! the capacity. Variance is ignored, and so is what latent attention spends on
+//! the earlier chunks of a long prompt: queues grow long somewhat below it.
 
 use super::mix::Mix;
 use super::series::FrontierPoint;
@@ -53,14 +53,21 @@ pub fn frontier(scenario: &Scenario, pool: usize) -> Vec<FrontierPoint> {
     concurrencies(pool, &mix).map(point).collect()
 }
 
-/// 1, 2, 3, 4, 6, 8, 12, ... up to what the batch limit and the KV blocks of a
-/// rank allow, and that limit itself.
+/// 1, 2, 3, 4, 6, 8, 12, ... up to what the batch limit, the KV blocks of a rank
+/// and its token budget allow, and that limit itself.
 fn concurrencies(pool: &Pool, mix: &Mix) -> impl Iterator<Item = u64> {
-    let resident = (pool.kv.tokens() as f64 / mix.context.max(1.0)) as u64;
-    let limit = u64::from(pool.engine.max_num_seqs).min(resident).max(1);
+    let resident = pool.kv.tokens() as f64 / mix.context.max(1.0);
+    // As many sequences as decode when prompts take what is left of the budget.
+    let decodes = mix.output - 1.0;
+    let fed = budget(pool) / (mix.prompt + decodes) * decodes.max(1.0);
+    let limit = f64::from(pool.engine.max_num_seqs).min(resident).min(fed).max(1.0) as u64;
     let octaves = (0..).flat_map(|octave: u32| [2u64 << octave, 3u64 << octave]);
     let ladder = std::iter::once(1).chain(octaves);
     ladder.take_while(move |&n| n < limit).chain([limit])
+}
+
+fn budget(pool: &Pool) -> f64 {
+    f64::from(pool.engine.max_num_batched_tokens)
 }
 
 /// One rank at a steady concurrency.
@@ -73,14 +80,12 @@ struct Steady {
 
 impl Steady {
     fn at(pool: &Pool, mix: &Mix, sequences: u64) -> Steady {
-        let running = sequences as f64;
-        // The first output token of a call comes with its prompt.
-        let decodes_a_call = (mix.output - 1.0).max(0.0);
-        let budget = f64::from(pool.engine.max_num_batched_tokens);
-        // Calls that start in a step, held down by its token budget.
-        let starting =
-            (running / decodes_a_call.max(1.0)).min((budget - running).max(1.0) / mix.prompt);
-        let decoding = if decodes_a_call > 0.0 { running } else { 0.0 };
+        // The first output token of a call comes with its prompt, the others
+        // take a step each, so what starts in a step also ends in one.
+        let decodes_a_call = mix.output - 1.0;
+        let starting = (sequences as f64 / decodes_a_call.max(1.0))
+            .min(budget(pool) / (mix.prompt + decodes_a_call));
+        let decoding = starting * decodes_a_call;
         let clip = |context: f64| {
             pool.step_time.window.map_or(context, |window| context.min(f64::from(window)))
         };

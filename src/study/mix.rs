@@ -1,7 +1,8 @@
 //! The mean call of a pool: what its use cases ask for, weighted by their rates.
+//! Calls that the pool will refuse are left out.
 
 use crate::random::{Component, Distribution, Stream, Streams, entity};
-use crate::scenario::{Arrivals, Lengths, Scenario, UseCase};
+use crate::scenario::{Arrivals, Lengths, Pool, Scenario, UseCase};
 
 /// Draws behind a mean for which there is no formula.
 const DRAWS: u32 = 20_000;
@@ -27,14 +28,17 @@ impl Mix {
     /// The mean call of the pool at index `pool`; `None` when no use case names it.
     pub fn of(scenario: &Scenario, pool: usize) -> Option<Mix> {
         let served = scenario.use_cases.iter().filter(|use_case| use_case.pool == pool);
-        let all: Vec<Mix> = served.map(|use_case| Mix::of_calls(scenario.seed, use_case)).collect();
+        let limits = &scenario.pools[pool];
+        let all: Vec<Mix> =
+            served.map(|use_case| Mix::of_calls(scenario.seed, use_case, limits)).collect();
         let offered: f64 = all.iter().map(|mix| mix.calls_per_s).sum();
         // Closed loops count as much as each other when nothing else is offered.
         let weight = |mix: &Mix| {
             if offered > 0.0 { mix.calls_per_s / offered } else { 1.0 / all.len() as f64 }
         };
         let mean = |field: fn(&Mix) -> f64| all.iter().map(|mix| weight(mix) * field(mix)).sum();
-        (!all.is_empty()).then(|| Mix {
+        let is_served = all.iter().any(|mix| mix.output > 0.0);
+        is_served.then(|| Mix {
             calls_per_s: offered,
             prompt: mean(|mix| mix.prompt),
             output: mean(|mix| mix.output),
@@ -43,9 +47,9 @@ impl Mix {
         })
     }
 
-    /// The mean call of one use case.
-    pub fn of_calls(seed: u64, use_case: &UseCase) -> Mix {
-        let mut sums = Sums::default();
+    /// The mean call of one use case on `pool`.
+    pub fn of_calls(seed: u64, use_case: &UseCase, pool: &Pool) -> Mix {
+        let mut sums = Sums::new(pool);
         match (&use_case.lengths, &use_case.arrivals) {
             (Lengths::Recorded, Arrivals::Trace { trace, .. }) => {
                 trace.calls.iter().for_each(|call| sums.add(call.prompt, call.output));
@@ -79,9 +83,10 @@ fn calls_per_s(arrivals: &Arrivals) -> f64 {
     }
 }
 
-/// Sums over calls.
-#[derive(Default)]
-struct Sums {
+/// Sums over the calls that a pool does not refuse.
+struct Sums<'p> {
+    pool: &'p Pool,
+    all: f64,
     calls: f64,
     prompt: f64,
     output: f64,
@@ -90,8 +95,25 @@ struct Sums {
     attended: f64,
 }
 
-impl Sums {
+impl<'p> Sums<'p> {
+    fn new(pool: &'p Pool) -> Self {
+        let zero = 0.0;
+        Sums {
+            pool,
+            all: zero,
+            calls: zero,
+            prompt: zero,
+            output: zero,
+            pairs: zero,
+            attended: zero,
+        }
+    }
+
     fn add(&mut self, prompt: u32, output: u32) {
+        self.all += 1.0;
+        if !self.pool.accepts(prompt, output) {
+            return;
+        }
         let (prompt, output) = (f64::from(prompt), f64::from(output));
         self.calls += 1.0;
         self.prompt += prompt;
@@ -101,8 +123,11 @@ impl Sums {
     }
 
     fn mean(&self, calls_per_s: f64) -> Mix {
+        if self.calls == 0.0 {
+            return Mix::default();
+        }
         Mix {
-            calls_per_s,
+            calls_per_s: calls_per_s * self.calls / self.all,
             prompt: self.prompt / self.calls,
             output: self.output / self.calls,
             pairs: self.pairs / self.calls,

@@ -35,7 +35,10 @@ pub fn replicate(scenario: &Scenario, audit: bool, done: impl Fn(u64) + Sync) ->
     let options = Options { warm_up: transient.warm_up, audit };
     let records = run_all(scenario, 0..scenario.replications, options, &done);
     let mut summary = reduce::summary(scenario, &records, digest(&records));
-    summary.warnings.extend(transient.warning);
+    // A load that grows has no warm-up to find; its own warning says more.
+    if summary.pools.values().all(|pool| pool.stable) {
+        summary.warnings.extend(transient.warning);
+    }
     Replicated {
         series: reduce::series(scenario, &records, &summary),
         summary,

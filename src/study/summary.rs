@@ -92,7 +92,8 @@ pub struct Latency {
     pub p95: Option<Interval>,
     /// 99th percentile.
     pub p99: Option<Interval>,
-    /// `exact`, or `histogram` (within 0.4 %) beyond a million values.
+    /// `exact`, or `histogram` (within 0.4 %): ITL, which has a value a token, and what
+    /// has more than a million values a replication, all use cases together.
     pub method: String,
 }
 

@@ -46,7 +46,10 @@ impl Transient {
         let series = mean_in_system(pilots);
         let (warm_up, warning) = match mser5(&series) {
             Ok(truncated) => (at(truncated), None),
-            Err(too_short) => (at(series.len() / 2), Some(too_short.to_string())),
+            Err(too_short) => {
+                let warning = format!("{too_short}; its first half was left out of all figures");
+                (at(series.len() / 2), Some(warning))
+            }
         };
         let calls = pilots.iter().map(|record| record.calls).sum();
         let events = pilots.iter().map(|record| record.events).sum();

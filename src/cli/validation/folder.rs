@@ -2,12 +2,15 @@
 
 use crate::error::{Error, Mistake, Result};
 use crate::study::validation::LogText;
+use flate2::read::MultiGzDecoder;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 /// How far below the folder is searched.
 const DEPTH_MAX: usize = 4;
+/// Ending of packed tables.
+const PACKED: &str = ".gz";
 /// Longest header line of a table, bytes.
 const HEADER_MAX: u64 = 64 << 10;
 
@@ -29,8 +32,6 @@ pub(super) enum Content {
     Sweep,
     /// A trace in Azure's format.
     Trace,
-    /// A table that must be unpacked first.
-    Compressed,
 }
 
 /// Columns that tell what a table is.
@@ -74,11 +75,10 @@ fn walk(dir: &Path, depth: usize, items: &mut Vec<Item>) -> Result<()> {
 
 fn classify(path: &Path) -> Result<Option<Content>> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    if let Some(unpacked) = name.strip_suffix(".gz") {
-        let is_packed = unpacked.ends_with(".csv") && !path.with_file_name(unpacked).exists();
-        return Ok(is_packed.then_some(Content::Compressed));
-    }
-    if !name.ends_with(".csv") {
+    let unpacked = name.strip_suffix(PACKED).unwrap_or(&name);
+    // A table that lies there packed and unpacked is compared once.
+    let is_copy = unpacked != name && path.with_file_name(unpacked).exists();
+    if !unpacked.ends_with(".csv") || is_copy {
         return Ok(None);
     }
     let mut header = Vec::new();
@@ -92,8 +92,13 @@ fn classify(path: &Path) -> Result<Option<Content>> {
 }
 
 /// Opens a file for reading.
-pub(super) fn open(path: &Path) -> Result<BufReader<File>> {
-    File::open(path).map(BufReader::new).map_err(|source| unreadable(path, source))
+/// Opens a table; one that is packed is unpacked on the way.
+pub(super) fn open(path: &Path) -> Result<Box<dyn BufRead>> {
+    let file = File::open(path).map_err(|source| unreadable(path, source))?;
+    Ok(match path.to_string_lossy().ends_with(PACKED) {
+        true => Box::new(BufReader::new(MultiGzDecoder::new(file))),
+        false => Box::new(BufReader::new(file)),
+    })
 }
 
 /// Hands the texts of the log in `folder` to `read`.
@@ -131,12 +136,6 @@ fn unreadable(path: &Path, source: io::Error) -> Error {
         format!("cannot be read: {source}"),
         "give a folder of measurements that can be read",
     )])
-}
-
-/// Says how to unpack a compressed table.
-pub(super) fn compressed(path: &Path) -> Mistake {
-    let problem = "is compressed".to_owned();
-    mistake(path, problem, "unpack it (gunzip) beside it or in a folder of your own")
 }
 
 /// Says that there is nothing to compare in `dir`.

@@ -6,13 +6,17 @@ use crate::scenario::raw::{RawFormat, RawTrace};
 use crate::scenario::tree::At;
 use crate::workload::{Format, ReadOptions, Trace, read_trace};
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufReader, ErrorKind};
 use std::sync::Arc;
 
 impl Check<'_> {
     pub(super) fn trace(&mut self, at: &At<'_>, raw: &RawTrace) -> Option<Arrivals> {
         let path = self.base_dir.join(&raw.path);
-        let file = match File::open(&path) {
+        let opened = File::open(&path).and_then(|file| match file.metadata()?.is_dir() {
+            true => Err(ErrorKind::IsADirectory.into()),
+            false => Ok(file),
+        });
+        let file = match opened {
             Ok(file) => file,
             Err(error) => {
                 let fix = "give a path relative to the folder of the scenario file";

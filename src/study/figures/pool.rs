@@ -35,10 +35,6 @@ pub fn figures(scenario: &Scenario, at: usize) -> Vec<Figure> {
         per_second(path("output_tok_per_s_per_gpu"), at, gpus, OUTPUT),
         per_second(path("input_tok_per_s_per_gpu"), at, gpus, INPUT),
         tok_per_s_per_user(scenario, path("tok_per_s_per_user"), at),
-        // No prefix cache yet: nothing hits.
-        Figure::new(path("cache_hit_fraction"), move |run| {
-            Share::Ratio(0.0, run.pools[at].input_tokens as f64)
-        }),
     ];
     figures.extend(STEADY.map(|(key, value)| {
         Figure::new(path(key), move |run| Share::Value(value(&run.pools[at]))).steady_on(at)

@@ -52,7 +52,12 @@ pub fn figures(scenario: &Scenario, at: usize) -> Vec<Figure> {
     }
     if !use_case.slo.targets.is_empty() {
         let good: Count = |calls| calls.good;
-        figures.push(per_call(path("goodput_fraction"), at, good).steady_on(pool));
+        // A call that was refused kept no promise.
+        let fraction = Figure::new(path("goodput_fraction"), move |run| {
+            let record = &run.use_cases[at];
+            Share::Ratio(record.good as f64, (record.calls + record.rejected) as f64)
+        });
+        figures.push(fraction.steady_on(pool));
         figures.push(per_second(path("goodput_calls_per_s"), at, good).steady_on(pool));
     }
     figures.extend(usd_per_call(scenario, path("usd_per_call"), at));
@@ -89,11 +94,13 @@ fn usd_per_call(scenario: &Scenario, path: String, at: usize) -> Option<Figure> 
     let usd_per_s = usd_per_second(&scenario.pools[pool])?;
     let on_pool: Vec<bool> = scenario.use_cases.iter().map(|case| case.pool == pool).collect();
     let tokens = |record: &UseCaseRecord| (record.prompt_tokens + record.output_tokens) as f64;
-    Some(Figure::new(path, move |run| {
+    let figure = Figure::new(path, move |run| {
         let cases = run.use_cases.iter().zip(&on_pool).filter(|(_, on_pool)| **on_pool);
         let all: f64 = cases.map(|(record, _)| tokens(record)).sum();
         let record = &run.use_cases[at];
         let share = if all > 0.0 { tokens(record) / all } else { 0.0 };
         Share::Ratio(usd_per_s * run.window_s * share, record.calls as f64)
-    }))
+    });
+    // Without a steady state the calls that arrive are not those that are served.
+    Some(figure.steady_on(pool))
 }

@@ -74,9 +74,13 @@ fn pool_series(
     let interval_s = timelines.first().map_or(0.0, |timeline| timeline.interval().seconds());
     let over = |value: &dyn Fn(&Point) -> f64| {
         band(length, |sample| {
-            // A replication that has already ended is empty, not absent.
+            // A replication that has already ended is empty; one that was cut off is absent.
             let points = timelines.iter().map(|timeline| timeline.pool(at).get(sample));
-            points.map(|point| point.map_or(0.0, value)).collect()
+            let present = points.zip(records).filter_map(|(point, run)| match point {
+                Some(point) => Some(value(point)),
+                None => run.cut_off.is_none().then_some(0.0),
+            });
+            present.collect()
         })
     };
     let blocks = f64::from(pool.kv.blocks) * f64::from(pool.replicas * pool.parallelism.data);

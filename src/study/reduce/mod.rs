@@ -15,6 +15,7 @@ pub use curves::series;
 pub use stability::{Stability, mean_in_system};
 
 use super::Summary;
+use super::capacity::{Load, load_of};
 use super::figures::{Figure, Share, figures, interval};
 use crate::kernel::Digest;
 use crate::metrics::RunRecord;
@@ -34,7 +35,9 @@ pub fn summary(scenario: &Scenario, records: &[RunRecord], digest: Digest) -> Su
         (0..scenario.pools.len()).map(|pool| stability::of_pool(scenario, records, pool)).collect();
     let found = Found::new(scenario, records, &stability);
     let use_cases = use_case::summaries(scenario, records, &found);
-    let mut warnings = stability::warnings(scenario, &stability);
+    let loads: Vec<Option<Load>> =
+        (0..scenario.pools.len()).map(|pool| load_of(scenario, pool)).collect();
+    let mut warnings = stability::warnings(scenario, records, &stability, &loads);
     warnings.extend(use_case::rejections(&use_cases));
     warnings.extend(scenario.warnings.iter().cloned());
     Summary {
@@ -51,7 +54,7 @@ pub fn summary(scenario: &Scenario, records: &[RunRecord], digest: Digest) -> Su
         warm_up_s: records[0].window_from_s,
         measured_s: records.iter().map(|run| run.window_s).sum::<f64>() / records.len() as f64,
         use_cases,
-        pools: pool::summaries(scenario, &found, &stability),
+        pools: pool::summaries(scenario, &found, &stability, &loads),
         total: total::summary(scenario),
         notes: total::notes(scenario, records.len()),
         warnings,

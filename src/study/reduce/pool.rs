@@ -2,8 +2,8 @@
 
 use super::Found;
 use super::stability::Stability;
-use crate::scenario::Scenario;
-use crate::study::{PoolSummary, UsdPerMtok, load_of};
+use crate::scenario::{Pool, Scenario};
+use crate::study::{Load, PoolSummary, UsdPerMtok};
 use indexmap::IndexMap;
 
 /// One summary a pool.
@@ -11,20 +11,18 @@ pub fn summaries(
     scenario: &Scenario,
     found: &Found,
     stability: &[Stability],
+    loads: &[Option<Load>],
 ) -> IndexMap<String, PoolSummary> {
-    let pools = scenario.pools.iter().zip(stability).enumerate();
+    let pools = scenario.pools.iter().zip(stability).zip(loads);
     pools
-        .map(|(at, (pool, verdict))| {
-            (pool.name.clone(), summary(scenario, found, at, verdict.is_stable))
-        })
+        .map(|((pool, verdict), &load)| (pool.name.clone(), summary(pool, found, verdict, load)))
         .collect()
 }
 
-fn summary(scenario: &Scenario, found: &Found, at: usize, is_stable: bool) -> PoolSummary {
-    let pool = &scenario.pools[at];
+fn summary(pool: &Pool, found: &Found, verdict: &Stability, load: Option<Load>) -> PoolSummary {
+    let is_stable = verdict.is_stable;
     let owner = format!("pools.{}", pool.name);
     let get = |key: &str| found.get(&owner, key);
-    let load = load_of(scenario, at);
     PoolSummary {
         gpus: pool.gpus(),
         replicas: pool.replicas,
@@ -42,7 +40,8 @@ fn summary(scenario: &Scenario, found: &Found, at: usize, is_stable: bool) -> Po
         output_tok_per_s_per_gpu: get("output_tok_per_s_per_gpu"),
         input_tok_per_s_per_gpu: get("input_tok_per_s_per_gpu"),
         tok_per_s_per_user: get("tok_per_s_per_user"),
-        cache_hit_fraction: get("cache_hit_fraction"),
+        // No prefix cache yet, so there is no share to tell.
+        cache_hit_fraction: None,
         usd_per_mtok: UsdPerMtok {
             input: get("usd_per_mtok.input"),
             cached_input: None,

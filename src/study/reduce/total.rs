@@ -12,7 +12,12 @@ pub fn summary(scenario: &Scenario) -> TotalSummary {
     let peak_mw = sum(facility_watts).map(|watts| watts / 1e6);
     TotalSummary {
         usd_per_hour: sum(usd_per_second).map(|usd| Interval::constant(usd * 3600.0)),
-        mean_mw: peak_mw.map(|peak| Interval::constant(peak * AVERAGE_POWER_SHARE)),
+        // An estimate, not a sample: it has no interval.
+        mean_mw: peak_mw.map(|peak| Interval {
+            mean: peak * AVERAGE_POWER_SHARE,
+            low: None,
+            high: None,
+        }),
         peak_mw: peak_mw.map(Interval::constant),
     }
 }
@@ -26,9 +31,15 @@ pub fn notes(scenario: &Scenario, replications: usize) -> Vec<String> {
     } else if replications == 1 {
         notes.push("one replication cannot tell the spread: figures have no interval".to_string());
     }
-    notes.push(format!(
-        "mean power is estimated as {AVERAGE_POWER_SHARE} of provisioned power (published: 0.5 to 0.9)"
-    ));
+    if scenario.pools.iter().all(|pool| facility_watts(pool).is_some()) {
+        notes.push(format!(
+            "mean power is estimated as {AVERAGE_POWER_SHARE} of provisioned power (published: 0.5 \
+             to 0.9), whatever the load"
+        ));
+    }
+    if scenario.use_cases.iter().any(|use_case| use_case.price.is_some()) {
+        notes.push("prices are kept for later versions: this one reports cost only".to_owned());
+    }
     notes
 }
 

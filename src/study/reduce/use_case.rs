@@ -75,16 +75,34 @@ fn method(records: &[RunRecord], at: usize, metric: Metric) -> String {
     if is_exact { "exact".to_string() } else { "histogram".to_string() }
 }
 
-/// Whether the promised statistic, on average over replications, is kept. A
-/// bound on every call counts as kept when the largest value keeps it.
+/// Whether the promised statistic, on average over replications, is kept; a
+/// bound on every call is kept only if no replication broke it. Calls that were
+/// refused count as never answered.
 fn is_met(records: &[RunRecord], at: usize, target: &Target) -> bool {
-    let value = |record: &LatencyRecord| match target.statistic {
-        Statistic::Mean => record.mean,
-        Statistic::Quantile(fraction) => at_fraction(record, fraction),
+    let runs = records.iter().filter(|run| latency(run, at, target.metric).count > 0);
+    let values: Vec<f64> = runs.map(|run| promised(run, at, target)).collect();
+    let bounds_every_call = target.statistic == Statistic::Quantile(1.0);
+    let value = match values.len() {
+        0 => return records.iter().all(|run| run.use_cases[at].rejected == 0),
+        _ if bounds_every_call => values.iter().copied().fold(0.0, f64::max),
+        n => values.iter().sum::<f64>() / n as f64,
     };
-    let records = records.iter().map(|run| latency(run, at, target.metric));
-    let values: Vec<f64> = records.filter(|record| record.count > 0).map(value).collect();
-    values.is_empty() || values.iter().sum::<f64>() / values.len() as f64 <= target.bound_s
+    value <= target.bound_s
+}
+
+/// The promised statistic in one replication; infinite where it falls among
+/// refused calls.
+fn promised(run: &RunRecord, at: usize, target: &Target) -> f64 {
+    let record = latency(run, at, target.metric);
+    let UseCaseRecord { calls, rejected, .. } = run.use_cases[at];
+    match target.statistic {
+        Statistic::Mean if rejected > 0 => f64::INFINITY,
+        Statistic::Mean => record.mean,
+        Statistic::Quantile(fraction) => {
+            let served = fraction * (calls + rejected) as f64 / calls as f64;
+            if served > 1.0 { f64::INFINITY } else { at_fraction(record, served) }
+        }
+    }
 }
 
 /// The quantile at `fraction`: one of those kept, or read off the curve.

@@ -1,7 +1,7 @@
 //! How far a prediction is from a measurement: of one figure, of a
 //! distribution, of many figures.
 
-use crate::metrics::LatencyRecord;
+use crate::metrics::{CDF_FRACTIONS, LatencyRecord};
 use crate::statistics::{quantile, quantiles};
 use serde::Serialize;
 
@@ -36,6 +36,10 @@ impl Deviation {
 pub struct Comparison {
     /// The mean.
     pub mean: Deviation,
+    /// The 10 % quantile: calls that hardly waited.
+    pub p10: Deviation,
+    /// The 25 % quantile.
+    pub p25: Deviation,
     /// The median.
     pub p50: Deviation,
     /// The 90 % quantile.
@@ -50,25 +54,30 @@ impl Comparison {
     /// Compares measured values in seconds with a simulated latency; `None`
     /// where either is empty.
     pub fn new(measured: &[f64], simulated: &LatencyRecord) -> Option<Self> {
-        let quantiles = quantiles(&mut measured.to_vec(), &LatencyRecord::FRACTIONS)?;
+        let quantiles = quantiles(&mut measured.to_vec(), &CDF_FRACTIONS)?;
         if simulated.count == 0 {
             return None;
         }
         let mean = measured.iter().sum::<f64>() / measured.len() as f64;
-        let at = |index: usize| Deviation::new(quantiles[index], simulated.quantiles[index]);
+        // The curve has every percent.
+        let at = |percent: usize| Deviation::new(quantiles[percent], simulated.curve[percent]);
         Some(Comparison {
             mean: Deviation::new(mean, simulated.mean),
-            p50: at(0),
-            p90: at(1),
-            p95: at(2),
-            p99: at(3),
+            p10: at(10),
+            p25: at(25),
+            p50: at(50),
+            p90: at(90),
+            p95: at(95),
+            p99: at(99),
         })
     }
 
     /// Every figure with its name.
-    pub fn named(&self) -> [(&'static str, Deviation); 5] {
-        let Comparison { mean, p50, p90, p95, p99 } = *self;
-        [("mean", mean), ("p50", p50), ("p90", p90), ("p95", p95), ("p99", p99)]
+    pub fn named(&self) -> [(&'static str, Deviation); 7] {
+        let Comparison { mean, p10, p25, p50, p90, p95, p99 } = *self;
+        let names = ["mean", "p10", "p25", "p50", "p90", "p95", "p99"];
+        let figures = [mean, p10, p25, p50, p90, p95, p99];
+        std::array::from_fn(|index| (names[index], figures[index]))
     }
 }
 

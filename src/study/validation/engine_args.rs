@@ -72,10 +72,11 @@ impl Place<'_> {
 }
 
 impl Meta {
-    pub(super) fn parse(place: &Place<'_>) -> Result<Meta, Mistake> {
-        serde_json::from_str(place.text).map_err(|error| Mistake {
-            line: Some(error.line()),
-            ..place.mistake("", None, error.to_string(), "give the engine's arguments as JSON")
+    pub(super) fn parse(place: &Place<'_>) -> Result<Meta, Vec<Mistake>> {
+        serde_json::from_str(place.text).map_err(|error| {
+            let fix = "give the engine's arguments as JSON";
+            let line = Some(error.line());
+            vec![Mistake { line, ..place.mistake("", None, error.to_string(), fix) }]
         })
     }
 

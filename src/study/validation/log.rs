@@ -94,9 +94,8 @@ impl Log {
         let name_of = |file: &str| text.folder.join(file).display().to_string();
         let meta_file = name_of("meta.json");
         let place = Place { file: &meta_file, text: text.meta };
-        let hardware =
-            hardware(&text, &name_of).map_err(|mistake| Error::Invalid(vec![mistake]))?;
-        let meta = Meta::parse(&place).map_err(|mistake| Error::Invalid(vec![mistake]))?;
+        let hardware = hardware(&text, &name_of).map_err(Error::Invalid)?;
+        let meta = Meta::parse(&place).map_err(Error::Invalid)?;
         let pool = meta.pool(&hardware, &place);
         let requests = name_of("requests.jsonl");
         let calls = calls(text.requests, &requests, skip_bad_lines);
@@ -152,18 +151,14 @@ impl Log {
 fn hardware(
     text: &LogText<'_>,
     name_of: &impl Fn(&str) -> String,
-) -> std::result::Result<String, Mistake> {
+) -> std::result::Result<String, Vec<Mistake>> {
     let Some((file, cluster)) = text.cluster else {
         return Ok(text.name.split('_').next().unwrap_or(text.name).to_owned());
     };
     let file = name_of(file);
-    let mistake = |line, problem: String, fix: &str| Mistake {
-        file: file.clone(),
-        line,
-        key: "hardware".to_owned(),
-        value: None,
-        problem,
-        fix: fix.to_owned(),
+    let mistake = |line, problem: String, fix: &str| {
+        let (file, key, fix) = (file.clone(), "hardware".to_owned(), fix.to_owned());
+        vec![Mistake { file, line, key, value: None, problem, fix }]
     };
     let cluster: Value = serde_json::from_str(cluster)
         .map_err(|error| mistake(Some(error.line()), error.to_string(), "mend the JSON"))?;
