@@ -194,6 +194,92 @@ fn traces_that_cannot_be_read() {
 }
 
 #[test]
+fn numbers_beyond_reason() {
+    insta::assert_snapshot!(mistakes(&[
+        ("10 min", "1e-9 s"),
+        ("replicas = 2", "price_per_gpu_hour = \"$1e308/h\"\npower_per_gpu = \"1e300 MW\""),
+        ("2 /s", "5e-324 /s"),
+    ]));
+    insta::assert_snapshot!(mistakes(&[("replicas = 2", "replicas = 1_000_000")]));
+    let loop_of = |keys: &str| format!("process = \"closed-loop\", {keys}");
+    let crowd = loop_of("clients = 10_000_000");
+    let more = GOOD.split_at(GOOD.find("[[use_case]]").unwrap()).1.replace("\"chat\"", "\"more\"");
+    let text = format!("{GOOD}\n{more}").replace("process = \"poisson\", rate = \"2 /s\"", &crowd);
+    insta::assert_snapshot!(check(&text, &Overrides::default()).unwrap_err());
+    let years = loop_of("clients = 1, requests = 20, think = \"9 years\"");
+    insta::assert_snapshot!(mistakes(&[
+        ("duration = \"10 min\"\n", ""),
+        ("process = \"poisson\", rate = \"2 /s\"", &years),
+    ]));
+}
+
+#[test]
+fn lists_that_are_empty_or_endless() {
+    assert_eq!(
+        set(&["pool=[]", "use_case=[]"]),
+        "--set: pool = []: is empty; add a [[pool]] with name, model, hardware\n\
+         --set: use_case = []: is empty; add a [[use_case]] with name, arrivals, prompt_tokens, output_tokens"
+    );
+    let many: String = (0..20_000).map(|i| format!("[[use_case]]\nname = \"u{i}\"\n")).collect();
+    let error = check(&format!("{GOOD}{many}"), &Overrides::default()).unwrap_err();
+    assert!(error.contains("use_case: has 20001 entries; keep it to 10000"), "{error}");
+    assert_eq!(error.lines().count(), 51, "only the first mistakes are listed");
+    assert!(error.ends_with("more mistakes; mend these first"), "{error}");
+}
+
+#[test]
+fn names_that_would_garble_a_message() {
+    let long = "x".repeat(5_000);
+    let quoted = format!("name = \"{long}\"");
+    let error = mistakes(&[("name = \"a\"", &quoted), ("name = \"s\"", "name = \"a\\u001b[31m\"")]);
+    assert!(error.lines().all(|line| line.len() < 250), "{error}");
+    let error = set(&["seed=1\nname=2\u{1b}[31m", &format!("{long}=1")]);
+    assert_eq!(error.lines().count(), 2, "{error}");
+    assert!(!error.contains('\u{1b}'), "{error}");
+}
+
+#[test]
+fn keys_with_dots_and_words_beside_quantities() {
+    insta::assert_snapshot!(mistakes(&[
+        ("ttft_p95 = \"800 ms\"", "ttft_p99.9 = \"800 ms\", tpot = 3"),
+        ("duration", "warm_up = \"Auto\"\nduration"),
+    ]));
+    let changes = [("ttft_p95 = \"800 ms\"", "\"ttft_p99.9\" = \"800 ms\"")];
+    let good = GOOD.replacen(changes[0].0, changes[0].1, 1);
+    assert_eq!(check(&good, &Overrides::default()), Ok(()));
+    let set = vec!["use_case.chat.slo.\"ttft_p99.9\"=1 s".to_owned()];
+    assert_eq!(check(GOOD, &Overrides { set, ..Overrides::default() }), Ok(()));
+}
+
+#[test]
+fn own_entries_are_objected_to_once() {
+    let own = "[[hardware]]\nname = \"g\"\nbase = \"h100-sxm\"\n\
+        memory = { capacity_gib = 1e300, bandwidth_tb_per_s = 1e-300 }\n\
+        set_b = { it_w = 1e308, usd_per_gpu_hour = 1e308 }\n\n\
+        [[model]]\nname = \"m\"\nlayers = 10_000\nhidden = 1_048_576\nvocabulary = 1_000\n\
+        max_context_tokens = 4096\ngrouped = { heads = 1, kv_heads = 1, head_dim = 1 }\n\
+        dense = { layers = 10_000, width = 1_048_576 }\n\n[[use_case]]";
+    insta::assert_snapshot!(mistakes(&[
+        ("h100-sxm", "g"),
+        ("llama-3.1-8b", "m"),
+        ("[[use_case]]", own)
+    ]));
+    let own = "[[hardware]]\nname = \"g\"\nmemory = { capacity_gib = nan, bandwidth_tb_per_s = 4 }\n\
+        compute = { bf16_tflops = 900 }\n\
+        interconnect = { kind = \"pcie\", gb_per_s = 50, domain_gpus = 1 }\n\n[[use_case]]";
+    insta::assert_snapshot!(mistakes(&[("h100-sxm", "g"), ("[[use_case]]", own)]));
+}
+
+#[test]
+fn seeds_beyond_toml() {
+    let overrides = Overrides { seed: Some(u64::MAX), ..Overrides::default() };
+    insta::assert_snapshot!(
+        check(GOOD, &overrides).unwrap_err(),
+        @"--seed: seed = 18446744073709551615: is too large an integer; write a whole number up to 9223372036854775807"
+    );
+}
+
+#[test]
 fn overrides() {
     insta::assert_snapshot!(set(&[
         "pool.a.replicas=0",

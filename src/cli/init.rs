@@ -1,6 +1,6 @@
 //! `init`: writes a commented scenario to start from.
 
-use super::{Globals, QUICKSTART};
+use super::{Globals, QUICKSTART, blame};
 use crate::error::{Error, Mistake, Result};
 use clap::{Args, ValueEnum};
 use std::fmt::Write;
@@ -60,7 +60,7 @@ pub(super) fn init(args: &InitArgs, globals: &Globals) -> Result<String> {
     let mut paths = Vec::new();
     for (name, content) in files {
         let path = args.dir.join(name);
-        write(&path, content)?;
+        write(&path, content).map_err(|error| blame("init", error))?;
         paths.push(path);
     }
     if globals.json {

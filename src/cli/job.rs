@@ -1,8 +1,8 @@
 //! Carries out a study for a verb: threads, a progress bar, what it took, and
 //! the folder of its outputs.
 
-use super::Globals;
-use crate::error::{Error, Mistake, Result};
+use super::{Globals, blame};
+use crate::error::{Error, Result};
 use crate::report::{self, Facts, Outputs};
 use cpu_time::ProcessTime;
 use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -55,8 +55,10 @@ impl<'a> Job<'a> {
     }
 
     /// Does `work` of so many pieces on the threads asked for, without a bar.
-    pub fn compute<T: Send>(&self, _pieces: u32, work: impl FnOnce() -> T + Send) -> Result<T> {
-        let threads = self.globals.threads.map_or(0, usize::from);
+    pub fn compute<T: Send>(&self, pieces: u32, work: impl FnOnce() -> T + Send) -> Result<T> {
+        // More threads than pieces would only wait for each other.
+        let threads =
+            self.globals.threads.map_or(0, |threads| u32::from(threads).min(pieces) as usize);
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
         let pool = pool.map_err(|error| Error::Failed(format!("cannot start threads: {error}")))?;
         Ok(pool.install(work))
@@ -105,17 +107,7 @@ impl<'a> Job<'a> {
 /// An output folder that cannot be written is the user's mistake, found before
 /// anything is simulated.
 fn check_folder(dir: &Path) -> Result<()> {
-    report::ensure_writable(dir).map_err(|error| match error {
-        Error::Io { action, path, source, fix } => Error::Invalid(vec![Mistake {
-            file: "--out".to_owned(),
-            line: None,
-            key: String::new(),
-            value: Some(path.display().to_string()),
-            problem: format!("{action}: {source}"),
-            fix: fix.to_owned(),
-        }]),
-        other => other,
-    })
+    report::ensure_writable(dir).map_err(|error| blame("--out", error))
 }
 
 fn speed(facts: &Facts) -> String {

@@ -17,7 +17,7 @@ mod sweep;
 mod validate;
 mod validation;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Mistake, Result};
 use crate::report::json;
 use crate::scenario::{self, Loaded, Overrides, Variants};
 use clap::{Args, Parser, Subcommand};
@@ -170,6 +170,24 @@ fn print(text: &str) -> Result<()> {
             fix: "check where it is redirected to",
         }),
         _ => Ok(()),
+    }
+}
+
+/// A path that cannot be used is the mistake of whoever gave it as `argument`;
+/// a full disk is nobody's.
+fn blame(argument: &str, error: Error) -> Error {
+    match error {
+        Error::Io { action, path, source, fix } if source.kind() != ErrorKind::StorageFull => {
+            Error::Invalid(vec![Mistake {
+                file: argument.to_owned(),
+                line: None,
+                key: String::new(),
+                value: Some(path.display().to_string()),
+                problem: format!("{action}: {source}"),
+                fix: fix.to_owned(),
+            }])
+        }
+        other => other,
     }
 }
 

@@ -2,7 +2,7 @@
 //! step of a CSV table.
 
 use super::columns::columns;
-use super::{Globals, json};
+use super::{Globals, blame, json};
 use crate::catalog::{Catalog, KvFormat, Precision, Unknown};
 use crate::error::{Error, Mistake, Result};
 use crate::factory::{Batch, Parallelism, StepTime};
@@ -81,7 +81,8 @@ fn annotate(input: &Path, globals: &Globals) -> Result<String> {
         let fix = "name the file to write, or `-` for standard output".to_owned();
         return Err(Error::Invalid(vec![wrong("--out", problem, fix)]));
     };
-    let done = StepTable::new(Catalog::embedded()).annotate_file(input, output)?;
+    let done = StepTable::new(Catalog::embedded()).annotate_file(input, output);
+    let done = done.map_err(|error| blame("steptime", error))?;
     eprintln!("{} rows, {} predicted", done.rows, done.predicted);
     if globals.json && output != Path::new("-") {
         return Ok(json(&json!({ "rows": done.rows, "predicted": done.predicted })));

@@ -27,10 +27,7 @@ impl Overrides {
         let mut mistakes = Vec::new();
         for assignment in &self.set {
             let outcome = match assignment.split_once('=') {
-                Some((path, value)) => {
-                    let value = Node::parse_value(value.trim(), "--set");
-                    assign(tree, path.trim(), path.trim(), value)
-                }
+                Some((path, value)) => set(tree, path.trim(), value.trim(), "--set"),
                 None => {
                     let origin = Node::empty_table("--set").origin;
                     Err(mistake(&origin, assignment, "has no value", "write --set key.path=value"))
@@ -42,10 +39,33 @@ impl Overrides {
         let replications =
             self.replications.map(|n| ("replications", "--replications", n.to_string()));
         for (key, option, value) in seed.into_iter().chain(replications) {
-            let outcome = assign(tree, key, key, Node::parse_value(&value, option));
+            let outcome = set(tree, key, &value, option);
             mistakes.extend(outcome.err().map(|mistake| *mistake));
         }
         mistakes
+    }
+}
+
+/// Puts the value that `text` is at `path`; `option` names where it was given.
+fn set(tree: &mut Node, path: &str, text: &str, option: &str) -> Result<(), Box<Mistake>> {
+    let value = Node::parse_value(text, option)
+        .map_err(|mistake| Box::new(Mistake { line: None, key: path.to_owned(), ..*mistake }))?;
+    assign(tree, path, path, value)
+}
+
+/// Splits the first key off a path. Like in TOML, a key in quotes may hold dots.
+fn split_key(path: &str) -> (&str, Option<&str>) {
+    let quoted = path.strip_prefix('"').and_then(|rest| rest.split_once('"'));
+    if let Some((key, rest)) = quoted {
+        match rest.trim_start().strip_prefix('.') {
+            Some(rest) => return (key, Some(rest)),
+            None if rest.trim().is_empty() => return (key, None),
+            None => {}
+        }
+    }
+    match path.split_once('.') {
+        Some((key, rest)) => (key.trim(), Some(rest)),
+        None => (path, None),
     }
 }
 
@@ -59,10 +79,7 @@ pub(super) fn assign(
 ) -> Result<(), Box<Mistake>> {
     match &mut node.value {
         Value::Table(table) => {
-            let (key, rest) = match rest.split_once('.') {
-                Some((key, rest)) => (key.trim(), Some(rest)),
-                None => (rest, None),
-            };
+            let (key, rest) = split_key(rest);
             if key.is_empty() {
                 return Err(mistake(
                     &value.origin,
@@ -151,6 +168,8 @@ mod tests {
         assert!(changed["pool"][0].get("b").is_none());
         let added = apply("pool.a.engine.step_overhead=1 ms").unwrap();
         assert_eq!(added["pool"][0]["engine"]["step_overhead"].as_str(), Some("1 ms"));
+        let quoted = apply("pool.a.slo.\"ttft_p99.9\" = 1 s").unwrap();
+        assert_eq!(quoted["pool"][0]["slo"]["ttft_p99.9"].as_str(), Some("1 s"));
     }
 
     #[test]

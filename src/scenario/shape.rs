@@ -99,7 +99,10 @@ impl Findings {
         let Some(kind) = free["x-quantity"].as_str() else { return };
         match units::read_kind(kind, text) {
             Some(Ok(value)) => self.walk_number(at, value, free),
-            Some(Err(error)) => self.unusable(at.mistake(error.problem, error.fix)),
+            Some(Err(error)) => {
+                let word = words.first().map_or(String::new(), |word| format!(", or \"{word}\""));
+                self.unusable(at.mistake(error.problem, error.fix + &word));
+            }
             None => unreachable!("schema names the unknown quantity {kind}"),
         }
     }
@@ -147,8 +150,8 @@ impl Findings {
             match known.iter().find(|(name, _)| name == key) {
                 Some((_, schema)) => self.walk(&place, schema),
                 // Whoever reads such keys checks them: patterns would need a
-                // regular-expression engine.
-                None if pattern.is_some() => {}
+                // regular-expression engine. All patterns want values of one type.
+                None if pattern.is_some() => self.walk_type(&place, pattern),
                 None => self.mistakes.push(unknown_key(&place, key, &known)),
             }
         }
@@ -160,6 +163,19 @@ impl Findings {
                 let schema = schema.map_or(&Json::Null, |(_, schema)| *schema);
                 self.unusable(place.mistake("is missing", format!("add {}", described(schema))));
             }
+        }
+    }
+
+    /// The type of a value whose key is known by a pattern.
+    fn walk_type(&mut self, at: &At<'_>, pattern: Option<&Map<String, Json>>) {
+        let schema = pattern.and_then(|patterns| patterns.values().next());
+        let (Some(node), Some(schema)) = (at.node, schema) else { return };
+        if !fits(node, schema) {
+            let mut fix = format!("write {}", expected(schema));
+            if matches!(node.value, Value::Table(_)) {
+                fix += "; a key with a dot in it goes in quotes";
+            }
+            self.unusable(at.mistake(format!("is {}", node.type_name()), fix));
         }
     }
 

@@ -44,6 +44,9 @@ pub struct Origin {
 
 /// Longest value that a message repeats, in characters.
 const WRITTEN_MAX: usize = 60;
+/// Longest path of a key that a message repeats, and longest name within it.
+const KEY_MAX: usize = 300;
+const NAME_MAX: usize = 100;
 
 impl Node {
     /// Parses a whole file.
@@ -55,17 +58,17 @@ impl Node {
     }
 
     /// Parses one value, as given to `--set`; what is not TOML is a string.
-    pub fn parse_value(text: &str, file: &str) -> Node {
+    pub fn parse_value(text: &str, file: &str) -> Result<Node, Box<Mistake>> {
         let source = Source { text, file, lines: vec![0] };
-        let parsed = DeValue::parse(text.trim()).ok();
-        let mut node = parsed
-            .and_then(|value| source.node(value.get_ref(), value.span()).ok())
-            .unwrap_or_else(|| Node {
+        let mut node = match DeValue::parse(text.trim()) {
+            Ok(value) => source.node(value.get_ref(), value.span())?,
+            Err(_) => Node {
                 value: Value::String(text.to_owned()),
                 origin: Origin { file: file.to_owned(), line: None, written: None },
-            });
+            },
+        };
         node.unplace(text);
-        node
+        Ok(node)
     }
 
     /// An empty table that no file holds.
@@ -77,7 +80,7 @@ impl Node {
     /// Takes away the line, and lets every part be quoted as the whole.
     fn unplace(&mut self, written: &str) {
         self.origin.line = None;
-        self.origin.written = Some(shorten(written));
+        self.origin.written = Some(shorten(written, WRITTEN_MAX));
         match &mut self.value {
             Value::List(items) => items.iter_mut().for_each(|item| item.unplace(written)),
             Value::Table(table) => table.values_mut().for_each(|item| item.unplace(written)),
@@ -99,6 +102,11 @@ impl Node {
             Value::List(items) => items,
             _ => &[],
         }
+    }
+
+    /// Whether it is a list.
+    pub fn is_list(&self) -> bool {
+        matches!(self.value, Value::List(_))
     }
 
     /// The member of a table called `key`.
@@ -171,7 +179,7 @@ impl<'a> At<'a> {
     pub fn entry(&self, index: usize) -> At<'a> {
         let node = self.node.and_then(|node| node.items().get(index));
         match node.and_then(Node::name) {
-            Some(name) if !name.is_empty() => self.step(node, name),
+            Some(name) if is_short(name) => self.step(node, name),
             _ => self.step(node, &format!("#{}", index + 1)),
         }
     }
@@ -192,7 +200,7 @@ impl<'a> At<'a> {
         Mistake {
             file: self.nearest.file.clone(),
             line: self.nearest.line,
-            key: self.path.clone(),
+            key: shorten(&self.path, KEY_MAX),
             value: self.node.and_then(|node| node.origin.written.clone()),
             problem: problem.into(),
             fix: fix.into(),
@@ -255,7 +263,7 @@ impl Source<'_> {
                 key: String::new(),
                 value: origin.written,
                 problem: problem.to_owned(),
-                fix: "write a smaller number".to_owned(),
+                fix: format!("write a whole number up to {}", i64::MAX),
             })),
         }
     }
@@ -278,7 +286,8 @@ impl Source<'_> {
         Origin {
             file: self.file.to_owned(),
             line: Some(self.line(span.start)),
-            written: written.then(|| shorten(self.text.get(span.clone()).unwrap_or_default())),
+            written: written
+                .then(|| shorten(self.text.get(span.clone()).unwrap_or_default(), WRITTEN_MAX)),
         }
     }
 
@@ -292,12 +301,23 @@ fn line_starts(text: &str) -> Vec<usize> {
     std::iter::once(0).chain(after_breaks).collect()
 }
 
-fn shorten(written: &str) -> String {
-    if written.chars().count() <= WRITTEN_MAX {
-        return written.to_owned();
+/// The first `most` characters; control characters, which could garble a
+/// terminal, are escaped.
+fn shorten(written: &str, most: usize) -> String {
+    let mut short = String::new();
+    for (index, c) in written.chars().enumerate() {
+        match c {
+            _ if index == most => return short + "...",
+            c if c.is_control() => short.extend(c.escape_debug()),
+            c => short.push(c),
+        }
     }
-    let head: String = written.chars().take(WRITTEN_MAX).collect();
-    format!("{head}...")
+    short
+}
+
+/// Whether a name can stand in the path of a message.
+fn is_short(name: &str) -> bool {
+    !name.is_empty() && name.len() <= NAME_MAX && !name.contains(char::is_control)
 }
 
 fn syntax_mistake(error: &toml::de::Error, text: &str, file: &str) -> Box<Mistake> {
@@ -310,7 +330,7 @@ fn syntax_mistake(error: &toml::de::Error, text: &str, file: &str) -> Box<Mistak
         file: file.to_owned(),
         line: Some(line),
         key: String::new(),
-        value: Some(shorten(String::from_utf8_lossy(content).trim())),
+        value: Some(shorten(String::from_utf8_lossy(content).trim(), WRITTEN_MAX)),
         problem: format!("column {}: {}", offset - line_start + 1, error.message()),
         fix: "mend the TOML syntax here".to_owned(),
     })
@@ -342,9 +362,11 @@ mod tests {
 
     #[test]
     fn values_given_by_hand_need_no_quotes() {
-        assert_eq!(Node::parse_value("2 min", "--set").as_str(), Some("2 min"));
-        assert!(matches!(Node::parse_value("4", "--set").value, Value::Integer(4)));
-        assert_eq!(Node::parse_value("\"x\"", "--set").as_str(), Some("x"));
+        let parse = |text| Node::parse_value(text, "--set").unwrap();
+        assert_eq!(parse("2 min").as_str(), Some("2 min"));
+        assert!(matches!(parse("4").value, Value::Integer(4)));
+        assert_eq!(parse("\"x\"").as_str(), Some("x"));
+        assert!(Node::parse_value("18446744073709551615", "--seed").is_err());
     }
 
     #[test]

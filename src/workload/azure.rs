@@ -8,6 +8,7 @@
 use super::read::{Builder, Record, next_line, shorten};
 use crate::kernel::TICKS_PER_SECOND;
 use jiff::{Timestamp, civil::DateTime};
+use std::borrow::Cow;
 use std::io::BufRead;
 
 const COLUMNS: [&str; 3] = ["TIMESTAMP", "ContextTokens", "GeneratedTokens"];
@@ -28,17 +29,16 @@ pub(super) fn read(input: &mut impl BufRead, builder: &mut Builder<'_>) {
 
 /// Where the header has each of [`COLUMNS`].
 fn columns(header: &[u8]) -> Option<[usize; 3]> {
-    // A byte order mark may come first.
-    let header = header.strip_prefix(b"\xef\xbb\xbf").unwrap_or(header);
-    let names: Vec<&[u8]> = header.split(|b| *b == b',').map(<[u8]>::trim_ascii).collect();
-    let find = |name: &str| names.iter().position(|column| *column == name.as_bytes());
+    let names = fields(std::str::from_utf8(header).ok()?);
+    let find = |name: &str| names.iter().position(|column| column == name);
     Some([find(COLUMNS[0])?, find(COLUMNS[1])?, find(COLUMNS[2])?])
 }
 
 fn record(line: &[u8], columns: [usize; 3]) -> Result<Record, String> {
     let line = std::str::from_utf8(line).map_err(|_| "is not UTF-8".to_owned())?;
+    let fields = fields(line);
     let field = |which: usize| {
-        let field = line.split(',').nth(columns[which]).map(str::trim);
+        let field = fields.get(columns[which]).map(Cow::as_ref);
         field.ok_or_else(|| format!("has no {}", COLUMNS[which]))
     };
     Ok(Record {
@@ -47,6 +47,20 @@ fn record(line: &[u8], columns: [usize; 3]) -> Result<Record, String> {
         output: tokens(field(2)?, COLUMNS[2])?,
         prefix_ids: Vec::new(),
     })
+}
+
+/// The fields of a line. Quoted ones, which hardly any trace has, take the
+/// slow path through a CSV reader.
+fn fields(line: &str) -> Vec<Cow<'_, str>> {
+    if !line.contains('"') {
+        return line.split(',').map(|field| Cow::Borrowed(field.trim())).collect();
+    }
+    let mut reader = csv::ReaderBuilder::new()
+        .has_headers(false)
+        .trim(csv::Trim::All)
+        .from_reader(line.as_bytes());
+    let record = reader.records().next().and_then(Result::ok).unwrap_or_default();
+    record.iter().map(|field| Cow::Owned(field.to_owned())).collect()
 }
 
 fn ticks(text: &str) -> Result<i128, String> {
@@ -99,6 +113,17 @@ mod tests {
         let trace = read(&text, true).unwrap();
         assert_eq!((trace.calls.len(), trace.skipped_lines, trace.raised_calls), (2, 5, 1));
         assert_eq!((trace.calls[1].prompt, trace.calls[1].output), (1, 1));
+    }
+
+    #[test]
+    fn what_spreadsheets_make_of_it() {
+        let text = "\u{feff}\"TIMESTAMP\",note,\"ContextTokens\",\"GeneratedTokens\"\r\n\
+            \"2023-11-16 18:00:00\",\"a, \"\"b\"\"\",\"10\",20,\r\n2023-11-16 18:00:01,,3,4\r\n";
+        let trace = read(text, false).unwrap();
+        let calls: Vec<_> = trace.calls.iter().map(|call| (call.prompt, call.output)).collect();
+        assert_eq!(calls, [(10, 20), (3, 4)]);
+        let open = read(&format!("{HEADER}\"2023-11-16 18:00:00,1,2\n"), false).unwrap_err();
+        assert!(open.contains("t.csv:2"), "{open}");
     }
 
     #[test]

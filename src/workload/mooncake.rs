@@ -10,6 +10,8 @@ use std::io::BufRead;
 
 /// Prompt tokens of one block, as its authors chose.
 pub(super) const BLOCK_TOKENS: u32 = 512;
+const EXAMPLE: &str =
+    "{\"timestamp\": 27, \"input_length\": 6955, \"output_length\": 52, \"hash_ids\": [..]}";
 const TICKS_PER_MILLISECOND: f64 = TICKS_PER_SECOND as f64 / 1_000.0;
 
 #[derive(Deserialize)]
@@ -29,6 +31,10 @@ pub(super) fn read(input: &mut impl BufRead, builder: &mut Builder<'_>) {
 }
 
 fn record(line: &[u8]) -> Result<Record, String> {
+    // A list of four numbers would be taken for a record otherwise.
+    if line.first() != Some(&b'{') {
+        return Err(format!("is not a JSON object such as {EXAMPLE}"));
+    }
     let parsed: Line = serde_json::from_slice(line).map_err(|error| explain(&error))?;
     // Beyond this a count of milliseconds is no longer exact as a float.
     if !(0.0..=9.0e15).contains(&parsed.timestamp) {
@@ -53,11 +59,11 @@ fn ticks(milliseconds: f64) -> i128 {
 fn explain(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let what = text.split(" at line ").next().unwrap_or(&text);
-    format!(
-        "column {}: {what}; expected {{\"timestamp\": 27, \"input_length\": 6955, \
-         \"output_length\": 52, \"hash_ids\": [..]}}",
-        error.column()
-    )
+    let what = what
+        .replace("expected u32", "expected a whole number below 2^32")
+        .replace("expected u64", "expected a whole number below 2^64")
+        .replace("expected f64", "expected a number");
+    format!("column {}: {what}; a line looks like {EXAMPLE}", error.column())
 }
 
 #[cfg(test)]
@@ -103,6 +109,16 @@ mod tests {
         assert_eq!(read(&text, skip).unwrap().skipped_lines, 4);
         let nothing = read("rubbish", skip).unwrap_err();
         assert!(nothing.contains("no readable call (1 broken lines skipped)"), "{nothing}");
+    }
+
+    #[test]
+    fn only_objects_are_calls() {
+        for line in ["[0, 10, 20, [1]]", "null", "27", "\"timestamp\""] {
+            let error = read(line, ReadOptions::default()).unwrap_err();
+            assert!(error.contains("t.jsonl:1: `") && error.contains("JSON object"), "{error}");
+        }
+        let marked = format!("\u{feff}{TWO}\r\n");
+        assert_eq!(read(&marked, ReadOptions::default()).unwrap().calls.len(), 2);
     }
 
     #[test]

@@ -99,8 +99,8 @@ pub(super) fn next_line<'b>(
                 builder.fault(Some(number), None, problem, "check `format`");
                 return None;
             }
-            Ok(_) if bytes.trim_ascii().is_empty() => {}
-            Ok(_) => return Some((number, bytes.trim_ascii())),
+            Ok(_) if content(bytes, number).is_empty() => {}
+            Ok(_) => return Some((number, content(bytes, number))),
             Err(error) => {
                 builder.fault(Some(number), None, error.to_string(), "give a readable file");
                 return None;
@@ -108,6 +108,12 @@ pub(super) fn next_line<'b>(
         }
     }
     None
+}
+
+/// A line without blanks at its ends; a byte order mark may come first.
+fn content(line: &[u8], number: usize) -> &[u8] {
+    let mark: &[u8] = if number == 1 { b"\xef\xbb\xbf" } else { b"" };
+    line.strip_prefix(mark).unwrap_or(line).trim_ascii()
 }
 
 /// Collects records into a trace.

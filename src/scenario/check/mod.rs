@@ -5,6 +5,8 @@
 //! use case whose form allows it is checked for sense, whatever is wrong with
 //! the others, and only a scenario without any mistake is handed on.
 
+mod catalog;
+mod limits;
 mod pool;
 mod slo;
 mod trace;
@@ -18,19 +20,27 @@ use super::raw::{RawPool, RawRegime, RawScenario, RawUseCase, RawWarmUp};
 use super::shape::{Findings, resolve, schema};
 use super::sweep::Sweep;
 use super::tree::{At, Node};
-use super::units::Duration;
 use super::{Arrivals, Pool, Regime, Scenario, UseCase, WarmUp};
-use crate::catalog::{Catalog, Problem, RawHardware, RawModel};
+use crate::catalog::Catalog;
 use crate::error::{Error, Mistake, Result};
 use crate::kernel::{Digest, Span};
+use indexmap::IndexMap;
+use indexmap::map::Entry;
+use limits::{POOLS_MAX, USE_CASES_MAX};
 use serde::de::DeserializeOwned;
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 use trace::Traces;
 
+/// Shortest duration of a run.
+const DURATION_S_MIN: f64 = 1e-3;
 /// Longest horizon: ten years.
 const HORIZON_S_MAX: f64 = 3_653.0 * 86_400.0;
-/// Most calls of one run: a day of computing.
-const CALLS_MAX: f64 = 1e11;
+/// Longest scenario file, in bytes.
+const FILE_MAX: u64 = 16 << 20;
+/// Mistakes listed one by one; the rest are counted.
+const MISTAKES_MAX: usize = 50;
 /// Replications of a scenario in which something is random.
 const REPLICATIONS: u32 = 32;
 
@@ -56,11 +66,23 @@ pub fn load(path: &Path, overrides: &Overrides) -> Result<Loaded> {
 /// As [`load`], with what is needed to check variants of the scenario.
 pub fn open_file(path: &Path, overrides: &Overrides) -> Result<(Loaded, Variants)> {
     let file = path.display().to_string();
-    let text = std::fs::read_to_string(path).map_err(|error| {
+    let text = read(path).map_err(|problem| {
         let fix = "give the path of a scenario file; `tokenmill init` writes one";
-        Error::Invalid(vec![file_mistake(&file, format!("cannot be read: {error}"), fix)])
+        Error::Invalid(vec![file_mistake(&file, problem, fix)])
     })?;
     open(&text, &file, path.parent().unwrap_or(Path::new("")), overrides)
+}
+
+/// The text of a file, unless it is endless or no text.
+fn read(path: &Path) -> std::result::Result<String, String> {
+    let mut text = String::new();
+    let file = File::open(path).map_err(|error| format!("cannot be read: {error}"))?;
+    let read = file.take(FILE_MAX + 1).read_to_string(&mut text);
+    match read {
+        Ok(bytes) if bytes as u64 > FILE_MAX => Err(format!("is longer than {FILE_MAX} bytes")),
+        Ok(_) => Ok(text),
+        Err(error) => Err(format!("cannot be read: {error}")),
+    }
 }
 
 /// Checks the scenario `text`; `file` names it in messages, and paths within
@@ -81,6 +103,19 @@ pub fn open(
     let variants = Variants::new(tree, file, base_dir, overrides.skip_bad_lines);
     let (scenario, raw, sweep) = variants.check(variants.tree(), mistakes)?;
     Ok((loaded(scenario, &raw, sweep), variants))
+}
+
+/// As one reads the scenario, then whatever else was read; not without end.
+fn in_order(mut mistakes: Vec<Mistake>, file: &str) -> Vec<Mistake> {
+    let line = |mistake: &Mistake| mistake.line.unwrap_or(usize::MAX);
+    mistakes.sort_by_key(|mistake| (mistake.file != file, line(mistake)));
+    let unlisted = mistakes.len().saturating_sub(MISTAKES_MAX);
+    if unlisted > 0 {
+        mistakes.truncate(MISTAKES_MAX);
+        let fix = "mend these first";
+        mistakes.push(file_mistake(file, format!("{unlisted} more mistakes"), fix));
+    }
+    mistakes
 }
 
 fn loaded(scenario: Scenario, raw: &RawScenario, sweep: Option<Sweep>) -> Loaded {
@@ -117,6 +152,8 @@ struct Check<'b> {
     base_dir: &'b Path,
     skip_bad_lines: bool,
     traces: &'b Traces,
+    /// Names of the user's own GPUs and models that were objected to.
+    unusable_entries: Vec<String>,
 }
 
 impl Check<'_> {
@@ -141,7 +178,7 @@ impl Check<'_> {
         let use_cases = self.use_cases(root, &pools, &mut raw);
         let duration = self.duration(root, &raw);
         let all_end = use_cases.iter().flatten().all(|use_case| use_case.ends_by_itself());
-        self.volume(root, raw.duration.as_ref(), &use_cases);
+        self.limits(root, duration, &pools, &use_cases);
         let regime = self.regime(root, &mut raw, all_end);
         self.start(root, &raw);
         let warm_up = self.warm_up(root, &mut raw, duration);
@@ -180,11 +217,15 @@ impl Check<'_> {
     ) -> Vec<(At<'a>, Option<T>)> {
         let list = root.key(key);
         let mut entries: Vec<(At<'a>, Option<T>)> = Vec::new();
+        let mut first_lines: IndexMap<String, usize> = IndexMap::new();
         for at in list.entries() {
-            if let Some(first) = entries.iter().find(|(earlier, _)| earlier.path == at.path) {
-                let line = first.0.node.and_then(|node| node.origin.line).unwrap_or(0);
-                let problem = format!("has the same name as the entry at line {line}");
-                self.wrong(&at.key("name"), problem, "give each entry a name of its own");
+            let line = at.node.and_then(|node| node.origin.line).unwrap_or(0);
+            match first_lines.entry(at.path.clone()) {
+                Entry::Vacant(place) => _ = place.insert(line),
+                Entry::Occupied(first) => {
+                    let problem = format!("has the same name as the entry at line {}", first.get());
+                    self.wrong(&at.key("name"), problem, "give each entry a name of its own");
+                }
             }
             let (table, flawless) = usable(&at, &schema()["properties"][key]["items"]);
             let entry = if flawless {
@@ -217,31 +258,6 @@ impl Check<'_> {
         }
     }
 
-    fn catalog(&mut self, root: &At<'_>, raw: &mut RawScenario) -> Catalog {
-        let mut catalog = Catalog::embedded().clone();
-        for (at, entry) in self.entries::<RawHardware>(root, "hardware") {
-            if let Some(entry) = entry {
-                self.problems(&at, catalog.add_hardware(&entry).err().unwrap_or_default());
-                raw.hardware.push(entry);
-            }
-        }
-        for (at, entry) in self.entries::<RawModel>(root, "model") {
-            if let Some(entry) = entry {
-                self.problems(&at, catalog.add_model(&entry).err().unwrap_or_default());
-                raw.model.push(entry);
-            }
-        }
-        catalog
-    }
-
-    /// Problems that the catalog found below `at`.
-    fn problems(&mut self, at: &At<'_>, problems: Vec<Problem>) {
-        for problem in problems {
-            let place = problem.key.split('.').fold(at.clone(), |at, key| at.key(key));
-            self.wrong(&place, problem.problem, problem.fix);
-        }
-    }
-
     fn pools(
         &mut self,
         root: &At<'_>,
@@ -250,7 +266,7 @@ impl Check<'_> {
     ) -> Vec<Option<Pool>> {
         let entries = self.entries::<RawPool>(root, "pool");
         let fix = "add a [[pool]] with name, model, hardware";
-        self.missing(&root.key("pool"), "is missing", fix);
+        self.some(&root.key("pool"), POOLS_MAX, fix);
         let mut pools = Vec::new();
         for (at, entry) in entries {
             pools.push(entry.and_then(|mut entry| {
@@ -270,7 +286,7 @@ impl Check<'_> {
     ) -> Vec<Option<UseCase>> {
         let entries = self.entries::<RawUseCase>(root, "use_case");
         let fix = "add a [[use_case]] with name, arrivals, prompt_tokens, output_tokens";
-        self.missing(&root.key("use_case"), "is missing", fix);
+        self.some(&root.key("use_case"), USE_CASES_MAX, fix);
         let pool_names: Vec<&str> = root
             .key("pool")
             .node
@@ -292,33 +308,13 @@ impl Check<'_> {
     fn duration(&mut self, root: &At<'_>, raw: &RawScenario) -> Option<Span> {
         let seconds = raw.duration.as_ref()?.value;
         let at = root.key("duration");
-        if seconds <= 0.0 {
-            self.wrong(&at, "must be longer than nothing", "write a duration such as \"15 min\"");
+        if seconds < DURATION_S_MIN {
+            self.wrong(&at, "is shorter than a millisecond", "write a duration such as \"15 min\"");
         }
         if seconds > HORIZON_S_MAX {
             self.wrong(&at, "is beyond ten years", "shorten it to at most \"3653 days\"");
         }
         Some(Span::from_seconds(seconds))
-    }
-
-    /// A run that would never end is refused rather than begun.
-    fn volume(
-        &mut self,
-        root: &At<'_>,
-        duration: Option<&Duration>,
-        use_cases: &[Option<UseCase>],
-    ) {
-        let rate = |use_case: &UseCase| match use_case.arrivals {
-            Arrivals::Poisson { rate } | Arrivals::Constant { rate } => rate,
-            Arrivals::ClosedLoop { .. } | Arrivals::Trace { .. } => 0.0,
-        };
-        let rate: f64 = use_cases.iter().flatten().map(rate).sum();
-        let calls = rate * duration.map_or(0.0, |duration| duration.value);
-        if calls > CALLS_MAX {
-            let problem = format!("asks for {calls:.1e} calls in one run");
-            let fix = format!("shorten it, or lower the rates, to at most {CALLS_MAX:.0e} calls");
-            self.wrong(&root.key("duration"), problem, fix);
-        }
     }
 
     fn regime(&mut self, root: &At<'_>, raw: &mut RawScenario, all_end: bool) -> Regime {

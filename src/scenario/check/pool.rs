@@ -1,7 +1,8 @@
 //! Checks one pool: names of the catalog, the split, the engine, the memory.
 
 use super::Check;
-use crate::catalog::{Catalog, CostSet, GpuHour, Hardware, KvFormat, Model, Precision, Unknown};
+use super::catalog::{USD_PER_HOUR_MAX, WATTS_MAX};
+use crate::catalog::{Catalog, CostSet, GpuHour, Hardware, KvFormat, Model, Precision};
 use crate::factory::{KvPlan, Parallelism, Placement, Routing, StepTime};
 use crate::kernel::Span;
 use crate::scenario::raw::{RawEngine, RawPolicy, RawPool};
@@ -27,6 +28,7 @@ impl Check<'_> {
             data: raw.data_parallel,
             expert: raw.expert_parallel,
         };
+        self.cost(at, raw);
         let engine_works = self.engine_limits(&at.key("engine"), &raw.engine);
         let (model, hardware) = (model?, hardware?);
         self.context(&at.key("engine").key("max_model_len"), &raw.engine, &model);
@@ -82,6 +84,18 @@ impl Check<'_> {
         })
     }
 
+    /// Prices and powers from which figures would overflow.
+    fn cost(&mut self, at: &At<'_>, raw: &RawPool) {
+        if raw.price_per_gpu_hour.as_ref().is_some_and(|price| price.value > USD_PER_HOUR_MAX) {
+            let fix = "write a price such as \"$1.20/h\"";
+            self.wrong(&at.key("price_per_gpu_hour"), "is more than a million dollars", fix);
+        }
+        if raw.power_per_gpu.as_ref().is_some_and(|power| power.value > WATTS_MAX) {
+            let fix = "write a power such as \"1370 W\"";
+            self.wrong(&at.key("power_per_gpu"), "is more than a megawatt", fix);
+        }
+    }
+
     fn context(&mut self, at: &At<'_>, raw: &RawEngine, model: &Model) {
         let longest = model.max_context_tokens;
         if raw.max_model_len.is_some_and(|length| length > longest) {
@@ -131,16 +145,6 @@ impl Check<'_> {
                 kv.tokens(),
                 engine.max_model_len
             ));
-        }
-    }
-
-    fn known<T>(&mut self, at: &At<'_>, found: Result<T, Unknown>) -> Option<T> {
-        match found {
-            Ok(found) => Some(found),
-            Err(unknown) => {
-                self.wrong(at, format!("unknown {}", unknown.kind), unknown.fix());
-                None
-            }
         }
     }
 

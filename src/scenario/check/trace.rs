@@ -6,7 +6,7 @@ use crate::scenario::raw::{RawFormat, RawTrace};
 use crate::scenario::tree::At;
 use crate::workload::{Format, ReadOptions, Trace, read_trace};
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufReader, ErrorKind};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
@@ -50,7 +50,11 @@ impl Check<'_> {
         };
         let reading = (path.clone(), format, raw.requests, raw.block_tokens);
         let trace = self.traces.get(reading, || {
-            let file = File::open(&path).map_err(|error| {
+            let opened = File::open(&path).and_then(|file| match file.metadata()?.is_dir() {
+                true => Err(ErrorKind::IsADirectory.into()),
+                false => Ok(file),
+            });
+            let file = opened.map_err(|error| {
                 let fix = "give a path relative to the folder of the scenario file";
                 vec![at.key("path").mistake(format!("cannot be read: {error}"), fix)]
             })?;

@@ -10,6 +10,8 @@ use crate::scenario::{Arrivals, Lengths, Pool, TokenPrices, UseCase};
 
 /// Fastest arrivals: a call a microsecond, beyond any single source.
 const RATE_MAX: f64 = 1e6;
+/// Slowest arrivals: less than a call in ten thousand years.
+const RATE_MIN: f64 = 1e-12;
 
 impl Check<'_> {
     pub(super) fn use_case(
@@ -101,6 +103,8 @@ impl Check<'_> {
         let place = at.key("rate");
         if rate.value <= 0.0 {
             self.wrong(&place, "must be more than zero", "write a rate such as \"2 /s\"");
+        } else if rate.value < RATE_MIN {
+            self.wrong(&place, "never brings a call", "write a rate such as \"2 /s\"");
         } else if rate.value > RATE_MAX {
             self.wrong(&place, "is beyond a million calls a second", "split the use case");
         }

@@ -5,7 +5,7 @@
 //! file. Cost: about 0.1 ms a variant.
 
 use super::trace::Traces;
-use super::{Check, Error, Mistake, Result, Scenario, schema};
+use super::{Check, Error, Mistake, Result, Scenario, in_order, schema};
 use crate::scenario::overrides::assign;
 use crate::scenario::raw::RawScenario;
 use crate::scenario::shape::Findings;
@@ -58,6 +58,7 @@ impl Variants {
             base_dir: &self.base_dir,
             skip_bad_lines: self.skip_bad_lines,
             traces: &self.traces,
+            unusable_entries: Vec::new(),
         };
         let root = At::root(tree);
         let mut findings = Findings::default();
@@ -68,11 +69,7 @@ impl Variants {
         let sweep = sweep::read(&root.key("sweep"), replications, &mut check.mistakes);
         match outcome {
             Some((scenario, raw)) if check.mistakes.is_empty() => Ok((scenario, raw, sweep)),
-            _ => {
-                // As one reads the scenario, then whatever else was read.
-                check.mistakes.sort_by_key(|mistake| (mistake.file != self.file, mistake.line));
-                Err(Error::Invalid(check.mistakes))
-            }
+            _ => Err(Error::Invalid(in_order(check.mistakes, &self.file))),
         }
     }
 }
