@@ -193,8 +193,11 @@ fn rounded(value: f64) -> f64 {
 pub(super) fn read(at: &At<'_>, replications: u32, mistakes: &mut Vec<Mistake>) -> Option<Sweep> {
     let table = at.node?.table()?;
     let before = mistakes.len();
-    let design = at.key("design").node.and_then(Node::as_str).and_then(Design::named);
-    let design = design.unwrap_or_default();
+    let design = match at.key("design").node {
+        None => Design::default(),
+        // Other words have been objected to already.
+        Some(node) => node.as_str().and_then(Design::named)?,
+    };
     let is_grid = design == Design::Grid;
     let mut axes = Vec::new();
     for key in table.keys().filter(|key| !OPTIONS.contains(&key.as_str())) {
