@@ -5,7 +5,8 @@ use super::columns::columns;
 use super::{Globals, json};
 use crate::error::Result;
 use crate::factory::{Batch, StepTime};
-use crate::scenario::{Arrivals, Lengths, Loaded, Pool, Regime, Scenario, UseCase};
+use crate::scenario::{Arrivals, Lengths, Loaded, Pool, Regime, UseCase};
+use crate::study::sweep::Plan;
 use crate::study::{Load, Mix, load_of};
 use clap::Args;
 use serde_json::{Value, json};
@@ -24,11 +25,21 @@ const BATCHES: [u64; 5] = [1, 8, 32, 128, 256];
 const CONTEXT: u64 = 1_024;
 
 pub(super) fn validate(args: &ValidateArgs, globals: &Globals) -> Result<String> {
-    let loaded = globals.load(args.scenario.as_deref())?;
-    Ok(if globals.json { json(&document(&loaded)) } else { text(&loaded.scenario) })
+    let loaded = match &args.scenario {
+        Some(path) => {
+            let (loaded, variants) = globals.open(path)?;
+            if let Some(sweep) = loaded.sweep.clone() {
+                Plan::new(&loaded, variants, sweep)?;
+            }
+            loaded
+        }
+        None => globals.load(None)?,
+    };
+    Ok(if globals.json { json(&document(&loaded)) } else { text(&loaded) })
 }
 
-fn text(scenario: &Scenario) -> String {
+fn text(loaded: &Loaded) -> String {
+    let scenario = &loaded.scenario;
     let mut text = String::new();
     let _ = writeln!(text, "{} is valid.", scenario.name);
     for warning in &scenario.warnings {
@@ -47,6 +58,9 @@ fn text(scenario: &Scenario) -> String {
             Regime::Terminating => "terminating",
         }
     );
+    if let Some(sweep) = &loaded.sweep {
+        let _ = writeln!(text, "sweep: {} points ({}), all valid", sweep.points, sweep.design);
+    }
     for (index, pool) in scenario.pools.iter().enumerate() {
         text += &pool_text(pool, load_of(scenario, index));
     }
@@ -196,6 +210,7 @@ fn document(loaded: &Loaded) -> Value {
         "replications": scenario.replications,
         "duration_s": scenario.duration.map(|duration| duration.seconds()),
         "warnings": scenario.warnings,
+        "sweep_points": loaded.sweep.as_ref().map(|sweep| sweep.points),
         "pools": scenario.pools.iter().enumerate().map(pool).collect::<Vec<_>>(),
         "use_cases": scenario.use_cases.iter().map(|use_case| json!({
             "name": use_case.name,

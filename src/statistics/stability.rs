@@ -69,6 +69,9 @@ impl Trend {
 /// Tests the number in system of all replications for growth; see the module
 /// text. `arrivals_per_s` is the arrival rate. `None` without any trend.
 pub fn drift(trends: &[Trend], arrivals_per_s: f64) -> Option<Drift> {
+    if trends.is_empty() {
+        return None;
+    }
     let n = trends.len() as f64;
     let mean = |of: fn(&Trend) -> f64| trends.iter().map(of).sum::<f64>() / n;
     let window_s = mean(|trend| trend.window_s);
@@ -76,7 +79,7 @@ pub fn drift(trends: &[Trend], arrivals_per_s: f64) -> Option<Drift> {
     let error = libm::sqrt(1.2 * mean(|trend| trend.walk_per_s) / window_s / n);
     let is_significant = slope > ERRORS_MIN * error;
     let is_material = slope * window_s > ROOTS_MIN * libm::sqrt(arrivals_per_s * window_s);
-    (!trends.is_empty()).then(|| Drift { slope, error, stable: !(is_significant && is_material) })
+    Some(Drift { slope, error, stable: !(is_significant && is_material) })
 }
 
 /// Slope of the least-squares line, per step.

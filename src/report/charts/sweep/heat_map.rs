@@ -36,7 +36,7 @@ pub fn draw(outline: &Outline) -> Drawing {
     let each = 2.0 * BLOCK + room;
     let mut drawing = Drawing::new(TOP + shown as f64 * each);
     let heading = format!("Sweep over {} and {}", outline.axes[0].key, outline.axes[1].key);
-    title(&mut drawing, &heading, "Mean over replications. Hatched: unstable at this load.");
+    title(&mut drawing, &heading, "Mean over replications. Grey: unstable at this load.");
     for (use_case, name) in outline.fronts.keys().take(shown).enumerate() {
         let top = TOP + use_case as f64 * each;
         let width = COLUMNS[1].1 - COLUMNS[0].0;
@@ -198,10 +198,14 @@ impl Cell {
         }
     }
 
-    /// Grey, with diagonals from the left and lower sides to the others.
+    /// Grey; where there is room, with diagonals from the left and lower sides to
+    /// the others.
     fn hatch(&self, drawing: &mut Drawing) {
         const STEP: f64 = 8.0;
         drawing.area(self.corners(), UNSTABLE, 1.0);
+        if self.width.min(self.height) < 1.5 * STEP {
+            return;
+        }
         let (right, bottom) = (self.left + self.width, self.top + self.height);
         let mut offset = STEP / 2.0;
         while offset < self.width + self.height {

@@ -27,7 +27,7 @@ pub fn charts(outline: &Outline) -> Vec<Chart> {
         [a, b] if is_map(outline, a, b) => charts.push(Chart {
             name: "heat-maps",
             caption: "What both keys do to latency, cost and output. Yellow is much, violet is \
-                      little. Hatched: a load that cannot be sustained.",
+                      little. Grey: a load that cannot be sustained.",
             drawing: heat_map::draw(outline),
         }),
         _ => {}
