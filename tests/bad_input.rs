@@ -206,11 +206,17 @@ fn numbers_beyond_reason() {
     let more = GOOD.split_at(GOOD.find("[[use_case]]").unwrap()).1.replace("\"chat\"", "\"more\"");
     let text = format!("{GOOD}\n{more}").replace("process = \"poisson\", rate = \"2 /s\"", &crowd);
     insta::assert_snapshot!(check(&text, &Overrides::default()).unwrap_err());
-    let years = loop_of("clients = 1, requests = 20, think = \"9 years\"");
-    insta::assert_snapshot!(mistakes(&[
-        ("duration = \"10 min\"\n", ""),
-        ("process = \"poisson\", rate = \"2 /s\"", &years),
-    ]));
+    let years = "\"9 years\"";
+    let heavy = "{ distribution = \"pareto\", minimum = \"1 s\", alpha = 0.05 }";
+    for think in [years, heavy] {
+        let pauses = loop_of(&format!("clients = 1, requests = 20, think = {think}"));
+        let error = mistakes(&[
+            ("duration = \"10 min\"\n", ""),
+            ("process = \"poisson\", rate = \"2 /s\"", &pauses),
+        ]);
+        assert!(error.starts_with("s.toml:12: use_case.chat.arrivals.think"), "{error}");
+        assert!(error.contains("pause for more than ten years"), "{error}");
+    }
 }
 
 #[test]
