@@ -3,7 +3,7 @@
 
 use std::path::Path;
 use tokenmill::error::Error;
-use tokenmill::scenario::{Overrides, parse};
+use tokenmill::scenario::{Loaded, Overrides, parse};
 
 const GOOD: &str = r#"name = "s"
 duration = "10 min"
@@ -115,6 +115,13 @@ fn entries_of_the_users_own_catalog() {
     let text = changes.iter().fold(GOOD.to_owned(), |text, (from, to)| text.replacen(from, to, 1));
     let loaded = parse(&text, "s.toml", Path::new(""), &Overrides::default()).unwrap();
     assert_eq!(loaded.scenario.pools[0].hardware.memory_bytes, 120 << 30);
+    let price = |loaded: &Loaded| loaded.scenario.pools[0].gpu_hour.clone();
+    assert!(price(&loaded).origin.contains("set B"), "{:?}", price(&loaded));
+    let priced =
+        text.replace("\nmemory", "\nset_b = { it_w = 900, usd_per_gpu_hour = 3.5 }\nmemory");
+    let priced = parse(&priced, "s.toml", Path::new(""), &Overrides::default()).unwrap();
+    assert_eq!(price(&priced).usd, Some(3.5));
+    assert_eq!(price(&priced).origin, "the scenario's my-gpu");
     let again =
         parse(&loaded.resolved_toml, "again", Path::new(""), &Overrides::default()).unwrap();
     assert_eq!(loaded.resolved_toml, again.resolved_toml);
