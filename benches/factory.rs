@@ -1,101 +1,161 @@
 //! Simulated calls per CPU-second: `cargo bench --bench factory`.
+//!
+//! Every rate is a share of the saturation that [`Chat::saturation`] measures.
+//! Cost per call is taken between two horizons of one scenario, so that neither
+//! start-up nor the first fill of the batch counts. `-- ROW` runs the rows whose
+//! name contains ROW.
 
-use cpu_time::ThreadTime;
-use tokenmill::catalog::Catalog;
-use tokenmill::factory::{KvPlan, Parallelism, Placement, StepTime};
-use tokenmill::kernel::Span;
-use tokenmill::random::Distribution;
-use tokenmill::scenario::*;
-use tokenmill::simulation::{Options, run};
+mod support;
 
-fn chat(rate: f64, seconds: f64, replicas: u32) -> Scenario {
-    let catalog = Catalog::embedded();
-    let (model, hardware) =
-        (catalog.model("llama-3.1-8b").unwrap(), catalog.hardware("h100-sxm").unwrap());
-    let precision = "bf16".parse().unwrap();
-    let parallelism = Parallelism { tensor: 1, data: 1, expert: 1 };
-    let placement = Placement {
-        model: &model,
-        hardware: &hardware,
-        precision,
-        parallelism,
-        gpu_memory_utilization: 0.9,
-        max_num_batched_tokens: 8192,
-        max_num_seqs: 256,
-        block_tokens: 16,
-        blocks: None,
+use std::cell::RefCell;
+use support::{Arrive, CHAT, Chat, Quartiles, interleave, lasting, simulate, table};
+use tokenmill::metrics::RunRecord;
+use tokenmill::scenario::Scenario;
+
+/// Repetitions of each row.
+const TURNS: usize = 9;
+
+const LOGNORMAL_PROMPT: &str =
+    r#"{ distribution = "lognormal", median = 700, sigma = 0.8, max = 32_000 }"#;
+const LOGNORMAL_OUTPUT: &str =
+    r#"{ distribution = "lognormal", median = 190, sigma = 0.7, max = 8_000 }"#;
+
+/// A row: its name, the scenario, and how many calls one repetition simulates.
+struct Row {
+    name: String,
+    scenario: Scenario,
+    rate: f64,
+    replicas: u32,
+    calls: f64,
+    /// Runs that a repetition adds up, each with its own random numbers.
+    runs: u64,
+}
+
+impl Row {
+    fn new(name: &str, chat: Chat, calls: f64) -> Self {
+        let rate = chat.rate();
+        let chat = Chat { arrivals: Arrive::Rate(rate), ..chat };
+        let name = name.to_owned();
+        Row { name, scenario: chat.scenario(), rate, replicas: chat.replicas, calls, runs: 1 }
+    }
+
+    /// CPU nanoseconds a call, from a warm state: the difference between a
+    /// horizon and one a third as long. The longer record is left in `last`.
+    fn ns_per_call(&self, last: &RefCell<Option<RunRecord>>) -> f64 {
+        let until = |calls: f64| lasting(&self.scenario, calls / self.rate);
+        let (short, long) = (until(self.calls / 2.0), until(self.calls * 1.5));
+        let (mut seconds, mut calls) = (0.0, 0.0);
+        for replication in 0..self.runs {
+            let (short_s, short) = simulate(&short, replication);
+            let (long_s, long) = simulate(&long, replication);
+            seconds += long_s - short_s;
+            calls += (long.calls - short.calls) as f64;
+            *last.borrow_mut() = Some(long);
+        }
+        seconds * 1e9 / calls
+    }
+
+    fn cells(&self, ns: &[f64], record: &RunRecord) -> Vec<String> {
+        let rates: Vec<f64> = ns.iter().map(|ns| 1e9 / ns).collect();
+        let calls = record.calls as f64;
+        let pool = &record.pools[0];
+        vec![
+            self.name.clone(),
+            format!("{:.2}", self.rate / f64::from(self.replicas)),
+            Quartiles::of(&rates).text(0),
+            Quartiles::of(ns).text(0),
+            format!("{:.2}", record.events as f64 / calls),
+            format!("{:.0}", pool.running_mean / f64::from(self.replicas)),
+            format!("{:.2}", pool.preemptions as f64 / calls),
+        ]
+    }
+}
+
+/// Measures `rows` in turns, prints them, returns the nanoseconds of each.
+fn measure(rows: &[Row]) -> Vec<Vec<f64>> {
+    let records: Vec<RefCell<Option<RunRecord>>> =
+        rows.iter().map(|_| RefCell::default()).collect();
+    let arm = |at: usize| -> Box<dyn FnMut() -> f64 + '_> {
+        let (row, record) = (&rows[at], &records[at]);
+        Box::new(move || row.ns_per_call(record))
     };
-    let kv = KvPlan::new(&placement, catalog).unwrap();
-    let step_time = StepTime::new(&model, &hardware, precision, parallelism, 1.06, 0.0004);
-    let pool = Pool {
-        name: "p".into(),
-        model,
-        hardware,
-        precision,
-        replicas,
-        parallelism,
-        router: Router::LeastLoaded,
-        engine: Engine {
-            max_num_seqs: 256,
-            max_num_batched_tokens: 8192,
-            max_model_len: 131072,
-            reserve_full_prompt: true,
-            kv_watermark: 0.0,
-            step_scale: 1.06,
-            step_overhead: Span::from_seconds(0.0004),
-        },
-        kv,
-        step_time,
-        gpu_hour: GpuHour { usd: None, origin: String::new(), is_estimate: false },
-        watts_per_gpu: None,
-        pue: 1.0,
+    let ns = interleave(TURNS, &mut (0..rows.len()).map(arm).collect::<Vec<_>>());
+    let cells =
+        rows.iter().zip(&ns).zip(&records).map(|((row, ns), record)| {
+            row.cells(ns, record.borrow().as_ref().expect("the row ran"))
+        });
+    let header = [
+        "row",
+        "calls/s a replica",
+        "calls per CPU-second",
+        "ns a call",
+        "events a call",
+        "running a replica",
+        "preemptions a call",
+    ];
+    table(&header, &cells.collect::<Vec<_>>());
+    ns
+}
+
+/// One replica, several kinds of work.
+fn one_replica(wanted: impl Fn(&str) -> bool) {
+    let lognormal = Chat { prompt: LOGNORMAL_PROMPT, output: LOGNORMAL_OUTPUT, ..CHAT };
+    let reasoning = Chat { prompt: "200", output: "4_000", ..CHAT };
+    // Room for 40 whole calls of mean length; prompts are let in chunk by chunk.
+    let tight = Chat {
+        engine: "kv_blocks = 3_200, reserve_full_prompt = false",
+        arrivals: Arrive::Load(0.95),
+        ..lognormal
     };
-    let use_case = UseCase {
-        name: "chat".into(),
-        pool: 0,
-        arrivals: Arrivals::Poisson { rate: rate * replicas as f64 },
-        lengths: Lengths::Drawn {
-            prompt: Distribution::constant(1000.0).unwrap(),
-            output: Distribution::constant(250.0).unwrap(),
-        },
-        slo: Slo::default(),
-        price: None,
-    };
-    Scenario {
-        name: "chat".into(),
-        seed: 1,
-        replications: 1,
-        start: None,
-        duration: Some(Span::from_seconds(seconds)),
-        regime: Regime::Steady,
-        warm_up: WarmUp::Fixed(Span::ZERO),
-        pools: vec![pool],
-        use_cases: vec![use_case],
-        warnings: vec![],
+    let rows: Vec<Row> = [
+        ("chat", CHAT, 400_000.0),
+        ("chat, lognormal lengths", lognormal, 400_000.0),
+        ("chat, 30 % load", Chat { arrivals: Arrive::Load(0.3), ..CHAT }, 400_000.0),
+        ("chat, 95 % load", Chat { arrivals: Arrive::Load(0.95), ..CHAT }, 400_000.0),
+        ("reasoning, 200 in / 4000 out", reasoning, 200_000.0),
+        ("tight KV, lognormal, 95 % load", tight, 200_000.0),
+    ]
+    .into_iter()
+    .filter(|(name, ..)| wanted(name))
+    .map(|(name, chat, calls)| Row::new(name, chat, calls))
+    .collect();
+    if !rows.is_empty() {
+        measure(&rows);
+    }
+}
+
+/// Calls a replica that a repetition of [`many_replicas`] simulates.
+const CALLS_EACH: f64 = 2_000.0;
+
+/// 10 and 1000 replicas at the same load each and for the same time, by router.
+fn many_replicas(wanted: impl Fn(&str) -> bool) {
+    let lognormal = Chat { prompt: LOGNORMAL_PROMPT, output: LOGNORMAL_OUTPUT, ..CHAT };
+    for (router, lengths, chat) in [
+        ("least-loaded", "", CHAT),
+        ("least-loaded", ", lognormal lengths", lognormal),
+        ("power-of-two", "", CHAT),
+        ("round-robin", "", CHAT),
+    ] {
+        let name = |replicas: u32| format!("{replicas} replicas, {router}{lengths}");
+        if !wanted(&name(10)) {
+            continue;
+        }
+        // As many runs of the small pool as make up the calls of a fifth of the large one.
+        let rows = [(10, 20), (1_000, 1)].map(|(replicas, runs)| {
+            let calls = CALLS_EACH * f64::from(replicas);
+            Row { runs, ..Row::new(&name(replicas), Chat { replicas, router, ..chat }, calls) }
+        });
+        let ns = measure(&rows);
+        let growth: Vec<f64> = ns[1].iter().zip(&ns[0]).map(|(many, few)| many / few).collect();
+        println!("cost of a call, 1000 over 10: {}x\n", Quartiles::of(&growth).text(2));
     }
 }
 
 fn main() {
-    for (rate, replicas) in
-        [(10.0, 1), (21.0, 1), (25.0, 1), (28.0, 1), (32.0, 1), (21.0, 10), (21.0, 1000)]
-    {
-        let scenario = chat(rate, 400_000.0 / rate / replicas as f64, replicas);
-        let mut rates = vec![];
-        let mut info = String::new();
-        for _ in 0..5 {
-            let t = ThreadTime::now();
-            let r = run(&scenario, 0, Options::default());
-            rates.push(r.calls as f64 / t.elapsed().as_secs_f64());
-            info = format!(
-                "util {:.3} running {:.1} events/call {:.2} ttft {:.4} tpot {:.5}",
-                r.pools[0].busy_s / r.window_s / replicas as f64,
-                r.pools[0].running_mean,
-                r.events as f64 / r.calls as f64,
-                r.use_cases[0].ttft.mean,
-                r.use_cases[0].tpot.mean
-            );
-        }
-        rates.sort_by(f64::total_cmp);
-        println!("rate {rate} x{replicas}: {:.0} calls/CPU-s; {info}", rates[2]);
-    }
+    let asked: Vec<String> =
+        std::env::args().skip(1).filter(|arg| !arg.starts_with("--")).collect();
+    let wanted = |name: &str| asked.is_empty() || asked.iter().any(|part| name.contains(part));
+    println!("CPU time of one thread; median [quartiles] of {TURNS} interleaved repetitions");
+    one_replica(wanted);
+    many_replicas(wanted);
 }

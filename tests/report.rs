@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use serde::Deserialize;
 use std::fs;
 use std::path::{Path, PathBuf};
-use tokenmill::report::{self, Drawing, Facts, Inputs, Mark};
+use tokenmill::report::{self, Drawing, Facts, Mark};
 use tokenmill::study::{Band, Cdf, FrontierPoint, PoolSeries, Series, Summary, UseCaseSeries};
 
 fn facts() -> Facts {
@@ -24,8 +24,8 @@ fn facts() -> Facts {
 
 fn write(dir: &Path, summary: &Summary, series: &Series) -> PathBuf {
     let facts = facts();
-    let inputs = Inputs { summary, series, scenario_toml: fixture::SCENARIO, facts: &facts };
-    report::write(dir, &inputs).expect("the folder can be written")
+    let outputs = report::run(summary, series, fixture::SCENARIO);
+    report::write(dir, &outputs, &facts).expect("the folder can be written")
 }
 
 /// Every file below `dir` with its bytes, sorted by path.
@@ -111,9 +111,9 @@ fn a_file_in_the_way_is_an_error_that_leaves_nothing() {
     let file = temp.path().join("file");
     fs::write(&file, "mine").unwrap();
     let (summary, series, facts) = (fixture::summary(), fixture::series(), facts());
-    let inputs = Inputs { summary: &summary, series: &series, scenario_toml: "", facts: &facts };
+    let outputs = report::run(&summary, &series, "");
     for dir in [file.clone(), file.join("below")] {
-        let problem = report::write(&dir, &inputs).unwrap_err();
+        let problem = report::write(&dir, &outputs, &facts).unwrap_err();
         assert_eq!(problem.exit_code(), 1);
         assert!(problem.to_string().contains("--out"), "{problem}");
         assert!(report::ensure_writable(&dir).is_err());
@@ -137,7 +137,9 @@ fn a_full_disk_is_an_error_for_pictures_too() {
 fn default_folders_name_scenario_seed_and_digest() {
     let mut summary = fixture::summary();
     summary.scenario = "../a b".into();
-    let dir = report::default_dir(Path::new("outputs"), &summary);
+    let series = fixture::series();
+    let dir =
+        report::default_dir(Path::new("outputs"), &report::run(&summary, &series, "").identity);
     assert_eq!(dir, Path::new("outputs/a-b/7-5f0c2a9b"));
 }
 
@@ -145,13 +147,13 @@ fn default_folders_name_scenario_seed_and_digest() {
 fn warnings_lead_and_unstable_figures_are_withheld() {
     let summary = fixture::unstable_summary();
     let text = report::terminal(&summary);
-    assert!(text.starts_with("WARNING unstable: pool batch"), "{text}");
+    assert!(text.starts_with("WARNING pool batch is unstable"), "{text}");
     assert!(text.contains("1.62 ± 0.02 calls/s"), "{text}");
     let latency = text.split("Latency of batch-summaries").nth(1).unwrap();
     let ttft = latency.lines().find(|line| line.starts_with("TTFT")).unwrap();
     assert_eq!(ttft.split_whitespace().filter(|&word| word == "withheld").count(), 5);
     let page = report::html(&summary, &fixture::unstable_series(), fixture::SCENARIO);
-    let warning = page.find("pool batch cannot sustain").unwrap();
+    let warning = page.find("pool batch is unstable").unwrap();
     assert!(warning < page.find("first token").unwrap());
 }
 
@@ -161,7 +163,7 @@ fn quantiles_from_a_histogram_are_said_to_be() {
     assert!(!report::terminal(&summary).contains("histogram"));
     summary.use_cases["chat"].itl_s.method = "histogram".into();
     let text = report::terminal(&summary);
-    assert!(text.contains("note  Of chat, these have more than a million values"), "{text}");
+    assert!(text.contains("note  Of chat, these have too many values to keep"), "{text}");
     assert!(text.contains("within 0.4 %: ITL."), "{text}");
 }
 

@@ -1,7 +1,6 @@
 //! A GPU as the model sees it: SI units, checked, with the origin of each group.
 
 use super::{Coefficients, Origin, Precision, WeightFormat};
-use crate::scenario::GpuHour;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -113,6 +112,17 @@ pub struct Power {
     pub watts: Option<f64>,
     /// Factor from those watts to facility power (1 where they include it).
     pub pue: f64,
+}
+
+/// Price of one GPU-hour.
+#[derive(Clone, Debug)]
+pub struct GpuHour {
+    /// Dollars, `None` when the catalog knows no price and the user gave none.
+    pub usd: Option<f64>,
+    /// Where it comes from, for reports ("set B total cost of ownership", "scenario", ...).
+    pub origin: String,
+    /// It stands in for a figure nobody published.
+    pub is_estimate: bool,
 }
 
 impl Hardware {

@@ -15,7 +15,7 @@ mod raw_model;
 
 pub use coefficients::Coefficients;
 pub use hardware::{
-    CloudPrice, Cooling, CostSet, Hardware, Interconnect, LinkKind, Power, SetFigures,
+    CloudPrice, Cooling, CostSet, GpuHour, Hardware, Interconnect, LinkKind, Power, SetFigures,
 };
 pub use model::{Attention, Experts, FeedForward, Model, Window};
 pub use origin::{Confidence, Origin, Problem};

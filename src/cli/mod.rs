@@ -7,15 +7,15 @@
 mod catalog;
 mod columns;
 mod init;
-mod load;
+mod job;
 mod run;
 mod schema;
 mod steptime;
 mod validate;
-
-pub use load::{Load, load_of};
+mod validation;
 
 use crate::error::{Error, Mistake, Result};
+use crate::report::json;
 use crate::scenario::{self, Loaded, Overrides};
 use clap::{Args, Parser, Subcommand};
 use std::io::{ErrorKind, Write};
@@ -80,6 +80,8 @@ enum Verb {
     Catalog(catalog::CatalogArgs),
     /// Latency of one engine step
     Steptime(steptime::SteptimeArgs),
+    /// Compare with measurements: every figure of docs/validation.md
+    Validation(validation::ValidationArgs),
     /// Print the JSON schema of scenario files
     Schema,
 }
@@ -129,6 +131,7 @@ fn execute(cli: Cli) -> Result<String> {
         Verb::Init(args) => init::init(&args, globals),
         Verb::Catalog(args) => catalog::catalog(&args, globals),
         Verb::Steptime(args) => steptime::steptime(&args, globals),
+        Verb::Validation(args) => validation::validation(&args, globals),
         Verb::Schema => Ok(schema::schema()),
     }
 }
@@ -163,11 +166,6 @@ fn blame(argument: &str, error: Error) -> Error {
         }
         other => other,
     }
-}
-
-/// A JSON document as `--json` prints it.
-fn json(document: &serde_json::Value) -> String {
-    format!("{document:#}\n")
 }
 
 #[cfg(test)]

@@ -2,11 +2,11 @@
 //! wrong assumption shows before anything is simulated.
 
 use super::columns::columns;
-use super::load::mean_tokens;
-use super::{Globals, Load, json, load_of};
+use super::{Globals, json};
 use crate::error::Result;
 use crate::factory::{Batch, StepTime};
 use crate::scenario::{Arrivals, Lengths, Loaded, Pool, Regime, Scenario, UseCase};
+use crate::study::{Load, Mix, load_of};
 use clap::Args;
 use serde_json::{Value, json};
 use std::fmt::Write;
@@ -130,7 +130,7 @@ fn use_case_text(seed: u64, use_case: &UseCase, pool: &Pool) -> String {
         Lengths::Recorded => "recorded",
         Lengths::Drawn { .. } => "drawn",
     };
-    let (prompt, output) = mean_tokens(seed, use_case);
+    let Mix { prompt, output, .. } = Mix::of_calls(seed, use_case, pool);
     let lengths = format!("tokens {how}, mean {prompt:.0} in and {output:.0} out");
     let targets = use_case.slo.targets.len();
     format!(
@@ -141,11 +141,11 @@ fn use_case_text(seed: u64, use_case: &UseCase, pool: &Pool) -> String {
 
 /// Seconds of a decode step for each batch that a rank can hold.
 fn decode_steps(pool: &Pool) -> impl Iterator<Item = (u64, f64)> {
-    let step_time = pool.step_time();
+    let step_time = &pool.step_time;
     let ranks = u64::from(pool.parallelism.data);
     let most = u64::from(pool.engine.max_num_seqs);
     BATCHES.into_iter().filter(move |batch| *batch <= most).map(move |decodes| {
-        let batch = decode_batch(&step_time, decodes, CONTEXT);
+        let batch = decode_batch(step_time, decodes, CONTEXT);
         (decodes, step_time.seconds(&batch, decodes * ranks))
     })
 }

@@ -17,7 +17,8 @@ pub struct ClosedLoop {
     think: Option<Distribution>,
     streams: Streams,
     entity: u64,
-    answers: u64,
+    /// Answers that each client got.
+    answers: Vec<u32>,
 }
 
 impl ClosedLoop {
@@ -30,7 +31,7 @@ impl ClosedLoop {
         entity: u64,
     ) -> Self {
         let left = requests.unwrap_or(u64::MAX);
-        ClosedLoop { clients, left, think, streams, entity, answers: 0 }
+        ClosedLoop { clients, left, think, streams, entity, answers: vec![0; clients as usize] }
     }
 
     /// Number of clients.
@@ -44,14 +45,16 @@ impl ClosedLoop {
         self.promise()
     }
 
-    /// When a client that got its answer at `now` asks again, or `None` when
-    /// all calls have been made.
-    pub fn next(&mut self, now: Time, was_rejected: bool) -> Option<Time> {
+    /// When `client`, who got an answer at `now`, asks again, or `None` when all
+    /// calls have been made. What it thinks of its n-th answer does not depend
+    /// on the order in which others got theirs.
+    pub fn next(&mut self, now: Time, client: u32, was_rejected: bool) -> Option<Time> {
         if !self.promise() {
             return None;
         }
-        let answer = self.answers;
-        self.answers += 1;
+        let answers = &mut self.answers[client as usize];
+        let answer = u64::from(client) << 32 | u64::from(*answers);
+        *answers = answers.wrapping_add(1);
         let mut pause = match &self.think {
             None => Span::ZERO,
             Some(think) => {

@@ -45,11 +45,6 @@ impl Blocks {
         self.total - self.free
     }
 
-    /// All blocks.
-    pub fn total(&self) -> u32 {
-        self.total
-    }
-
     /// Takes `blocks` blocks, which must be free.
     #[inline]
     pub fn take(&mut self, blocks: u32) {

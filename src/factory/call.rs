@@ -59,9 +59,4 @@ impl Call {
     pub fn known_tokens(&self) -> u32 {
         self.prompt + self.generated
     }
-
-    /// KV tokens at its end: the last sampled token is never fed back.
-    pub fn final_tokens(&self) -> u32 {
-        self.prompt + self.output - 1
-    }
 }

@@ -9,7 +9,6 @@ use super::rank::{Outcome, RankLimits};
 use super::segment::Segment;
 use super::step_time::StepTime;
 use crate::kernel::{Arena, Time};
-use crate::scenario::Pool;
 
 /// What the replicas of a pool have in common.
 #[derive(Clone, Debug)]
@@ -20,23 +19,6 @@ pub struct EngineSpec {
     pub ranks: u32,
     /// Duration of a rank's step.
     pub step_time: StepTime,
-}
-
-impl EngineSpec {
-    /// The engines of `pool`.
-    pub fn new(pool: &Pool) -> Self {
-        let engine = &pool.engine;
-        let limits = RankLimits {
-            max_num_seqs: engine.max_num_seqs,
-            max_num_batched_tokens: engine.max_num_batched_tokens,
-            block_tokens: pool.kv.block_tokens,
-            blocks: pool.kv.blocks,
-            watermark: (f64::from(pool.kv.blocks) * engine.kv_watermark) as u32,
-            reserve_full_prompt: engine.reserve_full_prompt,
-            window: pool.step_time.window,
-        };
-        EngineSpec { limits, ranks: pool.parallelism.data, step_time: pool.step_time.clone() }
-    }
 }
 
 /// What an arrival did to the schedule of its engine.
@@ -75,9 +57,6 @@ pub trait Engine {
     /// An idle engine.
     fn new(spec: &EngineSpec, use_cases: usize) -> Self;
 
-    /// Whether a call that ends with `final_tokens` KV tokens can ever be served.
-    fn can_ever_hold(&self, final_tokens: u32) -> bool;
-
     /// Takes in a call.
     fn enqueue(&mut self, now: Time, call: CallId, calls: &Arena<Call>) -> Enqueued;
 
@@ -100,8 +79,9 @@ pub trait Engine {
     /// Sequences that get a token at the end of the current step, by use case.
     fn decoding(&self) -> &[u32];
 
-    /// Recounts what the engine keeps as sums; panics where they are wrong.
-    fn recount(&self, calls: &Arena<Call>);
+    /// Recounts what the engine keeps as sums and panics where they are wrong;
+    /// returns the tokens that its calls have sampled.
+    fn recount(&self, calls: &Arena<Call>) -> u64;
 
     /// How busy it is.
     fn load(&self, now: Time) -> Load;

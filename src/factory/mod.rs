@@ -28,7 +28,7 @@ pub use parallelism::Parallelism;
 pub use pool::Pool;
 pub use rank::{Outcome, RankLimits};
 pub use replica::Replica;
-pub use router::Router;
+pub use router::{Router, Routing};
 pub use segment::Segment;
 pub use step_time::{Batch, Experts, StepTime};
 

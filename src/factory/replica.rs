@@ -45,10 +45,6 @@ impl Engine for Replica {
         }
     }
 
-    fn can_ever_hold(&self, final_tokens: u32) -> bool {
-        self.ranks[0].can_ever_hold(final_tokens)
-    }
-
     fn enqueue(&mut self, now: Time, call: CallId, calls: &Arena<Call>) -> Enqueued {
         let was_idle = self.is_idle();
         let rank = self.choose_rank();
@@ -112,8 +108,8 @@ impl Engine for Replica {
         &self.decoding
     }
 
-    fn recount(&self, calls: &Arena<Call>) {
-        self.ranks.iter().for_each(|rank| rank.recount(self.step, calls));
+    fn recount(&self, calls: &Arena<Call>) -> u64 {
+        self.ranks.iter().map(|rank| rank.recount(self.step, calls)).sum()
     }
 
     fn load(&self, now: Time) -> Load {
@@ -132,8 +128,9 @@ impl Replica {
         self.ranks.iter().all(Rank::is_idle)
     }
 
-    /// The rank with the least load as vLLM's coordinator scores it: four
-    /// times the waiting calls plus the running ones.
+    /// The rank with the least load, scored as vLLM's coordinator did for long:
+    /// four times the waiting calls plus the running ones. Idealized: counts are
+    /// fresh, and ties rotate.
     fn choose_rank(&mut self) -> usize {
         let ranks = self.ranks.len();
         if ranks == 1 {

@@ -31,7 +31,18 @@ impl Sequence {
     /// Tokens it attends in step `step`.
     #[inline]
     pub fn attended(&self, step: u64) -> u32 {
-        self.final_attended - (self.until - step) as u32
+        self.final_attended - self.remaining(step)
+    }
+
+    /// Tokens it has still to produce when step `step` starts.
+    #[inline]
+    pub fn remaining(&self, step: u64) -> u32 {
+        (self.until - step) as u32
+    }
+
+    /// Its call.
+    pub fn call(&self) -> CallId {
+        self.call
     }
 }
 
@@ -213,6 +224,6 @@ impl Running {
             self.short -= 1;
             self.short_context -= u64::from(attended);
         }
-        Left { call: sequence.call, attended, remaining: (sequence.until - step) as u32 }
+        Left { call: sequence.call, attended, remaining: sequence.remaining(step) }
     }
 }

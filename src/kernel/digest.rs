@@ -28,11 +28,12 @@ impl Digest {
         self.0 = (self.0 ^ word).wrapping_mul(MULTIPLIER).rotate_left(29);
     }
 
-    /// Folds in one event: when, what, to whom.
+    /// Folds in one event: when, what and where, to whom.
     #[inline]
-    pub fn event(&mut self, time: Time, kind: u8, entity: u64) {
+    pub fn event(&mut self, time: Time, what: u64, whom: u64) {
         self.word(time.ticks());
-        self.word(u64::from(kind) << 56 ^ entity);
+        self.word(what);
+        self.word(whom);
     }
 
     /// The value so far.

@@ -10,6 +10,8 @@
 //! `pop` leaves a hole at the root that the next `insert` fills: most pops are
 //! followed by a re-insertion, which then costs one sift instead of two.
 
+use std::hint::select_unpredictable;
+
 const SLOT_BITS: u32 = 24;
 const ORDER_BITS: u32 = 40;
 const ARITY: usize = 4;
@@ -147,28 +149,31 @@ impl SlotHeap {
 
     #[inline]
     fn sift_down(&mut self, mut at: usize, entry: u128) {
-        let len = self.heap.len();
         loop {
             let first = at * ARITY + 1;
-            if first >= len {
-                break;
-            }
-            let children = &self.heap[first..len.min(first + ARITY)];
-            let mut least = children[0];
-            let mut offset = 0;
-            for (i, &child) in children.iter().enumerate().skip(1) {
-                if child < least {
-                    least = child;
-                    offset = i;
-                }
-            }
+            let Some(children) = self.heap.get(first..first + ARITY) else { break };
+            let (least, offset) = least_of_four(children);
             if entry < least {
-                break;
+                return self.place(at, entry);
             }
             self.place(at, least);
             at = first + offset;
         }
-        self.place(at, entry);
+        self.sift_down_at_the_end(at, entry);
+    }
+
+    /// The last node with children may have fewer than four.
+    #[inline]
+    fn sift_down_at_the_end(&mut self, at: usize, entry: u128) {
+        let first = at * ARITY + 1;
+        let children = self.heap.iter().enumerate().skip(first);
+        match children.min_by_key(|(_, child)| **child) {
+            Some((child, &least)) if least < entry => {
+                self.place(at, least);
+                self.place(child, entry);
+            }
+            _ => self.place(at, entry),
+        }
     }
 
     #[inline]
@@ -177,6 +182,18 @@ impl SlotHeap {
         let slot = entry as usize & (Self::SLOTS_MAX as usize - 1);
         self.position[slot] = at as u32;
     }
+}
+
+/// The least of four entries and its index: two rounds of a knock-out without
+/// a branch, since which child is least cannot be predicted.
+#[inline]
+fn least_of_four(entries: &[u128]) -> (u128, usize) {
+    let duel = |(left, i), (right, j)| {
+        let wins = right < left;
+        (select_unpredictable(wins, right, left), select_unpredictable(wins, j, i))
+    };
+    let contender = |at: usize| (entries[at], at);
+    duel(duel(contender(0), contender(1)), duel(contender(2), contender(3)))
 }
 
 #[inline]

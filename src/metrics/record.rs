@@ -37,12 +37,25 @@ pub struct RunRecord {
     pub window_s: f64,
     /// Where in the run the window starts, s.
     pub window_from_s: f64,
+    /// Why the run was cut off before its end; `None` when it was not.
+    pub cut_off: Option<CutOff>,
     /// By use case.
     pub use_cases: Vec<UseCaseRecord>,
     /// By pool.
     pub pools: Vec<PoolRecord>,
     /// State of the pools over time.
     pub timeline: Timeline,
+}
+
+/// Why a run was cut off before its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CutOff {
+    /// More calls were in the system at once than a run keeps.
+    Calls,
+    /// The calls of the window took too long to finish after it.
+    Drain,
+    /// The run reached the end of simulated time.
+    Horizon,
 }
 
 /// One use case in one replication. Latencies are of calls that arrived in the
@@ -88,7 +101,7 @@ pub struct PoolRecord {
     pub arrived: u64,
     /// Calls that finished.
     pub finished: u64,
-    /// Calls still in the system when the run was cut off; 0 when it drained.
+    /// Calls of the window still in the system when the run was cut off.
     pub unfinished: u64,
     /// Preemptions.
     pub preemptions: u64,

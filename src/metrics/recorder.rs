@@ -25,8 +25,9 @@ pub struct Window {
 }
 
 impl Window {
+    /// Whether `instant` is in it.
     #[inline]
-    fn contains(&self, instant: Time) -> bool {
+    pub fn contains(&self, instant: Time) -> bool {
         self.from <= instant && instant < self.until
     }
 }

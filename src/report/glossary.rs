@@ -1,7 +1,7 @@
 //! The terms of a report, for readers who are new to serving language models.
 
 /// Terms with a sentence each, in the order in which a report uses them.
-pub const GLOSSARY: [(&str, &str); 14] = [
+pub const GLOSSARY: [(&str, &str); 15] = [
     ("Call", "One request to a model: a prompt goes in, an answer comes out token by token."),
     ("Token", "The unit models read and write in; an English word is about 1.3 of them."),
     (
@@ -41,9 +41,15 @@ pub const GLOSSARY: [(&str, &str); 14] = [
          again later.",
     ),
     (
+        "Load and capacity",
+        "Calls that arrive per second over those that the pool could finish, a closed-form \
+         estimate from mean lengths. Waiting grows fast from about 80 % on; above 100 % it never \
+         ends.",
+    ),
+    (
         "Utilization",
-        "Share of time in which the engine was computing a step. Close to 100 %, queues grow \
-         out of hand.",
+        "Share of time in which the engine was computing a step. A batching engine steps nearly \
+         always, long before it is full: look at the load for headroom.",
     ),
     (
         "$/Mtok",

@@ -54,14 +54,14 @@ pub fn html(summary: &Summary, series: &Series, scenario_toml: &str) -> String {
 }
 
 fn headline(summary: &Summary) -> Markup {
-    let warnings = story::warnings(summary);
+    let warnings = &summary.warnings;
     page! {
         header {
             h1 { (summary.scenario) }
             p.setting { (story::setting(summary)) }
             @if !warnings.is_empty() {
                 section.warnings role="alert" aria-label="Warnings" {
-                    @for warning in &warnings {
+                    @for warning in warnings {
                         p { strong { "Warning: " } (warning) }
                     }
                 }

@@ -10,12 +10,14 @@ mod font;
 mod glossary;
 mod html;
 mod outputs;
+mod run;
 mod story;
 mod table;
 mod terminal;
 
-pub use charts::{Chart, Drawing, Mark, Text, WIDTH, charts, png, svg};
+pub use charts::{Chart, Drawing, Mark, Text, WIDTH, charts, png, replay_chart, svg};
 pub use figure::{Figure, Measure};
 pub use html::html;
-pub use outputs::{Facts, Inputs, default_dir, ensure_writable, write};
+pub use outputs::{Artifact, Facts, Identity, Outputs, default_dir, ensure_writable, json, write};
+pub use run::run;
 pub use terminal::terminal;

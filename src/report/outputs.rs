@@ -8,27 +8,43 @@
 //! Every file but `manifest.json` follows from scenario, seed and version, and
 //! compares byte for byte between equal runs.
 
-use super::charts::{charts, png, svg};
-use super::html::html;
+use super::charts::{Chart, png, svg};
 use crate::error::{Error, Result};
-use crate::study::{Series, Summary};
 use serde::Serialize;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
-/// What a run leaves behind.
-#[derive(Clone, Copy)]
-pub struct Inputs<'a> {
-    /// Its figures.
-    pub summary: &'a Summary,
-    /// Its curves.
-    pub series: &'a Series,
-    /// The scenario as resolved, TOML.
-    pub scenario_toml: &'a str,
-    /// How it went.
-    pub facts: &'a Facts,
+/// What a study leaves behind.
+pub struct Outputs {
+    /// Which study it was.
+    pub identity: Identity,
+    /// Its files, the manifest apart.
+    pub artifacts: Vec<Artifact>,
+}
+
+/// Names a study; equal identities leave equal bytes.
+#[derive(Clone, Debug, Serialize)]
+pub struct Identity {
+    /// Version of tokenmill.
+    pub version: String,
+    /// Name of the scenario.
+    pub scenario: String,
+    /// Root seed.
+    pub seed: u64,
+    /// Replications of each point or arm.
+    pub replications: u32,
+    /// Fold of every event, 16 hexadecimal digits.
+    pub digest: String,
+}
+
+/// One file, or the two files of a chart.
+pub enum Artifact {
+    /// A text at this path within the folder.
+    Text(&'static str, String),
+    /// A chart, as `charts/NAME.svg` and `charts/NAME.png`.
+    Chart(Chart),
 }
 
 /// How a run went on this machine, this time; nothing else may depend on it.
@@ -52,11 +68,8 @@ pub struct Facts {
 #[derive(Serialize)]
 struct Manifest<'a> {
     schema: u32,
-    version: &'a str,
-    scenario: &'a str,
-    seed: u64,
-    replications: u32,
-    digest: &'a str,
+    #[serde(flatten)]
+    identity: &'a Identity,
     #[serde(flatten)]
     facts: &'a Facts,
 }
@@ -64,9 +77,9 @@ struct Manifest<'a> {
 const MANIFEST: &str = "manifest.json";
 
 /// `<base>/<scenario>/<seed>-<first 8 of digest>`, with a name fit for a path.
-pub fn default_dir(base: &Path, summary: &Summary) -> PathBuf {
-    let digest: String = summary.digest.chars().take(8).collect();
-    base.join(path_name(&summary.scenario)).join(format!("{}-{digest}", summary.seed))
+pub fn default_dir(base: &Path, identity: &Identity) -> PathBuf {
+    let digest: String = identity.digest.chars().take(8).collect();
+    base.join(path_name(&identity.scenario)).join(format!("{}-{digest}", identity.seed))
 }
 
 /// `name` with everything but letters, digits, '-', '_' and '.' replaced by
@@ -101,7 +114,7 @@ pub fn ensure_writable(dir: &Path) -> Result<()> {
 }
 
 /// Writes all files into `dir` and returns it.
-pub fn write(dir: &Path, inputs: &Inputs) -> Result<PathBuf> {
+pub fn write(dir: &Path, outputs: &Outputs, facts: &Facts) -> Result<PathBuf> {
     let target = absolute(dir)?;
     let is_new = !target.exists();
     let beside = if is_new { target.parent().unwrap_or(Path::new("/")) } else { &target };
@@ -110,7 +123,7 @@ pub fn write(dir: &Path, inputs: &Inputs) -> Result<PathBuf> {
     let workshop = workshop(beside).map_err(failed)?;
     // An inner folder, because the workshop itself is private to its owner.
     let made = workshop.path().join("run");
-    make(&made, inputs)?;
+    make(&made, outputs, facts)?;
     let renamed = if is_new { fs::rename(&made, &target) } else { replace(&made, &target) };
     // Another run may have made the folder meanwhile.
     renamed.or_else(|_| replace(&made, &target)).map_err(failed)?;
@@ -123,27 +136,19 @@ fn workshop(beside: &Path) -> io::Result<TempDir> {
 }
 
 /// Makes all files in `dir`, which must not exist.
-fn make(dir: &Path, inputs: &Inputs) -> Result<()> {
-    let Inputs { summary, series, scenario_toml, facts } = *inputs;
+fn make(dir: &Path, outputs: &Outputs, facts: &Facts) -> Result<()> {
     let folder = dir.join("charts");
     fs::create_dir_all(&folder).map_err(|source| unwritable(&folder, source))?;
-    let manifest = Manifest {
-        schema: 1,
-        version: &summary.version,
-        scenario: &summary.scenario,
-        seed: summary.seed,
-        replications: summary.replications,
-        digest: &summary.digest,
-        facts,
-    };
-    put(&dir.join(MANIFEST), &json(serde_json::to_string_pretty(&manifest))?)?;
-    put(&dir.join("scenario.toml"), scenario_toml)?;
-    put(&dir.join("summary.json"), &json(serde_json::to_string_pretty(summary))?)?;
-    put(&dir.join("series.json"), &json(serde_json::to_string(series))?)?;
-    put(&dir.join("report.html"), &html(summary, series, scenario_toml))?;
-    for chart in charts(summary, series) {
-        put(&folder.join(chart.name).with_extension("svg"), &svg(&chart.drawing))?;
-        png(&chart.drawing, &folder.join(chart.name).with_extension("png"))?;
+    let manifest = Manifest { schema: 1, identity: &outputs.identity, facts };
+    put(&dir.join(MANIFEST), &json(&manifest))?;
+    for artifact in &outputs.artifacts {
+        match artifact {
+            Artifact::Text(path, text) => put(&dir.join(path), text)?,
+            Artifact::Chart(chart) => {
+                put(&folder.join(chart.name).with_extension("svg"), &svg(&chart.drawing))?;
+                png(&chart.drawing, &folder.join(chart.name).with_extension("png"))?;
+            }
+        }
     }
     Ok(())
 }
@@ -152,11 +157,9 @@ fn put(path: &Path, text: &str) -> Result<()> {
     fs::write(path, text).map_err(|source| unwritable(path, source))
 }
 
-fn json(text: serde_json::Result<String>) -> Result<String> {
-    let text = text.map_err(|problem| {
-        Error::Failed(format!("cannot express the result in JSON: {problem}"))
-    })?;
-    Ok(text + "\n")
+/// A document for people and scripts.
+pub fn json(document: &impl Serialize) -> String {
+    serde_json::to_string_pretty(document).expect("results are JSON") + "\n"
 }
 
 /// Moves the files of `made` over those in `target`, the manifest last.

@@ -8,29 +8,6 @@ use super::table::is_stable;
 use crate::statistics::Interval;
 use crate::study::{PoolSummary, Summary, UseCaseSummary};
 
-/// What must be known before any figure: the run's own warnings, and one for
-/// every unstable pool that they do not name yet.
-pub fn warnings(summary: &Summary) -> Vec<String> {
-    let is_named = |name: &str| {
-        summary.warnings.iter().any(|w| w.contains(name) && w.to_lowercase().contains("unstable"))
-    };
-    let unstable = summary.pools.iter().filter(|(name, pool)| !pool.stable && !is_named(name));
-    let own = unstable.map(|(name, pool)| {
-        let rate = match &pool.sustainable_calls_per_s {
-            Some(rate) => format!(
-                "it completes {} when never idle",
-                unbroken(Figure::of(rate, Measure::Plain("calls/s")).plus_minus())
-            ),
-            None => "its sustainable rate is not known".into(),
-        };
-        format!(
-            "unstable: pool {name} cannot sustain the load offered to it; {rate}. \
-             Waiting grows without bound, so its steady-state figures are withheld."
-        )
-    });
-    own.chain(summary.warnings.iter().cloned()).collect()
-}
-
 /// What figures rest on: the run's own notes, and which quantiles are not exact.
 pub fn notes(summary: &Summary) -> Vec<String> {
     let metrics = |u: &UseCaseSummary| {
@@ -47,8 +24,8 @@ pub fn notes(summary: &Summary) -> Vec<String> {
     let of = |(name, use_case)| match metrics(use_case) {
         rough if rough.is_empty() => None,
         rough => Some(format!(
-            "Of {name}, these have more than a million values in a replication, so their \
-             quantiles come from a histogram and are within 0.4 %: {rough}."
+            "Of {name}, these have too many values to keep (a value a token, or more than a million \
+             calls), so their quantiles come from a histogram and are within 0.4 %: {rough}."
         )),
     };
     summary.notes.iter().cloned().chain(summary.use_cases.iter().filter_map(of)).collect()
@@ -125,10 +102,11 @@ pub fn pool(pool: &PoolSummary) -> String {
     if !pool.stable {
         parts.push("overloaded".into());
     }
-    if let Some(share) = &pool.utilization {
+    if let Some(share) = load(pool) {
         parts.push(format!(
-            "busy {} of the time",
-            unbroken(Figure::of(share, Measure::Fraction).plain())
+            "loaded to about {} of the {} it could finish",
+            unbroken(Figure::exact(share, Measure::Fraction).plain()),
+            unbroken(calls_per_s(pool.capacity_calls_per_s.unwrap_or_default())),
         ));
     }
     if let Some(rate) = &pool.output_tok_per_s_per_gpu {
@@ -141,6 +119,15 @@ pub fn pool(pool: &PoolSummary) -> String {
         parts.push(format!("{}{range} per million tokens, input and output together", usd.plain()));
     }
     format!("{}.", parts.join(", "))
+}
+
+/// Open arrivals over capacity.
+pub fn load(pool: &PoolSummary) -> Option<f64> {
+    Some(pool.offered_calls_per_s? / pool.capacity_calls_per_s?)
+}
+
+fn calls_per_s(rate: f64) -> String {
+    Figure::exact(rate, Measure::Plain("calls/s")).plain()
 }
 
 fn seconds(interval: &Interval) -> String {

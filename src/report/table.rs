@@ -4,6 +4,7 @@
 //! called and what an absent figure reads like is decided here.
 
 use super::figure::{Figure, Measure, grouped};
+use super::story;
 use crate::statistics::Interval;
 use crate::study::{Latency, PoolSummary, Summary, UseCaseSummary};
 use std::ops::Range;
@@ -133,7 +134,25 @@ fn pools(summary: &Summary) -> Table {
         let cells = all.iter().map(|p| cell(value(p), measure, p.stable)).collect();
         all.iter().any(|p| value(p).is_some()).then_some(Row { name, cells })
     };
-    let load = |p: &&PoolSummary| if p.stable { "sustained" } else { "UNSTABLE" }.to_string();
+    let load = |p: &&PoolSummary| {
+        let share = story::load(p).map(|share| Figure::exact(share, Measure::Fraction).plain());
+        match (share, p.stable) {
+            (Some(share), true) => share,
+            (Some(share), false) => format!("{share}, UNSTABLE"),
+            (None, true) => ABSENT.to_string(),
+            (None, false) => "UNSTABLE".to_string(),
+        }
+    };
+    let capacity = Row {
+        name: "capacity, estimated",
+        cells: all
+            .iter()
+            .map(|p| match p.capacity_calls_per_s {
+                Some(rate) => Figure::exact(rate, Measure::Plain("calls/s")).plain(),
+                None => ABSENT.to_string(),
+            })
+            .collect(),
+    };
     let sustainable = all.iter().any(|p| p.sustainable_calls_per_s.is_some()).then(|| Row {
         name: "sustainable load",
         cells: all
@@ -148,6 +167,7 @@ fn pools(summary: &Summary) -> Table {
         Some(count("replicas", |p| u64::from(p.replicas))),
         Some(count("KV blocks per rank", |p| p.kv_blocks)),
         Some(Row { name: "load", cells: all.iter().map(load).collect() }),
+        Some(capacity),
         sustainable,
         row("utilization", Measure::Fraction, |p| p.utilization.as_ref()),
         row("sequences running", Measure::Plain(""), |p| p.running_mean.as_ref()),
@@ -163,7 +183,7 @@ fn pools(summary: &Summary) -> Table {
         row("$/Mtok of input", usd, |p| p.usd_per_mtok.input.as_ref()),
         row("$/Mtok of cached input", usd, |p| p.usd_per_mtok.cached_input.as_ref()),
         row("$/Mtok of all tokens", usd, |p| p.usd_per_mtok.total.as_ref()),
-        row("tokens/s per MW", Measure::Plain(""), |p| p.tok_per_s_per_mw.as_ref()),
+        row("tokens/s per MW, in + out", Measure::Plain(""), |p| p.tok_per_s_per_mw.as_ref()),
     ];
     Table {
         caption: "Pools".into(),
@@ -179,7 +199,7 @@ fn factory(summary: &Summary) -> Table {
     };
     let rows = [
         row("cost per hour", Measure::Dollars, total.usd_per_hour.as_ref()),
-        row("facility power, mean", Measure::Megawatts, total.mean_mw.as_ref()),
+        row("facility power, mean (estimate)", Measure::Megawatts, total.mean_mw.as_ref()),
         row("facility power, provisioned", Measure::Megawatts, total.peak_mw.as_ref()),
     ];
     Table {

@@ -17,7 +17,7 @@ const CAPTION: usize = 28;
 /// The whole summary as text, ending with a newline.
 pub fn terminal(summary: &Summary) -> String {
     let mut out = String::new();
-    for warning in story::warnings(summary) {
+    for warning in &summary.warnings {
         paragraph(&mut out, "WARNING ", &warning);
     }
     if !out.is_empty() {

@@ -17,8 +17,8 @@ pub use check::{Loaded, load, parse};
 pub use overrides::Overrides;
 pub use shape::schema;
 
-use crate::catalog::{Hardware, Model, Precision};
-use crate::factory::{KvPlan, Parallelism, StepTime};
+use crate::catalog::{GpuHour, Hardware, Model, Precision};
+use crate::factory::{KvPlan, Parallelism, Routing, StepTime};
 use crate::kernel::Span;
 use crate::random::Distribution;
 use crate::workload::Trace;
@@ -52,7 +52,7 @@ pub struct Scenario {
 impl Scenario {
     /// Whether anything is drawn at random; if not, one replication is exact.
     pub fn is_random(&self) -> bool {
-        let draws_pairs = |pool: &Pool| pool.router == Router::PowerOfTwo && pool.replicas > 1;
+        let draws_pairs = |pool: &Pool| pool.router == Routing::PowerOfTwo && pool.replicas > 1;
         self.use_cases.iter().any(UseCase::is_random) || self.pools.iter().any(draws_pairs)
     }
 }
@@ -91,7 +91,7 @@ pub struct Pool {
     /// GPUs within a replica and what they split.
     pub parallelism: Parallelism,
     /// How calls are spread over replicas.
-    pub router: Router,
+    pub router: Routing,
     /// The serving engine's limits and overheads.
     pub engine: Engine,
     /// KV blocks of one data-parallel rank, term by term.
@@ -112,44 +112,19 @@ impl Pool {
         self.replicas * self.parallelism.gpus()
     }
 
-    /// Step time of one of its data-parallel ranks, engine overheads included.
-    pub fn step_time(&self) -> StepTime {
-        StepTime::new(
-            &self.model,
-            &self.hardware,
-            self.precision,
-            self.parallelism,
-            self.engine.step_scale,
-            self.engine.step_overhead.seconds(),
-        )
+    /// Whether a call of these lengths can ever be served: it must not exceed
+    /// the longest sequence accepted, and its KV tokens (the last sampled token
+    /// has none) must fit all blocks of a rank.
+    pub fn accepts(&self, prompt: u32, output: u32) -> bool {
+        let tokens = u64::from(prompt) + u64::from(output);
+        tokens <= u64::from(self.engine.max_model_len)
+            && (tokens - 1).div_ceil(u64::from(self.kv.block_tokens)) <= u64::from(self.kv.blocks)
     }
 
     /// What a report must say about the accuracy of its step times.
     pub fn caveats(&self) -> Vec<String> {
         StepTime::caveats(&self.model, &self.hardware, self.precision, self.parallelism)
     }
-}
-
-/// Price of one GPU-hour.
-#[derive(Clone, Debug)]
-pub struct GpuHour {
-    /// Dollars, `None` when the catalog knows no price and the user gave none.
-    pub usd: Option<f64>,
-    /// Where it comes from, for reports ("set B total cost of ownership", "scenario", ...).
-    pub origin: String,
-    /// It stands in for a figure nobody published.
-    pub is_estimate: bool,
-}
-
-/// Spreads calls over the replicas of a pool.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Router {
-    /// Each replica in turn.
-    RoundRobin,
-    /// The replica with the fewest calls, ties to the one that got there first.
-    LeastLoaded,
-    /// The less loaded of two replicas drawn at random.
-    PowerOfTwo,
 }
 
 /// Limits and overheads of the serving engine.

@@ -107,19 +107,25 @@ impl Audit {
         }
     }
 
+    /// Calls in the system have sampled `sampled` tokens so far.
+    pub fn recount(&self, sampled: u64) {
+        assert_eq!(self.tokens_sampled, self.tokens_asked + sampled, "tokens sampled");
+    }
+
+    /// Whether the end of the run is to be checked.
+    pub fn wants_close(&self) -> bool {
+        self.is_on
+    }
+
     /// The run is over with `left` still in the system.
-    pub fn close<'c>(&mut self, left: impl Iterator<Item = &'c Call>, count: usize) {
-        if !self.is_on {
-            return;
-        }
+    pub fn close<'c>(&mut self, left: impl Iterator<Item = &'c Call>, is_empty: bool) {
         for call in left {
             self.sojourn_ticks += u128::from(self.now.since(call.arrived).ticks());
         }
         assert_eq!(self.in_system_ticks, self.sojourn_ticks, "Little's law");
-        if count == 0 {
+        if is_empty {
             let stepping = self.stepping.integral(self.now);
             assert_eq!(stepping, self.step_ticks, "time spent stepping, and steps taken");
-            assert_eq!(self.tokens_sampled, self.tokens_asked, "tokens sampled and asked for");
         }
     }
 }

@@ -13,18 +13,29 @@ mod outcome;
 mod properties;
 
 use crate::demand::{Process, Source};
-use crate::factory::{Call, CallId, Engine, EngineSpec, Enqueued, Outcome, Pool, Replica, Router};
+use crate::factory::{
+    Call, CallId, Engine, EngineSpec, Enqueued, Outcome, Pool, RankLimits, Replica, Router,
+};
 use crate::kernel::{Arena, Digest, PendingSet, Slot, Span, Time};
-use crate::metrics::{Point, Recorder, RunRecord, Timeline, Window};
+use crate::metrics::{CutOff, Point, Recorder, RunRecord, Timeline, Window};
 use crate::random::{Component, Streams, entity};
-use crate::scenario::{Regime, Scenario};
+use crate::scenario::{self, Regime, Scenario};
 use crate::workload::LengthSource;
 use audit::Audit;
 use event::{Event, Slots};
 use outcome::Kind;
 
-/// Most calls in the system at once; beyond it a run is cut off as overloaded.
+/// Most calls in the system at once.
 const CALLS_MAX: usize = 2_000_000;
+
+/// No run goes on for more than ten years of simulated time.
+const HORIZON: Time = Time::from_ticks(10 * 365 * DAY.ticks());
+
+/// A steady run waits for the calls of its window this long, or as long as the
+/// window took, whichever is longer.
+const DRAIN_MAX: Span = DAY;
+
+const DAY: Span = Span::from_ticks(86_400 * crate::kernel::TICKS_PER_SECOND);
 
 /// Samples of a timeline whose length is known beforehand.
 const SAMPLES: u64 = 600;
@@ -56,13 +67,16 @@ pub struct Simulation<'s, E = Replica> {
     measured: Option<Measured>,
     digest: Digest,
     audit: Audit,
-    /// Arrivals pending or to come; the run is over when they and the calls are gone.
+    /// Arrivals pending.
     arrivals_due: u64,
+    /// Calls in the system that arrived in the window.
+    window_calls: u64,
+    cut_off: Option<CutOff>,
     arrived: u64,
     events: u64,
     /// Everything that went into the digest, to find where two runs part.
     #[cfg(test)]
-    journal: Vec<(Time, Kind, u64)>,
+    journal: Vec<(Time, u64, u64)>,
 }
 
 /// One use case while it runs.
@@ -108,6 +122,8 @@ impl<'s, E: Engine> Simulation<'s, E> {
             digest: Digest::default(),
             audit: Audit::new(options.audit || cfg!(debug_assertions)),
             arrivals_due: 0,
+            window_calls: 0,
+            cut_off: None,
             arrived: 0,
             events: 0,
             #[cfg(test)]
@@ -126,6 +142,10 @@ impl<'s, E: Engine> Simulation<'s, E> {
     fn run_to_end(&mut self) -> Time {
         let mut now = Time::ZERO;
         while let Some((time, slot)) = self.pending.pop() {
+            if time > HORIZON {
+                self.cut_off = Some(CutOff::Horizon);
+                break;
+            }
             self.audit.tick(now, time, self.calls.len());
             now = time;
             self.events += 1;
@@ -142,7 +162,8 @@ impl<'s, E: Engine> Simulation<'s, E> {
                 Event::Open => self.on_open(now),
                 Event::Close => self.on_close(now),
             }
-            if self.is_over(now) {
+            self.cut_off = self.limit_passed(now);
+            if self.is_over() || self.cut_off.is_some() {
                 break;
             }
         }
@@ -152,17 +173,19 @@ impl<'s, E: Engine> Simulation<'s, E> {
     /// Holds every running sum of the factory against a full count.
     fn recount(&self, now: Time) {
         let engines = || self.pools.iter().flat_map(|pool| &pool.engines);
-        engines().for_each(|engine| engine.recount(&self.calls));
+        let sampled = engines().map(|engine| engine.recount(&self.calls)).sum();
+        self.audit.recount(sampled);
         let held = engines().map(|engine| engine.load(now)).map(|load| load.running + load.waiting);
         assert_eq!(held.map(u64::from).sum::<u64>(), self.calls.len() as u64, "calls on replicas");
     }
 
     /// Folds what happened to a call into the digest.
     #[inline]
-    fn note(&mut self, now: Time, kind: Kind, call: u64) {
-        self.digest.event(now, kind as u8, call);
+    fn note(&mut self, now: Time, kind: Kind, call: &Call) {
+        let what = outcome::what(kind, call);
+        self.digest.event(now, what, call.number);
         #[cfg(test)]
-        self.journal.push((now, kind, call));
+        self.journal.push((now, what, call.number));
     }
 
     /// Schedules the first event of everything that moves by itself.
@@ -202,7 +225,7 @@ impl<'s, E: Engine> Simulation<'s, E> {
         let mut call = self.sources[use_case].next_call(now, use_case);
         call.client = client;
         if !self.dispatch(now, call) {
-            self.ask_again(now, use_case, slot, true);
+            self.ask_again(now, use_case, client, slot, true);
         }
     }
 
@@ -211,11 +234,8 @@ impl<'s, E: Engine> Simulation<'s, E> {
         self.arrived += 1;
         let use_case = usize::from(call.use_case);
         let at = self.scenario.use_cases[use_case].pool;
-        let limit = self.scenario.pools[at].engine.max_model_len;
-        let pool = &self.pools[at];
-        let fits = u64::from(call.prompt) + u64::from(call.output) <= u64::from(limit)
-            && pool.engines[0].can_ever_hold(call.final_tokens());
-        self.note(now, if fits { Kind::Arrived } else { Kind::Rejected }, outcome::name(&call));
+        let fits = self.scenario.pools[at].accepts(call.prompt, call.output);
+        self.note(now, if fits { Kind::Arrived } else { Kind::Rejected }, &call);
         self.audit.arrived(fits);
         if !fits {
             self.recorder.rejected(now, use_case);
@@ -226,6 +246,7 @@ impl<'s, E: Engine> Simulation<'s, E> {
         pool.router.arrived(replica);
         call.replica = replica;
         let id = self.calls.insert(call);
+        self.window_calls += u64::from(self.window.contains(now));
         self.recorder.arrived(now, at);
         let slot = pool.first_slot + replica;
         match pool.engines[replica as usize].enqueue(now, id, &self.calls) {
@@ -264,9 +285,8 @@ impl<'s, E: Engine> Simulation<'s, E> {
         let mut outcomes = std::mem::take(&mut self.outcomes);
         for outcome in outcomes.drain(..) {
             let (kind, id) = outcome::kind(&outcome);
-            let call = &self.calls[id];
-            let (call, name) = (*call, outcome::name(call));
-            self.note(now, kind, name);
+            let call = self.calls[id];
+            self.note(now, kind, &call);
             match outcome {
                 Outcome::Scheduled(_) => self.recorder.scheduled(now, pool),
                 Outcome::Preempted(_) => self.recorder.preempted(now, pool),
@@ -286,22 +306,30 @@ impl<'s, E: Engine> Simulation<'s, E> {
 
     fn on_finished(&mut self, now: Time, pool: usize, id: CallId) {
         let call = self.calls.remove(id);
+        self.window_calls -= u64::from(self.window.contains(call.arrived));
         self.recorder.finished(now, pool, &call);
         self.audit.finished(now, &call);
         self.pools[pool].router.left(call.replica);
         let use_case = usize::from(call.use_case);
         if let Source::Closed(_) = self.sources[use_case].source {
             let slot = self.slots.client(use_case, call.client);
-            self.ask_again(now, use_case, slot, false);
+            self.ask_again(now, use_case, call.client, slot, false);
         }
     }
 
     /// A client got its answer (or was turned away) and will ask again.
-    fn ask_again(&mut self, now: Time, use_case: usize, slot: Slot, was_rejected: bool) {
+    fn ask_again(
+        &mut self,
+        now: Time,
+        use_case: usize,
+        client: u32,
+        slot: Slot,
+        was_rejected: bool,
+    ) {
         let Source::Closed(clients) = &mut self.sources[use_case].source else {
             unreachable!("only closed loops have clients");
         };
-        if let Some(next) = clients.next(now, was_rejected) {
+        if let Some(next) = clients.next(now, client, was_rejected) {
             self.schedule_if_in_time(slot, next);
         }
     }
@@ -315,9 +343,13 @@ impl<'s, E: Engine> Simulation<'s, E> {
         }
     }
 
-    /// Schedules an arrival unless the duration ends before it.
+    /// Schedules an arrival unless the duration of an episode ends before it. In
+    /// a steady state calls keep coming after the window, unmeasured, so that
+    /// the last calls of the window do not finish in an emptying factory.
     fn schedule_if_in_time(&mut self, slot: Slot, time: Time) {
-        if self.scenario.duration.is_none_or(|duration| time < Time::ZERO + duration) {
+        let is_episode = self.scenario.regime == Regime::Terminating;
+        let end = self.scenario.duration.filter(|_| is_episode);
+        if end.is_none_or(|duration| time < Time::ZERO + duration) {
             self.arrivals_due += 1;
             self.pending.schedule(slot, time);
         }
@@ -368,21 +400,21 @@ impl<'s, E: Engine> Simulation<'s, E> {
         }
     }
 
-    /// Nothing is left to do, or too much to go on.
-    fn is_over(&self, now: Time) -> bool {
-        let has_drained = self.arrivals_due == 0 && self.calls.is_empty();
-        let is_closed = self.measured.is_some() || self.window.until == Time::MAX;
-        (has_drained && is_closed) || self.is_overloaded(now)
+    /// A steady run is over when the calls of its window are done, an episode
+    /// when all calls are.
+    fn is_over(&self) -> bool {
+        match self.scenario.regime {
+            Regime::Steady => self.measured.is_some() && self.window_calls == 0,
+            Regime::Terminating => self.arrivals_due == 0 && self.calls.is_empty(),
+        }
     }
 
-    /// More calls than a stable system ever holds, or a backlog that takes
-    /// longer to drain than it took to build.
-    fn is_overloaded(&self, now: Time) -> bool {
-        self.calls.len() > CALLS_MAX
-            || self.scenario.duration.is_some_and(|duration| {
-                self.scenario.regime == Regime::Steady
-                    && now > Time::ZERO + duration + duration.max(Span::from_seconds(3600.0))
-            })
+    fn limit_passed(&self, now: Time) -> Option<CutOff> {
+        if self.calls.len() > CALLS_MAX {
+            return Some(CutOff::Calls);
+        }
+        let patience = self.window.until.since(self.window.from).max(DRAIN_MAX);
+        (now > self.window.until + patience).then_some(CutOff::Drain)
     }
 
     fn finish(mut self, now: Time) -> RunRecord {
@@ -390,11 +422,14 @@ impl<'s, E: Engine> Simulation<'s, E> {
             self.on_close(now);
         }
         let Measured { mut pools, length } = self.measured.take().expect("closed");
-        self.audit.close(self.calls.iter(), self.calls.len());
+        if self.audit.wants_close() {
+            self.recount(now);
+            self.audit.close(self.calls.iter(), self.calls.is_empty());
+        }
         for (at, (record, pool)) in pools.iter_mut().zip(&self.pools).enumerate() {
             record.kv_use_mean = self.mean_kv_use(at, pool.blocks_total());
         }
-        for call in self.calls.iter() {
+        for call in self.calls.iter().filter(|call| self.window.contains(call.arrived)) {
             pools[self.scenario.use_cases[usize::from(call.use_case)].pool].unfinished += 1;
         }
         RunRecord {
@@ -404,6 +439,7 @@ impl<'s, E: Engine> Simulation<'s, E> {
             end_s: now.seconds(),
             window_s: length.seconds(),
             window_from_s: self.window.from.seconds(),
+            cut_off: self.cut_off,
             use_cases: self.recorder.latencies(),
             pools,
             timeline: self.timeline,
@@ -422,7 +458,7 @@ impl<'s, E: Engine> Simulation<'s, E> {
 }
 
 impl UseCase {
-    fn new(use_case: &crate::scenario::UseCase, streams: Streams) -> Self {
+    fn new(use_case: &scenario::UseCase, streams: Streams) -> Self {
         UseCase {
             source: Source::new(use_case, streams),
             lengths: LengthSource::new(use_case, streams),
@@ -457,7 +493,7 @@ fn pools<E: Engine>(scenario: &Scenario, slots: &Slots, streams: Streams) -> Vec
         .map(|(at, pool)| {
             let stream = streams.stream(Component::Route, entity(&pool.name), 0);
             Pool::new(
-                EngineSpec::new(pool),
+                engine_spec(pool),
                 pool.replicas,
                 Router::new(pool.router, pool.replicas, stream),
                 scenario.use_cases.len(),
@@ -465,4 +501,19 @@ fn pools<E: Engine>(scenario: &Scenario, slots: &Slots, streams: Streams) -> Vec
             )
         })
         .collect()
+}
+
+/// What the replicas of `pool` have in common.
+fn engine_spec(pool: &scenario::Pool) -> EngineSpec {
+    let engine = &pool.engine;
+    let limits = RankLimits {
+        max_num_seqs: engine.max_num_seqs,
+        max_num_batched_tokens: engine.max_num_batched_tokens,
+        block_tokens: pool.kv.block_tokens,
+        blocks: pool.kv.blocks,
+        watermark: (f64::from(pool.kv.blocks) * engine.kv_watermark) as u32,
+        reserve_full_prompt: engine.reserve_full_prompt,
+        window: pool.step_time.window,
+    };
+    EngineSpec { limits, ranks: pool.parallelism.data, step_time: pool.step_time.clone() }
 }

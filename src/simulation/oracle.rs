@@ -106,7 +106,8 @@ impl Rank {
             let known = call.prompt + call.generated;
             let tokens = known.min(budget);
             let reserve = if self.limits.reserve_full_prompt { known } else { tokens };
-            if self.blocks_for(reserve) + self.limits.watermark > self.free {
+            let watermark = if self.running.is_empty() { 0 } else { self.limits.watermark };
+            if self.blocks_for(reserve) + watermark > self.free {
                 return;
             }
             self.waiting.pop_front();
@@ -242,11 +243,6 @@ impl Engine for Oracle {
         }
     }
 
-    fn can_ever_hold(&self, final_tokens: u32) -> bool {
-        let limits = &self.ranks[0].limits;
-        self.ranks[0].blocks_for(final_tokens) + limits.watermark <= limits.blocks
-    }
-
     fn enqueue(&mut self, _now: Time, call: CallId, _calls: &Arena<Call>) -> Enqueued {
         let is_empty = |rank: &Rank| rank.running.is_empty() && rank.waiting.is_empty();
         let was_idle = self.ranks.iter().all(is_empty);
@@ -322,7 +318,11 @@ impl Engine for Oracle {
         &self.decoding
     }
 
-    fn recount(&self, _calls: &Arena<Call>) {}
+    fn recount(&self, calls: &Arena<Call>) -> u64 {
+        let running = self.ranks.iter().flat_map(|rank| &rank.running).map(|s| s.call);
+        let waiting = self.ranks.iter().flat_map(|rank| &rank.waiting).copied();
+        running.chain(waiting).map(|id| u64::from(calls[id].generated)).sum()
+    }
 
     fn load(&self, _now: Time) -> Load {
         let blocks = |rank: &Rank| u64::from(rank.limits.blocks - rank.free);

@@ -27,8 +27,8 @@ pub fn kind(outcome: &Outcome) -> (Kind, CallId) {
     }
 }
 
-/// A number that names a call within its run: use case and serial number.
+/// What happened to `call` and where, in one word: kind, use case, replica.
 #[inline]
-pub fn name(call: &Call) -> u64 {
-    u64::from(call.use_case) << 44 ^ call.number ^ u64::from(call.replica) << 20
+pub fn what(kind: Kind, call: &Call) -> u64 {
+    kind as u64 | u64::from(call.use_case) << 8 | u64::from(call.replica) << 32
 }

@@ -4,16 +4,13 @@
 //! same measurements and the same timeline.
 
 use super::oracle::Oracle;
-use super::outcome::Kind;
 use super::{Options, Simulation};
-use crate::catalog::Catalog;
-use crate::factory::{Experts, KvPlan, Parallelism, Replica, StepTime};
+use crate::catalog::{Catalog, GpuHour};
+use crate::factory::{Experts, KvPlan, Parallelism, Replica, Routing, StepTime};
 use crate::kernel::{Span, Time};
 use crate::metrics::RunRecord;
 use crate::random::Distribution;
-use crate::scenario::{
-    Arrivals, Engine, GpuHour, Lengths, Pool, Regime, Router, Scenario, Slo, UseCase, WarmUp,
-};
+use crate::scenario::{Arrivals, Engine, Lengths, Pool, Regime, Scenario, Slo, UseCase, WarmUp};
 use proptest::prelude::*;
 
 /// The journal of a run and its record, without the number of events: the
@@ -26,7 +23,7 @@ fn run<E: crate::factory::Engine>(scenario: &Scenario, warm_up: f64) -> (Journal
     (journal, RunRecord { events: 0, ..simulation.finish(end) })
 }
 
-type Journal = Vec<(Time, Kind, u64)>;
+type Journal = Vec<(Time, u64, u64)>;
 
 fn step_time() -> impl Strategy<Value = StepTime> {
     let per = |max: f64| prop_oneof![1 => Just(0.0), 4 => 0.0..max];
@@ -75,8 +72,8 @@ fn engine() -> impl Strategy<Value = Engine> {
     )
 }
 
-fn router() -> impl Strategy<Value = Router> {
-    prop_oneof![Just(Router::RoundRobin), Just(Router::LeastLoaded), Just(Router::PowerOfTwo)]
+fn router() -> impl Strategy<Value = Routing> {
+    prop_oneof![Just(Routing::RoundRobin), Just(Routing::LeastLoaded), Just(Routing::PowerOfTwo)]
 }
 
 fn pool() -> impl Strategy<Value = Pool> {

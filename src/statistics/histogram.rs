@@ -103,6 +103,11 @@ impl Histogram {
         assert!((0.0..=1.0).contains(&fraction), "fraction {fraction} is not in 0..=1");
         let last = self.count.checked_sub(1)?;
         let rank = ((fraction * last as f64 + 0.5) as u64).min(last);
+        match rank {
+            0 => return Some(self.least),
+            rank if rank == last => return Some(self.greatest),
+            _ => {}
+        }
         let mut below = 0;
         let index = self.counts.iter().position(|&n| {
             below += n;

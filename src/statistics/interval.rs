@@ -1,5 +1,6 @@
 //! A mean with its confidence interval.
 
+use super::jackknife::Jackknife;
 use super::student::student_quantile;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -53,27 +54,12 @@ impl Interval {
     /// found by the jackknife over replications. `None` when the denominators,
     /// all or all but one, add up to zero.
     pub fn ratio(numerators: &[f64], denominators: &[f64]) -> Option<Self> {
-        assert_eq!(numerators.len(), denominators.len(), "one pair a replication");
-        let top: f64 = numerators.iter().sum();
-        let bottom: f64 = denominators.iter().sum();
-        assert!(top.is_finite() && bottom.is_finite(), "{numerators:?} / {denominators:?}");
-        if bottom == 0.0 {
-            return None;
-        }
-        let ratio = top / bottom;
-        let pairs = || numerators.iter().zip(denominators);
-        if pairs().len() == 1 {
-            return Some(Interval { mean: ratio, low: None, high: None });
-        }
-        if pairs().any(|(_, b)| bottom - b == 0.0) {
-            return None;
-        }
-        let without_one: Vec<f64> = pairs().map(|(a, b)| (top - a) / (bottom - b)).collect();
-        let center = mean(&without_one);
-        let squares: f64 = without_one.iter().map(|r| (r - center) * (r - center)).sum();
-        let n = without_one.len() as f64;
-        let error = libm::sqrt(squares * (n - 1.0) / n);
-        Some(Self::around(ratio, error, without_one.len(), 0.95))
+        Self::ratio_at(numerators, denominators, 0.95)
+    }
+
+    /// [`Interval::ratio`] at another confidence, in (0, 1).
+    pub fn ratio_at(numerators: &[f64], denominators: &[f64], confidence: f64) -> Option<Self> {
+        Some(Jackknife::ratio(numerators, denominators)?.interval(confidence))
     }
 
     fn around(mean: f64, error: f64, n: usize, confidence: f64) -> Self {

@@ -6,6 +6,7 @@
 
 mod histogram;
 mod interval;
+mod jackknife;
 mod quantile;
 pub mod queueing;
 mod sample;
@@ -15,6 +16,7 @@ mod warm_up;
 
 pub use histogram::Histogram;
 pub use interval::Interval;
+pub use jackknife::{Jackknife, Paired};
 pub use quantile::{Value, quantile, quantiles};
 pub use sample::Sample;
 pub use stability::{Drift, drift};

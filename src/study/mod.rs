@@ -4,13 +4,23 @@
 //! them, in replication order, to a [`Summary`] and the [`Series`] that charts
 //! are drawn from.
 
-mod frontier;
+mod capacity;
+mod compare;
+mod figures;
+mod mix;
 mod reduce;
 mod replicate;
 mod series;
 mod step_table;
 mod summary;
+mod transient;
+pub mod validation;
 
+pub use capacity::{Load, load_of};
+pub use compare::{
+    Arm, ArmSummary, Compared, Comparison, Difference, compare, runs as compare_runs,
+};
+pub use mix::Mix;
 pub use replicate::{Replicated, replicate, runs};
 pub use series::{Band, Cdf, FrontierPoint, PoolSeries, Series, UseCaseSeries};
 pub use step_table::{Annotated, Deployment, StepTable, Work};

@@ -92,7 +92,8 @@ pub struct Latency {
     pub p95: Option<Interval>,
     /// 99th percentile.
     pub p99: Option<Interval>,
-    /// `exact`, or `histogram` (within 0.4 %) beyond a million values.
+    /// `exact`, or `histogram` (within 0.4 %): ITL, which has a value a token, and what
+    /// has more than a million values a replication, all use cases together.
     pub method: String,
 }
 
@@ -109,6 +110,10 @@ pub struct PoolSummary {
     pub stable: bool,
     /// Calls per second the pool completes when it is never idle; only when unstable.
     pub sustainable_calls_per_s: Option<Interval>,
+    /// Calls per second that open arrivals bring; absent without any.
+    pub offered_calls_per_s: Option<f64>,
+    /// Calls per second that the pool can finish: a closed-form estimate from mean lengths.
+    pub capacity_calls_per_s: Option<f64>,
     /// Share of time in which replicas were stepping.
     pub utilization: Option<Interval>,
     /// Mean sequences running.

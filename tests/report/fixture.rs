@@ -65,6 +65,8 @@ fn pool(gpus: u32, output: f64) -> PoolSummary {
         kv_blocks: 48_211,
         stable: true,
         sustainable_calls_per_s: None,
+        offered_calls_per_s: Some(0.011 * output),
+        capacity_calls_per_s: Some(0.016 * output),
         utilization: interval(0.713, 0.02),
         running_mean: interval(86.0, 0.05),
         waiting_mean: interval(0.31, 0.4),
@@ -122,7 +124,10 @@ pub fn summary() -> Summary {
 /// The same factory with one pool overloaded.
 pub fn unstable_summary() -> Summary {
     let mut summary = summary();
-    summary.warnings = vec!["3 lines of the trace were skipped.".into()];
+    summary.warnings = vec![
+        "pool batch is unstable at this load: its latencies are withheld.".into(),
+        "3 lines of the trace were skipped.".into(),
+    ];
     let pool = summary.pools.get_mut("batch").expect("a pool of the fixture");
     pool.stable = false;
     pool.sustainable_calls_per_s = interval(1.62, 0.01);

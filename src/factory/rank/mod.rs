@@ -34,7 +34,7 @@ pub struct RankLimits {
     pub block_tokens: u32,
     /// KV blocks.
     pub blocks: u32,
-    /// Blocks that admission leaves free.
+    /// Blocks that admission leaves free while anything runs.
     pub watermark: u32,
     /// Admission needs room for the whole known sequence.
     pub reserve_full_prompt: bool,
@@ -112,12 +112,6 @@ impl Rank {
             completing_work: Batch::default(),
             preempted: false,
         }
-    }
-
-    /// Whether a call of `final_tokens` KV tokens can ever be served.
-    pub fn can_ever_hold(&self, final_tokens: u32) -> bool {
-        u64::from(self.blocks.holding(final_tokens)) + u64::from(self.limits.watermark)
-            <= u64::from(self.blocks.total())
     }
 
     /// Sequences in the batch.
@@ -353,7 +347,9 @@ impl Rank {
     fn room_to_admit(&self, call: &Call, budget: u32) -> u32 {
         let known = call.known_tokens();
         let tokens = if self.limits.reserve_full_prompt { known } else { known.min(budget) };
-        self.blocks.holding(tokens) + self.limits.watermark
+        // An empty rank takes whatever fits: nobody else would need the rest.
+        let watermark = if self.running() > 0 { self.limits.watermark } else { 0 };
+        self.blocks.holding(tokens) + watermark
     }
 
     fn complete_this_step(&mut self, id: CallId, computed: u32, chunk: u32) {

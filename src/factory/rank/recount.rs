@@ -7,7 +7,8 @@ use crate::kernel::Arena;
 impl Rank {
     /// Panics unless the sums of the rank, which has taken `step` steps, are
     /// those of its sequences one by one: KV blocks and attended tokens.
-    pub fn recount(&self, step: u64, calls: &Arena<Call>) {
+    /// Returns the tokens that its calls have sampled.
+    pub fn recount(&self, step: u64, calls: &Arena<Call>) -> u64 {
         let attended = || self.running.iter().map(|(_, sequence)| sequence.attended(step));
         let decoding: u32 = attended().map(|tokens| self.blocks.holding(tokens - 1)).sum();
         let partial = self.partial.map_or(0, |partial| self.blocks.holding(partial.computed));
@@ -21,5 +22,11 @@ impl Rank {
         );
         assert_eq!(self.running.iter().count(), self.running.len() as usize, "sequences");
         assert!(self.running() <= self.limits.max_num_seqs, "more sequences than allowed");
+        let decoded = self.running.iter().map(|(_, sequence)| {
+            u64::from(calls[sequence.call()].output) - u64::from(sequence.remaining(step))
+        });
+        let others = self.waiting.iter().chain(&self.completing).copied();
+        let others = others.chain(self.partial.map(|partial| partial.call));
+        decoded.sum::<u64>() + others.map(|id| u64::from(calls[id].generated)).sum::<u64>()
     }
 }

@@ -9,10 +9,20 @@ mod power_of_two;
 mod round_robin;
 
 use crate::random::Stream;
-use crate::scenario;
 use least_loaded::LeastLoaded;
 use power_of_two::PowerOfTwo;
 use round_robin::RoundRobin;
+
+/// A policy that spreads calls over the replicas of a pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Routing {
+    /// Each replica in turn.
+    RoundRobin,
+    /// The replica with the fewest calls, ties to the one that got there first.
+    LeastLoaded,
+    /// The less loaded of two replicas drawn at random.
+    PowerOfTwo,
+}
 
 /// The routing policy of a pool, with its state.
 #[derive(Clone, Debug)]
@@ -27,12 +37,12 @@ enum Policy {
 
 impl Router {
     /// A router over `replicas` idle replicas; `stream` serves policies that draw.
-    pub fn new(policy: scenario::Router, replicas: u32, stream: Stream) -> Self {
+    pub fn new(policy: Routing, replicas: u32, stream: Stream) -> Self {
         assert!(replicas > 0);
         Router(match policy {
-            scenario::Router::RoundRobin => Policy::RoundRobin(RoundRobin::new(replicas)),
-            scenario::Router::LeastLoaded => Policy::LeastLoaded(LeastLoaded::new(replicas)),
-            scenario::Router::PowerOfTwo => Policy::PowerOfTwo(PowerOfTwo::new(replicas, stream)),
+            Routing::RoundRobin => Policy::RoundRobin(RoundRobin::new(replicas)),
+            Routing::LeastLoaded => Policy::LeastLoaded(LeastLoaded::new(replicas)),
+            Routing::PowerOfTwo => Policy::PowerOfTwo(PowerOfTwo::new(replicas, stream)),
         })
     }
 

@@ -10,11 +10,13 @@ mod latency;
 mod load;
 mod paint;
 mod panel;
+mod replay;
 mod style;
 mod throughput;
 
 pub use drawing::{Drawing, Mark, Text, WIDTH};
 pub use paint::{png, svg};
+pub use replay::draw as replay_chart;
 
 use crate::study::{Series, Summary};
 

@@ -69,18 +69,21 @@ fn device_size(drawing: &Drawing) -> (u32, u32) {
     ((WIDTH * SCALE) as u32, (drawing.height * SCALE) as u32)
 }
 
-/// What a backend makes of a text's size and position.
+/// What a backend makes of a text's size and position, and of corners.
 struct Face {
     /// plotters' font size that gives an em of one pixel.
     size_per_em: f64,
     /// From plotters' top anchor down to the baseline, in em.
     top_to_baseline: f64,
+    /// Sharp corners of a path grow spikes as long as they please.
+    spikes: bool,
 }
 
 /// The SVG backend divides sizes by 1.24 and shifts by 0.76 em.
-const SVG: Face = Face { size_per_em: 1.24, top_to_baseline: 0.76 };
+const SVG: Face = Face { size_per_em: 1.24, top_to_baseline: 0.76, spikes: false };
 /// The bitmap backend puts the baseline half a size below the anchor.
-const BITMAP: Face = Face { size_per_em: LINE_PER_EM, top_to_baseline: LINE_PER_EM / 2.0 };
+const BITMAP: Face =
+    Face { size_per_em: LINE_PER_EM, top_to_baseline: LINE_PER_EM / 2.0, spikes: true };
 
 fn paint<DB: DrawingBackend>(
     drawing: &Drawing,
@@ -91,7 +94,7 @@ fn paint<DB: DrawingBackend>(
     let area = backend.into_drawing_area();
     for mark in &drawing.marks {
         match mark {
-            Mark::Line { points, pen } => paint_line(&area, points, pen),
+            Mark::Line { points, pen } => paint_line(&area, points, pen, face),
             Mark::Area { points, color, alpha } => {
                 area.draw(&Polygon::new(device_points(points), color.mix(*alpha).filled()))
             }
@@ -115,6 +118,7 @@ fn paint_line<DB: DrawingBackend>(
     area: &DrawingArea<DB, Shift>,
     points: &[Point],
     pen: &Pen,
+    face: &Face,
 ) -> Painted<DB> {
     let points = device_points(points);
     if points.len() < 2 {
@@ -123,6 +127,15 @@ fn paint_line<DB: DrawingBackend>(
     let width = ((pen.width * SCALE) as u32).max(1);
     let style = ShapeStyle { color: pen.color.to_rgba(), filled: false, stroke_width: width };
     match pen.dash {
+        // One stroke at a time, with round corners.
+        None if face.spikes && points.len() > 2 => {
+            let joint = ShapeStyle { filled: true, ..style };
+            for ends in points.windows(2) {
+                area.draw(&PathElement::new(ends.to_vec(), style))?;
+                area.draw(&Circle::new(ends[1], (width / 2) as i32, joint))?;
+            }
+            Ok(())
+        }
         None => area.draw(&PathElement::new(points, style)),
         Some((dash, gap)) => area.draw(&DashedPathElement::new(
             points.iter().copied(),

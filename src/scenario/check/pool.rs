@@ -2,12 +2,12 @@
 
 use super::Check;
 use super::catalog::{USD_PER_HOUR_MAX, WATTS_MAX};
-use crate::catalog::{Catalog, CostSet, Hardware, KvFormat, Model, Precision};
-use crate::factory::{KvPlan, Parallelism, Placement, StepTime};
+use crate::catalog::{Catalog, CostSet, GpuHour, Hardware, KvFormat, Model, Precision};
+use crate::factory::{KvPlan, Parallelism, Placement, Routing, StepTime};
 use crate::kernel::Span;
 use crate::scenario::raw::{RawEngine, RawPolicy, RawPool};
 use crate::scenario::tree::At;
-use crate::scenario::{Engine, GpuHour, Pool, Router};
+use crate::scenario::{Engine, Pool};
 use std::sync::Arc;
 
 /// GPUs of a pool; keeps counts of them far from overflow.
@@ -70,9 +70,9 @@ impl Check<'_> {
             replicas: raw.replicas,
             parallelism,
             router: match raw.router.policy {
-                RawPolicy::RoundRobin => Router::RoundRobin,
-                RawPolicy::LeastLoaded => Router::LeastLoaded,
-                RawPolicy::PowerOfTwo => Router::PowerOfTwo,
+                RawPolicy::RoundRobin => Routing::RoundRobin,
+                RawPolicy::LeastLoaded => Routing::LeastLoaded,
+                RawPolicy::PowerOfTwo => Routing::PowerOfTwo,
             },
             engine,
             kv,

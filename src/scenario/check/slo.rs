@@ -52,7 +52,7 @@ fn target(at: &At<'_>, key: &str, text: &str) -> Result<Target, Box<Mistake>> {
     };
     if key == "interactivity_min" {
         let rate = positive(TokenRate::read(text).map_err(wrong)?.value)?;
-        let statistic = Statistic::Quantile(0.5);
+        let statistic = Statistic::Quantile(0.95);
         return Ok(Target { metric: Metric::Tpot, statistic, bound_s: 1.0 / rate });
     }
     let (metric, statistic) = promise(key).ok_or_else(|| {

@@ -1,52 +1,46 @@
 //! The curves that charts are drawn from.
 
-use super::View;
-use super::pool::itl;
-use super::use_case::record;
 use crate::kernel::Span;
 use crate::metrics::{CDF_FRACTIONS, Point, RunRecord, Timeline};
 use crate::scenario::{Metric, Scenario};
 use crate::statistics::Interval;
-use crate::study::frontier::frontier;
+use crate::study::capacity::frontier;
+use crate::study::figures::{gaps, latency, served_by};
 use crate::study::{Band, Cdf, FrontierPoint, PoolSeries, Series, Summary, UseCaseSeries};
 
 /// Series of all use cases and pools.
 pub fn series(scenario: &Scenario, records: &[RunRecord], summary: &Summary) -> Series {
-    let view = View { scenario, records };
     let use_cases = scenario.use_cases.iter().enumerate().map(|(at, use_case)| {
         let is_stable = summary.pools[use_case.pool].stable;
-        (use_case.name.clone(), use_case_series(&view, at, is_stable))
+        (use_case.name.clone(), use_case_series(records, at, is_stable))
     });
     let interval = records.iter().map(|record| record.timeline.interval()).max();
     let interval = interval.unwrap_or(Span::ZERO);
     let timelines: Vec<Timeline> =
         records.iter().map(|record| record.timeline.at_interval(interval)).collect();
-    let pools = scenario
-        .pools
-        .iter()
-        .enumerate()
-        .map(|(at, pool)| (pool.name.clone(), pool_series(&view, &timelines, at, summary)));
+    let pools = scenario.pools.iter().enumerate().map(|(at, pool)| {
+        (pool.name.clone(), pool_series(scenario, records, &timelines, at, summary))
+    });
     Series { use_cases: use_cases.collect(), pools: pools.collect() }
 }
 
-fn use_case_series(view: &View, at: usize, is_stable: bool) -> UseCaseSeries {
+fn use_case_series(records: &[RunRecord], at: usize, is_stable: bool) -> UseCaseSeries {
     if !is_stable {
         return UseCaseSeries::default();
     }
     UseCaseSeries {
-        ttft_s: cdf(view, at, Metric::Ttft),
-        tpot_s: cdf(view, at, Metric::Tpot),
-        itl_s: cdf(view, at, Metric::Itl),
-        e2e_s: cdf(view, at, Metric::E2e),
-        queue_s: cdf(view, at, Metric::Queue),
+        ttft_s: cdf(records, at, Metric::Ttft),
+        tpot_s: cdf(records, at, Metric::Tpot),
+        itl_s: cdf(records, at, Metric::Itl),
+        e2e_s: cdf(records, at, Metric::E2e),
+        queue_s: cdf(records, at, Metric::Queue),
     }
 }
 
-fn cdf(view: &View, at: usize, metric: Metric) -> Cdf {
-    let curves: Vec<&[f64]> = view
-        .records
+fn cdf(records: &[RunRecord], at: usize, metric: Metric) -> Cdf {
+    let curves: Vec<&[f64]> = records
         .iter()
-        .map(|run| record(run, at, metric).curve.as_slice())
+        .map(|run| latency(run, at, metric).curve.as_slice())
         .filter(|curve| !curve.is_empty())
         .collect();
     if curves.is_empty() {
@@ -68,15 +62,25 @@ fn band(length: usize, values: impl Fn(usize) -> Vec<f64>) -> Band {
     band
 }
 
-fn pool_series(view: &View, timelines: &[Timeline], at: usize, summary: &Summary) -> PoolSeries {
-    let pool = &view.scenario.pools[at];
+fn pool_series(
+    scenario: &Scenario,
+    records: &[RunRecord],
+    timelines: &[Timeline],
+    at: usize,
+    summary: &Summary,
+) -> PoolSeries {
+    let pool = &scenario.pools[at];
     let length = timelines.iter().map(Timeline::len).max().unwrap_or(0);
     let interval_s = timelines.first().map_or(0.0, |timeline| timeline.interval().seconds());
     let over = |value: &dyn Fn(&Point) -> f64| {
         band(length, |sample| {
-            // A replication that has already ended is empty, not absent.
+            // A replication that has already ended is empty; one that was cut off is absent.
             let points = timelines.iter().map(|timeline| timeline.pool(at).get(sample));
-            points.map(|point| point.map_or(0.0, value)).collect()
+            let present = points.zip(records).filter_map(|(point, run)| match point {
+                Some(point) => Some(value(point)),
+                None => run.cut_off.is_none().then_some(0.0),
+            });
+            present.collect()
         })
     };
     let blocks = f64::from(pool.kv.blocks) * f64::from(pool.replicas * pool.parallelism.data);
@@ -85,35 +89,26 @@ fn pool_series(view: &View, timelines: &[Timeline], at: usize, summary: &Summary
         running: over(&|point| f64::from(point.running)),
         waiting: over(&|point| f64::from(point.waiting)),
         kv_use: over(&|point| point.blocks_used as f64 / blocks),
-        frontier: mean_lengths(view, at).map_or(Vec::new(), |(p, o)| frontier(pool, p, o)),
-        operating: operating(view, at, summary),
+        frontier: frontier(scenario, at),
+        operating: operating(scenario, records, at, summary),
     }
-}
-
-/// Mean prompt and output tokens of the calls of a pool.
-fn mean_lengths(view: &View, pool: usize) -> Option<(f64, f64)> {
-    let (mut calls, mut prompt, mut output) = (0, 0, 0);
-    for run in view.records {
-        for (_, record) in
-            view.scenario.use_cases.iter().zip(&run.use_cases).filter(|(case, _)| case.pool == pool)
-        {
-            calls += record.calls;
-            prompt += record.prompt_tokens;
-            output += record.output_tokens;
-        }
-    }
-    (calls > 0).then(|| (prompt as f64 / calls as f64, output as f64 / calls as f64))
 }
 
 /// Where each replication ended up.
-fn operating(view: &View, at: usize, summary: &Summary) -> Vec<FrontierPoint> {
-    let pool = &view.scenario.pools[at];
+fn operating(
+    scenario: &Scenario,
+    records: &[RunRecord],
+    at: usize,
+    summary: &Summary,
+) -> Vec<FrontierPoint> {
+    let pool = &scenario.pools[at];
+    let use_cases = served_by(scenario, at);
     let ranks = f64::from(pool.replicas * pool.parallelism.data);
     if !summary.pools[at].stable {
         return Vec::new();
     }
-    let points = view.records.iter().filter_map(|run| {
-        let (tokens, seconds) = itl(view, run, at);
+    let points = records.iter().filter_map(|run| {
+        let (tokens, seconds) = gaps(run, &use_cases);
         let record = &run.pools[at];
         (seconds > 0.0 && run.window_s > 0.0).then(|| FrontierPoint {
             concurrency: record.running_mean / ranks,

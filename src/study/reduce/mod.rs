@@ -12,14 +12,19 @@ mod total;
 mod use_case;
 
 pub use curves::series;
-pub use stability::mean_in_system;
+pub use stability::{Stability, mean_in_system};
 
 use super::Summary;
+use super::capacity::{Load, load_of};
+use super::figures::{Figure, Share, figures, interval};
 use crate::kernel::Digest;
 use crate::metrics::RunRecord;
 use crate::scenario::{Regime, Scenario};
 use crate::statistics::Interval;
-use stability::Stability;
+use indexmap::IndexMap;
+
+/// Confidence of every interval in a summary.
+const CONFIDENCE: f64 = 0.95;
 
 /// Version of the layout of [`Summary`].
 const SCHEMA: u32 = 1;
@@ -28,65 +33,72 @@ const SCHEMA: u32 = 1;
 pub fn summary(scenario: &Scenario, records: &[RunRecord], digest: Digest) -> Summary {
     let stability: Vec<Stability> =
         (0..scenario.pools.len()).map(|pool| stability::of_pool(scenario, records, pool)).collect();
-    let view = View { scenario, records };
-    let mut warnings = stability::warnings(scenario, &stability);
+    let found = Found::new(scenario, records, &stability);
+    let use_cases = use_case::summaries(scenario, records, &found);
+    let loads: Vec<Option<Load>> =
+        (0..scenario.pools.len()).map(|pool| load_of(scenario, pool)).collect();
+    let mut warnings = stability::warnings(scenario, records, &stability, &loads);
+    warnings.extend(use_case::rejections(&use_cases));
     warnings.extend(scenario.warnings.iter().cloned());
     Summary {
         schema: SCHEMA,
         scenario: scenario.name.clone(),
         version: env!("CARGO_PKG_VERSION").to_string(),
         seed: scenario.seed,
-        replications: scenario.replications,
+        replications: records.len() as u32,
         digest: digest.to_string(),
         regime: match scenario.regime {
             Regime::Steady => "steady".to_string(),
             Regime::Terminating => "terminating".to_string(),
         },
         warm_up_s: records[0].window_from_s,
-        measured_s: view.each(|record| record.window_s).iter().sum::<f64>() / records.len() as f64,
-        use_cases: use_case::summaries(&view, &stability, &mut warnings),
-        pools: pool::summaries(&view, &stability),
-        total: total::summary(&view),
-        notes: total::notes(scenario),
+        measured_s: records.iter().map(|run| run.window_s).sum::<f64>() / records.len() as f64,
+        use_cases,
+        pools: pool::summaries(scenario, &found, &stability, &loads),
+        total: total::summary(scenario),
+        notes: total::notes(scenario, records.len()),
         warnings,
     }
 }
 
-/// The records of a scenario, and the statistics taken over them.
-struct View<'a> {
-    scenario: &'a Scenario,
-    records: &'a [RunRecord],
+/// The verdict on each pool.
+pub fn stability(scenario: &Scenario, records: &[RunRecord]) -> Vec<Stability> {
+    (0..scenario.pools.len()).map(|pool| stability::of_pool(scenario, records, pool)).collect()
 }
 
-impl View<'_> {
-    /// One value a replication.
-    fn each(&self, value: impl Fn(&RunRecord) -> f64) -> Vec<f64> {
-        self.records.iter().map(value).collect()
+/// All figures of a scenario with their intervals, by path.
+pub struct Found(IndexMap<String, Option<Interval>>);
+
+impl Found {
+    /// Reduces all figures; those of unstable pools that need a steady state are withheld.
+    pub fn new(scenario: &Scenario, records: &[RunRecord], stability: &[Stability]) -> Self {
+        let is_random = scenario.is_random();
+        let reduce = |figure: &Figure| {
+            if figure.steady_on.is_some_and(|pool| !stability[pool].is_stable) {
+                return None;
+            }
+            let shares: Vec<Share> = records.iter().map(|run| figure.share(run)).collect();
+            let interval = interval(&shares, CONFIDENCE)?;
+            // Without randomness one run is the exact answer, not a sample of it.
+            Some(if is_random { interval } else { Interval::constant(interval.mean) })
+        };
+        let figures = figures(scenario);
+        Found(figures.iter().map(|figure| (figure.path.clone(), reduce(figure))).collect())
     }
 
-    /// The mean of one value a replication.
-    fn mean(&self, value: impl Fn(&RunRecord) -> f64) -> Option<Interval> {
-        self.known(Interval::student(&self.each(value)))
+    /// The figure at `owner` (`pools.assistant`) and `key`; `None` when it is
+    /// absent or withheld.
+    fn get(&self, owner: &str, key: &str) -> Option<Interval> {
+        self.at(&format!("{owner}.{key}"))
     }
 
-    /// A ratio of totals; absent when there is nothing to divide by.
-    fn ratio(
-        &self,
-        numerator: impl Fn(&RunRecord) -> f64,
-        denominator: impl Fn(&RunRecord) -> f64,
-    ) -> Option<Interval> {
-        let denominators = self.each(denominator);
-        if denominators.iter().sum::<f64>() <= 0.0 {
-            return None;
-        }
-        self.known(Interval::ratio(&self.each(numerator), &denominators))
+    /// The figure at `path`; `None` when it is absent or withheld.
+    pub fn at(&self, path: &str) -> Option<Interval> {
+        self.0.get(path).copied().flatten()
     }
 
-    /// Without randomness one run is the exact answer, not a sample of it.
-    fn known(&self, interval: Option<Interval>) -> Option<Interval> {
-        interval.map(|interval| match self.scenario.is_random() {
-            true => interval,
-            false => Interval::constant(interval.mean),
-        })
+    /// The figures that are there, in the order of the summary.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, Interval)> {
+        self.0.iter().filter_map(|(path, interval)| Some((path.as_str(), (*interval)?)))
     }
 }

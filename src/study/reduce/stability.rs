@@ -1,12 +1,10 @@
 //! Whether the load of a pool can be sustained.
 
 use super::RunRecord;
-use crate::metrics::Point;
+use crate::metrics::{CutOff, Point, PoolRecord};
 use crate::scenario::{Regime, Scenario};
 use crate::statistics::drift;
-
-/// Fewest samples in the window for the drift test to say anything.
-const SAMPLES_MIN: usize = 17;
+use crate::study::Load;
 
 /// The verdict on one pool.
 #[derive(Clone, Debug)]
@@ -19,18 +17,25 @@ pub struct Stability {
     pub finished_per_s: f64,
 }
 
-/// Tests the number of calls in `pool` for growth over the measured window. An
-/// episode that ends has no steady state to lose.
+/// The verdict on `pool`. A steady state is lost when the number of calls in
+/// the pool grows over the measured window, or when calls of the window were
+/// left over after all patience; an episode has none to lose, but one that was
+/// cut off is not whole.
 pub fn of_pool(scenario: &Scenario, records: &[RunRecord], pool: usize) -> Stability {
     let window_s: f64 = records.iter().map(|record| record.window_s).sum();
-    let rate = |count: fn(&crate::metrics::PoolRecord) -> u64| {
+    let rate = |count: fn(&PoolRecord) -> u64| {
         let calls: u64 = records.iter().map(|record| count(&record.pools[pool])).sum();
         calls as f64 / window_s.max(f64::MIN_POSITIVE)
     };
     let arrivals_per_s = rate(|record| record.arrived);
-    let is_stable = scenario.regime == Regime::Terminating
-        || (records.iter().all(|record| record.pools[pool].unfinished == 0)
-            && !grows(records, pool, arrivals_per_s));
+    let left_over = |record: &&RunRecord| record.pools[pool].unfinished > 0;
+    let is_stable = match scenario.regime {
+        Regime::Terminating => !records.iter().filter(left_over).any(|run| run.cut_off.is_some()),
+        Regime::Steady => {
+            let ran_dry = |run: &RunRecord| run.cut_off == Some(CutOff::Drain);
+            !records.iter().filter(left_over).any(ran_dry) && !grows(records, pool, arrivals_per_s)
+        }
+    };
     Stability { is_stable, arrivals_per_s, finished_per_s: rate(|record| record.finished) }
 }
 
@@ -44,9 +49,6 @@ fn grows(records: &[RunRecord], pool: usize, arrivals_per_s: f64) -> bool {
             points[before.min(points.len())..].iter().map(in_system).collect()
         })
         .collect();
-    if series.iter().any(|series: &Vec<f64>| series.len() < SAMPLES_MIN) {
-        return false;
-    }
     drift(&series, interval_s, arrivals_per_s).is_some_and(|drift| !drift.stable)
 }
 
@@ -71,17 +73,65 @@ pub fn mean_in_system(records: &[RunRecord]) -> Vec<f64> {
         .collect()
 }
 
-/// One warning for each pool that cannot keep up.
-pub fn warnings(scenario: &Scenario, stability: &[Stability]) -> Vec<String> {
-    let unstable = scenario.pools.iter().zip(stability).filter(|(_, verdict)| !verdict.is_stable);
-    unstable
-        .map(|(pool, verdict)| {
-            format!(
-                "pool {} is unstable at this load: {:.3} calls/s arrive, it completes {:.3} calls/s \
-                 and its queue grows without bound. Latencies would only tell how long the run \
-                 was, so they are withheld; {:.3} calls/s is about the rate it can sustain.",
-                pool.name, verdict.arrivals_per_s, verdict.finished_per_s, verdict.finished_per_s
-            )
-        })
-        .collect()
+/// What leads every output: runs that were cut off, pools that cannot keep up,
+/// and pools that are asked for more than they can do.
+pub fn warnings(
+    scenario: &Scenario,
+    records: &[RunRecord],
+    stability: &[Stability],
+    loads: &[Option<Load>],
+) -> Vec<String> {
+    let pools = scenario.pools.iter().zip(stability).zip(loads);
+    let of_pools = pools.filter_map(|((pool, verdict), load)| match verdict.is_stable {
+        false if scenario.regime == Regime::Steady => Some(unstable(&pool.name, verdict)),
+        false => {
+            Some(format!("pool {}: calls were left over, so its figures are withheld", pool.name))
+        }
+        true => overload(scenario.regime, load.as_ref()?, &pool.name),
+    });
+    cut_offs(records).into_iter().chain(of_pools).collect()
+}
+
+fn cut_offs(records: &[RunRecord]) -> Option<String> {
+    let first = records.iter().find_map(|record| Some((record, record.cut_off?)));
+    let (record, reason) = first?;
+    let count = records.iter().filter(|record| record.cut_off.is_some()).count();
+    let why = match reason {
+        CutOff::Calls => "more calls were in the system at once than a run keeps (2,000,000)",
+        CutOff::Drain => "calls of the measured window were unfinished long after it",
+        CutOff::Horizon => "it reached ten years of simulated time",
+    };
+    Some(format!(
+        "{count} of {} replications were cut off, the first at {:.3} s: {why}. What they would have \
+         measured later is missing.",
+        records.len(),
+        record.end_s
+    ))
+}
+
+fn unstable(pool: &str, verdict: &Stability) -> String {
+    format!(
+        "pool {pool} is unstable at this load: {:.3} calls/s arrive, it completes {:.3} calls/s \
+         and its queue grows without bound. Latencies would only tell how long the run was, so \
+         they are withheld; {:.3} calls/s is about the rate it can sustain.",
+        verdict.arrivals_per_s, verdict.finished_per_s, verdict.finished_per_s
+    )
+}
+
+fn overload(regime: Regime, load: &Load, pool: &str) -> Option<String> {
+    let Load { offered_calls_per_s: offered, capacity_calls_per_s: capacity, .. } = load;
+    let consequence = match regime {
+        Regime::Steady => {
+            "the run is too short to show growth, and its latencies depend on how long it was"
+        }
+        Regime::Terminating => {
+            "calls pile up until arrivals end, and latencies tell how long the episode was"
+        }
+    };
+    (offered > capacity).then(|| {
+        format!(
+            "pool {pool} is offered {offered:.3} calls/s and can finish about {capacity:.3} (a \
+             closed-form estimate): {consequence}"
+        )
+    })
 }

@@ -1,36 +1,45 @@
 //! Figures of the whole factory, and what all figures rest on.
 
-use super::View;
 use crate::economics::{AVERAGE_POWER_SHARE, facility_watts, usd_per_second};
-use crate::factory::StepTime;
 use crate::scenario::{Pool, Scenario};
 use crate::statistics::Interval;
 use crate::study::TotalSummary;
 
 /// Cost and power of all pools; absent where one pool's is unknown.
-pub fn summary(view: &View) -> TotalSummary {
-    let pools = &view.scenario.pools;
+pub fn summary(scenario: &Scenario) -> TotalSummary {
+    let pools = &scenario.pools;
     let sum = |value: fn(&Pool) -> Option<f64>| pools.iter().map(value).sum::<Option<f64>>();
     let peak_mw = sum(facility_watts).map(|watts| watts / 1e6);
     TotalSummary {
         usd_per_hour: sum(usd_per_second).map(|usd| Interval::constant(usd * 3600.0)),
-        mean_mw: peak_mw.map(|peak| Interval::constant(peak * AVERAGE_POWER_SHARE)),
+        // An estimate, not a sample: it has no interval.
+        mean_mw: peak_mw.map(|peak| Interval {
+            mean: peak * AVERAGE_POWER_SHARE,
+            low: None,
+            high: None,
+        }),
         peak_mw: peak_mw.map(Interval::constant),
     }
 }
 
 /// Estimates and conventions behind the figures.
-pub fn notes(scenario: &Scenario) -> Vec<String> {
+pub fn notes(scenario: &Scenario, replications: usize) -> Vec<String> {
     let mut notes: Vec<String> = scenario.pools.iter().flat_map(pool_notes).collect();
     if !scenario.is_random() {
         notes
             .push("nothing in this scenario is random: one run gives the exact answer".to_string());
-    } else if scenario.replications == 1 {
+    } else if replications == 1 {
         notes.push("one replication cannot tell the spread: figures have no interval".to_string());
     }
-    notes.push(format!(
-        "mean power is estimated as {AVERAGE_POWER_SHARE} of provisioned power (published: 0.5 to 0.9)"
-    ));
+    if scenario.pools.iter().all(|pool| facility_watts(pool).is_some()) {
+        notes.push(format!(
+            "mean power is estimated as {AVERAGE_POWER_SHARE} of provisioned power (published: 0.5 \
+             to 0.9), whatever the load"
+        ));
+    }
+    if scenario.use_cases.iter().any(|use_case| use_case.price.is_some()) {
+        notes.push("prices are kept for later versions: this one reports cost only".to_owned());
+    }
     notes
 }
 
@@ -48,7 +57,6 @@ fn pool_notes(pool: &Pool) -> Vec<String> {
             pool.name, hardware.name
         )),
     }
-    let caveats = StepTime::caveats(&pool.model, hardware, pool.precision, pool.parallelism);
-    notes.extend(caveats.into_iter().map(|caveat| format!("pool {}: {caveat}", pool.name)));
+    notes.extend(pool.caveats().into_iter().map(|caveat| format!("pool {}: {caveat}", pool.name)));
     notes
 }

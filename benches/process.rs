@@ -1,0 +1,142 @@
+//! What only a process of its own can tell: `cargo bench --bench process`.
+//!
+//! *Memory*: the largest resident set (`VmHWM`) of a child that simulates
+//! 10 million calls of the chat row. *Start-up*: CPU and wall time of the
+//! program's short verbs, a hundred runs each. *Instructions*: what callgrind
+//! counts a call of the chat row and of 1000 replicas, between two horizons;
+//! instruction counts do not predict time, but they repeat exactly, so they
+//! show drift that a loaded machine hides. `-- memory`, `-- start-up` or
+//! `-- instructions` runs one of them.
+
+mod support;
+
+use std::fs;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+use support::{Arrive, CHAT, Chat, Quartiles, lasting, table};
+use tokenmill::simulation::{Options, run};
+
+/// Runs of the program that one start-up figure is the mean of; the system
+/// counts the CPU time of children in hundredths of a second.
+const STARTS: u32 = 100;
+/// Start-up figures taken.
+const TURNS: usize = 7;
+
+/// The child's part: simulates `calls` calls, prints its own peak memory.
+fn simulate_calls(replicas: u32, calls: f64) {
+    let rate = Chat { replicas, ..CHAT }.rate();
+    let chat = Chat { replicas, arrivals: Arrive::Rate(rate), ..CHAT };
+    let seconds = calls / rate;
+    let record = run(&lasting(&chat.scenario(), seconds), 0, Options::default());
+    println!("{} {}", record.calls, peak_kib());
+}
+
+/// Largest resident set of this process so far, KiB.
+fn peak_kib() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").expect("Linux");
+    let line = status.lines().find(|line| line.starts_with("VmHWM:")).expect("a peak");
+    line.split_whitespace().nth(1).and_then(|kib| kib.parse().ok()).expect("a count")
+}
+
+/// This program as a child that simulates.
+fn child_args(replicas: u32, calls: f64) -> [String; 3] {
+    ["simulate".to_owned(), replicas.to_string(), calls.to_string()]
+}
+
+/// Calls simulated and peak KiB of a child.
+fn child_figures(output: &[u8]) -> (f64, f64) {
+    let text = String::from_utf8_lossy(output);
+    let mut figures = text.split_whitespace().map(|figure| figure.parse().expect("a figure"));
+    (figures.next().expect("calls"), figures.next().expect("KiB"))
+}
+
+fn memory() {
+    let this = std::env::current_exe().expect("a path");
+    let rows: Vec<Vec<String>> = [0.0, 1e5, 1e6, 1e7]
+        .iter()
+        .map(|&calls| {
+            let output = Command::new(&this).args(child_args(1, calls)).output().expect("a child");
+            let (calls, kib) = child_figures(&output.stdout);
+            vec![format!("{calls}"), format!("{:.1}", kib * 1024.0 / 1e6)]
+        })
+        .collect();
+    table(&["calls", "peak resident memory, MB"], &rows);
+}
+
+/// CPU seconds of the children waited for so far.
+fn children_cpu_seconds() -> f64 {
+    let stat = fs::read_to_string("/proc/self/stat").expect("Linux");
+    let after_name = stat.rsplit(')').next().expect("fields");
+    let ticks = after_name.split_whitespace().skip(13).take(2);
+    ticks.map(|ticks| ticks.parse::<f64>().expect("a count")).sum::<f64>() / 100.0
+}
+
+/// CPU and wall milliseconds of one run, mean of [`STARTS`].
+fn start_ms(args: &[&str]) -> (f64, f64) {
+    let (cpu, wall) = (children_cpu_seconds(), Instant::now());
+    for _ in 0..STARTS {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tokenmill"));
+        let status = command.args(args).stdout(Stdio::null()).stderr(Stdio::null()).status();
+        assert!(status.expect("it starts").success(), "tokenmill {args:?} failed");
+    }
+    let per_run = |seconds: f64| seconds * 1e3 / f64::from(STARTS);
+    (per_run(children_cpu_seconds() - cpu), per_run(wall.elapsed().as_secs_f64()))
+}
+
+fn start_up() {
+    let quickstart = concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios/quickstart.toml");
+    let verbs: [&[&str]; 3] = [&["--version"], &["catalog", "--json"], &["validate", quickstart]];
+    let rows: Vec<Vec<String>> = verbs
+        .iter()
+        .map(|args| {
+            let (cpu, wall): (Vec<f64>, Vec<f64>) = (0..TURNS).map(|_| start_ms(args)).unzip();
+            let name = args.first().expect("a verb");
+            vec![(*name).to_owned(), Quartiles::of(&cpu).text(1), Quartiles::of(&wall).text(1)]
+        })
+        .collect();
+    table(&["tokenmill", "CPU, ms", "wall, ms"], &rows);
+}
+
+/// Instructions of a child under callgrind, and the calls it simulated.
+fn counted(replicas: u32, calls: f64) -> Option<(f64, f64)> {
+    let this = std::env::current_exe().expect("a path");
+    let mut command = Command::new("valgrind");
+    command.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]).arg(this);
+    let output = command.args(child_args(replicas, calls)).output().ok()?;
+    let log = String::from_utf8_lossy(&output.stderr);
+    let line = log.lines().find(|line| line.contains("Collected :"))?;
+    let instructions = line.rsplit(' ').next()?.parse().ok()?;
+    Some((instructions, child_figures(&output.stdout).0))
+}
+
+fn instructions() {
+    let rows: Vec<Vec<String>> = [(1, 20_000.0), (1_000, 200_000.0)]
+        .iter()
+        .map(|&(replicas, calls)| {
+            let counts = counted(replicas, calls).zip(counted(replicas, 4.0 * calls));
+            let per_call = counts.map_or("valgrind is not installed".to_owned(), |(few, many)| {
+                format!("{:.0}", (many.0 - few.0) / (many.1 - few.1))
+            });
+            vec![replicas.to_string(), per_call]
+        })
+        .collect();
+    table(&["replicas", "instructions a call"], &rows);
+}
+
+fn main() {
+    let args: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with("--")).collect();
+    if let ["simulate", replicas, calls] = args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        let (replicas, calls) = (replicas.parse().expect("a count"), calls.parse().expect("calls"));
+        return simulate_calls(replicas, calls);
+    }
+    let wanted = |name: &str| args.is_empty() || args.iter().any(|part| name == part);
+    if wanted("memory") {
+        memory();
+    }
+    if wanted("start-up") {
+        start_up();
+    }
+    if wanted("instructions") {
+        instructions();
+    }
+}

@@ -1,0 +1,106 @@
+//! Figures of a use case.
+
+use super::{Figure, Share};
+use crate::economics::usd_per_second;
+use crate::metrics::{LatencyRecord, RunRecord, UseCaseRecord};
+use crate::scenario::{Metric, Scenario};
+
+type Count = fn(&UseCaseRecord) -> u64;
+type Statistic = fn(&LatencyRecord) -> f64;
+
+/// Latencies by the name of their key, in the order of the summary.
+const LATENCIES: [(&str, Metric); 5] = [
+    ("ttft_s", Metric::Ttft),
+    ("tpot_s", Metric::Tpot),
+    ("itl_s", Metric::Itl),
+    ("e2e_s", Metric::E2e),
+    ("queue_s", Metric::Queue),
+];
+
+/// Statistics of a latency by the name of their key.
+const STATISTICS: [(&str, Statistic); 5] = [
+    ("mean", |latency| latency.mean),
+    ("p50", |latency| latency.quantiles[0]),
+    ("p90", |latency| latency.quantiles[1]),
+    ("p95", |latency| latency.quantiles[2]),
+    ("p99", |latency| latency.quantiles[3]),
+];
+
+/// Counts over the calls that arrived in the window.
+const PER_CALL: [(&str, Count); 3] = [
+    ("prompt_tokens_mean", |calls| calls.prompt_tokens),
+    ("output_tokens_mean", |calls| calls.output_tokens),
+    ("preemptions_per_call", |calls| calls.preemptions),
+];
+
+/// The figures of the use case at index `at`.
+pub fn figures(scenario: &Scenario, at: usize) -> Vec<Figure> {
+    let use_case = &scenario.use_cases[at];
+    let path = |key: &str| format!("use_cases.{}.{key}", use_case.name);
+    let pool = use_case.pool;
+    let mut figures = vec![per_second(path("calls_per_s"), at, |calls| calls.finished)];
+    figures.extend(PER_CALL.map(|(key, count)| per_call(path(key), at, count)));
+    for (key, metric) in LATENCIES {
+        for (statistic, value) in STATISTICS {
+            let share = move |run: &RunRecord| match latency(run, at, metric) {
+                // A replication without a value has no statistic to contribute.
+                latency if latency.count == 0 => Share::Nothing,
+                latency => Share::Value(value(latency)),
+            };
+            figures.push(Figure::new(path(&format!("{key}.{statistic}")), share).steady_on(pool));
+        }
+    }
+    if !use_case.slo.targets.is_empty() {
+        let good: Count = |calls| calls.good;
+        // A call that was refused kept no promise.
+        let fraction = Figure::new(path("goodput_fraction"), move |run| {
+            let record = &run.use_cases[at];
+            Share::Ratio(record.good as f64, (record.calls + record.rejected) as f64)
+        });
+        figures.push(fraction.steady_on(pool));
+        figures.push(per_second(path("goodput_calls_per_s"), at, good).steady_on(pool));
+    }
+    figures.extend(usd_per_call(scenario, path("usd_per_call"), at));
+    figures
+}
+
+/// The record of `metric` of the use case at index `at`.
+pub fn latency(run: &RunRecord, at: usize, metric: Metric) -> &LatencyRecord {
+    let record = &run.use_cases[at];
+    match metric {
+        Metric::Ttft => &record.ttft,
+        Metric::Tpot => &record.tpot,
+        Metric::Itl => &record.itl,
+        Metric::E2e => &record.e2e,
+        Metric::Queue => &record.queue,
+    }
+}
+
+fn per_call(path: String, at: usize, count: Count) -> Figure {
+    Figure::new(path, move |run| {
+        let record = &run.use_cases[at];
+        Share::Ratio(count(record) as f64, record.calls as f64)
+    })
+}
+
+fn per_second(path: String, at: usize, count: Count) -> Figure {
+    Figure::new(path, move |run| Share::Ratio(count(&run.use_cases[at]) as f64, run.window_s))
+}
+
+/// Dollars a call: the pool's cost shared among its use cases by the tokens
+/// (prompt and output) that they processed. `None` without a price.
+fn usd_per_call(scenario: &Scenario, path: String, at: usize) -> Option<Figure> {
+    let pool = scenario.use_cases[at].pool;
+    let usd_per_s = usd_per_second(&scenario.pools[pool])?;
+    let on_pool: Vec<bool> = scenario.use_cases.iter().map(|case| case.pool == pool).collect();
+    let tokens = |record: &UseCaseRecord| (record.prompt_tokens + record.output_tokens) as f64;
+    let figure = Figure::new(path, move |run| {
+        let cases = run.use_cases.iter().zip(&on_pool).filter(|(_, on_pool)| **on_pool);
+        let all: f64 = cases.map(|(record, _)| tokens(record)).sum();
+        let record = &run.use_cases[at];
+        let share = if all > 0.0 { tokens(record) / all } else { 0.0 };
+        Share::Ratio(usd_per_s * run.window_s * share, record.calls as f64)
+    });
+    // Without a steady state the calls that arrive are not those that are served.
+    Some(figure.steady_on(pool))
+}

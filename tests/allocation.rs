@@ -1,0 +1,141 @@
+//! A running simulation allocates nothing per event.
+//!
+//! A counting allocator compares two horizons of one scenario. What the longer
+//! one allocates more may only come from vectors that double as they grow (the
+//! exact values of each metric, of which there are four a use case) and from
+//! the odd new maximum (calls in flight, buckets of a histogram), never from
+//! the number of events.
+
+// The trait of global allocators is unsafe to implement; this one only counts.
+#![allow(unsafe_code)]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::path::Path;
+use tokenmill::kernel::Span;
+use tokenmill::metrics::RunRecord;
+use tokenmill::scenario::{Overrides, Scenario, parse};
+use tokenmill::simulation::{Options, run};
+
+struct Counting;
+
+thread_local! {
+    /// Allocations and reallocations of this thread; tests run side by side.
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+}
+
+fn count() {
+    ALLOCATIONS.with(|allocations| allocations.set(allocations.get() + 1));
+}
+
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count();
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count();
+        unsafe { System.realloc(block, layout, size) }
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        unsafe { System.dealloc(block, layout) }
+    }
+}
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+/// Allocations of a run that ends its arrivals after `seconds`, and its record.
+fn allocations(scenario: &Scenario, seconds: f64) -> (u64, RunRecord) {
+    let scenario = Scenario { duration: Some(Span::from_seconds(seconds)), ..scenario.clone() };
+    let before = ALLOCATIONS.with(Cell::get);
+    let record = run(&scenario, 0, Options::default());
+    (ALLOCATIONS.with(Cell::get) - before, record)
+}
+
+/// Runs the scenario for `seconds` and for four times as long.
+fn compare(text: &str, seconds: f64) -> RunRecord {
+    let loaded = parse(text, "allocation.toml", Path::new("."), &Overrides::default());
+    let scenario = loaded.unwrap_or_else(|error| panic!("{error}")).scenario;
+    let (short, warm) = allocations(&scenario, seconds);
+    let (long, record) = allocations(&scenario, 4.0 * seconds);
+    let extra = long.saturating_sub(short);
+    let events = record.events - warm.events;
+    println!("{short} allocations, {extra} more in {events} further events");
+    // Two doublings of four samples a use case, and some new maxima.
+    let growing = 2 * 4 * scenario.use_cases.len() as u64;
+    let maxima = 16;
+    assert!(extra <= growing + maxima, "{extra} allocations in {events} further events");
+    assert!(events > 1_000 * (growing + maxima), "{events} events are too few to tell");
+    record
+}
+
+#[test]
+fn a_counting_allocator_counts() {
+    let before = ALLOCATIONS.with(Cell::get);
+    std::hint::black_box(vec![1u8; 100]);
+    assert_eq!(ALLOCATIONS.with(Cell::get) - before, 1);
+}
+
+#[test]
+fn one_replica_at_a_steady_load() {
+    compare(
+        r#"
+        name = "chat"
+        duration = "1 h"
+        [[pool]]
+        name = "assistant"
+        model = "llama-3.1-8b"
+        hardware = "h100-sxm"
+        [[use_case]]
+        name = "chat"
+        arrivals = { process = "poisson", rate = "14 /s" }
+        prompt_tokens = 1000
+        output_tokens = 250
+        "#,
+        600.0,
+    );
+}
+
+/// Two pools, one short of KV blocks, one of two ranks in lockstep; an open and
+/// a closed loop.
+#[test]
+fn several_pools_with_preemption_and_a_closed_loop() {
+    let record = compare(
+        r#"
+        name = "mixed"
+        duration = "1 h"
+        [[pool]]
+        name = "tight"
+        model = "llama-3.1-8b"
+        hardware = "h100-sxm"
+        replicas = 3
+        router = { policy = "power-of-two" }
+        engine = { kv_blocks = 1_000, reserve_full_prompt = false, max_num_batched_tokens = 2_048 }
+        [[pool]]
+        name = "experts"
+        model = "qwen3-30b-a3b"
+        hardware = "h100-sxm"
+        replicas = 2
+        data_parallel = 2
+        expert_parallel = 2
+        [[use_case]]
+        name = "chat"
+        pool = "tight"
+        arrivals = { process = "poisson", rate = "15 /s" }
+        prompt_tokens = { distribution = "lognormal", median = 700, sigma = 0.8, max = 8_000 }
+        output_tokens = { distribution = "lognormal", median = 190, sigma = 0.7, max = 2_000 }
+        [[use_case]]
+        name = "loop"
+        pool = "experts"
+        arrivals = { process = "closed-loop", clients = 64, think = { distribution = "exponential", mean = "2 s" } }
+        prompt_tokens = { distribution = "uniform", low = 50, high = 3_000 }
+        output_tokens = { distribution = "exponential", mean = 150 }
+        "#,
+        600.0,
+    );
+    assert!(record.pools[0].preemptions > 1_000, "{} preemptions", record.pools[0].preemptions);
+    assert!(record.use_cases.iter().all(|use_case| use_case.calls > 20_000));
+}
