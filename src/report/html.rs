@@ -158,7 +158,8 @@ fn closing(summary: &Summary) -> Markup {
             p {
                 "Seed " (summary.seed) ", digest " code { (summary.digest) }
                 ", tokenmill " (summary.version) ". To get the same figures and the same digest \
-                 again, run this in the folder of this report:"
+                 again, run this in the folder of this report (where the scenario replays a \
+                 trace, put the trace where its path leads from there):"
             }
             pre {
                 "tokenmill run scenario.toml --seed " (summary.seed)

@@ -18,7 +18,7 @@ const CAPTION: usize = 28;
 pub fn terminal(summary: &Summary) -> String {
     let mut out = String::new();
     for warning in &summary.warnings {
-        paragraph(&mut out, "WARNING ", &warning);
+        paragraph(&mut out, "WARNING ", warning);
     }
     if !out.is_empty() {
         out.push('\n');

@@ -38,6 +38,7 @@ pub fn summary(scenario: &Scenario, records: &[RunRecord], digest: Digest) -> Su
     let loads: Vec<Option<Load>> =
         (0..scenario.pools.len()).map(|pool| load_of(scenario, pool)).collect();
     let mut warnings = stability::warnings(scenario, records, &stability, &loads);
+    warnings.extend(use_case::unmeasured(&use_cases));
     warnings.extend(use_case::rejections(&use_cases));
     warnings.extend(scenario.warnings.iter().cloned());
     Summary {
