@@ -22,6 +22,9 @@ use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+/// Exit code after Ctrl-C, as shells report it.
+const INTERRUPTED: i32 = 130;
+
 /// The scenario that runs when none is named.
 pub const QUICKSTART: &str = include_str!("../../scenarios/quickstart.toml");
 
@@ -111,6 +114,9 @@ impl Globals {
 /// Runs the program on the process's arguments.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    // Results appear whole, by a rename, so there is nothing to tidy up.
+    let interrupted = ctrlc::set_handler(|| std::process::exit(INTERRUPTED));
+    interrupted.expect("no other handler is set");
     let printed = execute(cli).and_then(|text| print(&text));
     match printed {
         Ok(()) => ExitCode::SUCCESS,
