@@ -66,7 +66,7 @@ fn unknown_keys() {
 #[test]
 fn keys_of_later_versions() {
     insta::assert_snapshot!(mistakes(&[
-        ("[[use_case]]", "[[arm]]\nname = \"x\"\n\n[[use_case]]"),
+        ("[[use_case]]", "[[fault]]\nname = \"x\"\n\n[[use_case]]"),
         ("replicas = 2", "replicas = 2\noffload = []"),
     ]));
 }
