@@ -130,12 +130,13 @@ fn pad_left(text: &str, width: usize) -> String {
     format!("{}{text}", " ".repeat(width.saturating_sub(length(text))))
 }
 
-/// `lead` and then `text`, broken at blanks and indented by the lead.
+/// `lead` and then `text`, broken at blanks and indented by the lead. Blanks
+/// that must not break are written as plain ones.
 pub fn paragraph(out: &mut String, lead: &str, text: &str) {
     let indent = " ".repeat(lead.len());
     let mut line = lead.to_string();
     let mut is_fresh = true;
-    for word in text.split_whitespace() {
+    for word in text.split_ascii_whitespace() {
         if !is_fresh && length(&line) + 1 + length(word) > WIDTH {
             let _ = writeln!(out, "{}", line.trim_end());
             line = indent.clone();
@@ -144,7 +145,7 @@ pub fn paragraph(out: &mut String, lead: &str, text: &str) {
         if !is_fresh {
             line.push(' ');
         }
-        line += word;
+        line += &word.replace('\u{a0}', " ");
         is_fresh = false;
     }
     let _ = writeln!(out, "{}", line.trim_end());

@@ -103,15 +103,27 @@ impl Axis {
 
     /// Relative differences on a scale of ratios `width` pixels wide: what is
     /// placed are ratios (1 is no change), what is named are differences
-    /// ("-20 %"). No change is always on it.
-    pub fn relative(differences: impl Iterator<Item = f64>, width: f64) -> Axis {
-        let logs: Vec<f64> = differences
-            .filter(|difference| difference.is_finite())
-            .map(|difference| libm::log10((1.0 + difference).clamp(RATIO_MIN, RATIO_MAX)))
-            .collect();
-        let low = logs.iter().copied().fold(0.0, f64::min);
-        let high = logs.iter().copied().fold(0.0, f64::max);
-        let is_cut = low <= libm::log10(RATIO_MIN) || high >= libm::log10(RATIO_MAX);
+    /// ("-20 %"). No change is always on it, and so are the `middles`; of the
+    /// `ends` only those that do not squeeze these.
+    pub fn relative(middles: &[f64], ends: &[f64], width: f64) -> Axis {
+        let log = |difference: f64| libm::log10((1.0 + difference).clamp(RATIO_MIN, RATIO_MAX));
+        let finite = |values: &[f64]| {
+            values.iter().copied().filter(|v| v.is_finite()).fold(
+                (0.0, 0.0),
+                |(low, high), difference| {
+                    (f64::min(low, log(difference)), f64::max(high, log(difference)))
+                },
+            )
+        };
+        let (first, last) = finite(middles);
+        let (lowest, highest) = finite(ends);
+        let most = f64::max(last - first, 0.1);
+        let low = f64::min(first, lowest.max(first - most));
+        let high = f64::max(last, highest.min(last + most));
+        let is_cut = lowest < low
+            || highest > high
+            || low <= libm::log10(RATIO_MIN)
+            || high >= libm::log10(RATIO_MAX);
         // At least half a percent wide, and a little room at both ends.
         let room = f64::max(0.05 * (high - low), 0.001);
         let (from, to) = (low - room, high + room);
@@ -201,7 +213,7 @@ fn log_ticks(axis: &Axis, width: f64) -> Vec<Tick> {
 fn relative_ticks(axis: &Axis, width: f64) -> Vec<Tick> {
     const TICKS_MAX: i64 = 60;
     // Hundredths of a percent.
-    const STEPS: [i64; 11] = [5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 2_500, 5_000];
+    const STEPS: [i64; 9] = [5, 10, 20, 50, 100, 200, 500, 1_000, 2_000];
     const WIDE: [&[i64]; 4] = [
         &[-8_000, -6_500, -5_000, -3_500, -2_000, 0, 2_500, 5_000, 10_000, 20_000, 40_000],
         &[-9_000, -7_500, -5_000, 0, 10_000, 30_000, 90_000, 190_000, 490_000, 990_000],
@@ -321,6 +333,20 @@ mod tests {
         assert!((one.at(0.03) - 0.5).abs() < 1e-12 && !one.is_cut);
         assert!(!one.ticks.is_empty());
         assert!(Axis::log_seconds([0.0, f64::NAN].into_iter(), 350.0).is_none());
+    }
+
+    #[test]
+    fn differences_lie_on_a_scale_of_ratios() {
+        let axis = |middles: &[f64], ends: &[f64]| Axis::relative(middles, ends, 490.0);
+        let halved = axis(&[-0.5, 1.0], &[]);
+        assert!((halved.at(1.0) - 0.5).abs() < 1e-12, "half and double lie equally far");
+        assert_eq!(labels(&halved), ["-50 %", "-35 %", "-20 %", "0", "+25 %", "+50 %", "+100 %"]);
+        assert_eq!(labels(&axis(&[0.011, -0.004], &[])), ["-0.5 %", "0", "+0.5 %", "+1 %"]);
+        assert_eq!(labels(&axis(&[30.0], &[])), ["0", "+100 %", "+300 %", "+900 %", "+1,900 %"]);
+        assert_eq!(labels(&axis(&[], &[])), ["-0.2 %", "-0.1 %", "0", "+0.1 %", "+0.2 %"]);
+        let wide = axis(&[0.1], &[-0.99, 0.2]);
+        assert!(wide.is_cut && wide.at(0.5) == 0.0, "one long bar does not squeeze the others");
+        assert!(axis(&[-1.0, f64::NAN], &[]).is_cut);
     }
 
     #[test]

@@ -34,15 +34,16 @@ pub fn draw(comparison: &Comparison) -> Drawing {
     let bottom = TOP + plot.max(legend_height(&all));
     let mut drawing = Drawing::new(bottom + 52.0);
     title(&mut drawing, "Differences from the baseline", &remark(comparison, left_out));
-    let relatives = || owners.iter().flat_map(|(_, headlines)| headlines.iter());
-    let values = relatives()
-        .flat_map(|headline| arms.iter().filter_map(|arm| relative(headline.of(arm)?)).flatten());
-    let axis = Axis::relative(values, RIGHT - LEFT);
+    let headlines = owners.iter().flat_map(|(_, headlines)| headlines);
+    let found = headlines.flat_map(|headline| arms.iter().filter_map(|arm| headline.of(arm)));
+    let relatives: Vec<[f64; 3]> = found.filter_map(relative).collect();
+    let middles: Vec<f64> = relatives.iter().map(|[middle, ..]| *middle).collect();
+    let axis = Axis::relative(&middles, relatives.as_flattened(), RIGHT - LEFT);
     frame(&mut drawing, &axis, bottom);
     let mut y = TOP;
     for (owner, headlines) in &owners {
         y += OWNER;
-        let name = fitted(&owner.name, HEADING, true, LEFT - MARGIN - 8.0);
+        let name = fitted(&owner.name, HEADING, true, RIGHT - MARGIN);
         drawing.text(bold((MARGIN, y - 8.0), HEADING, name));
         for headline in headlines {
             drawing.line(vec![(MARGIN, y), (RIGHT, y)], hairline(GRID));

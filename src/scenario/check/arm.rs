@@ -7,7 +7,7 @@ use super::{BASELINE, Check};
 use crate::error::Mistake;
 use crate::scenario::overrides::assign;
 use crate::scenario::raw::RawArm;
-use crate::scenario::tree::{At, Node};
+use crate::scenario::tree::{At, Node, Origin};
 use crate::scenario::{Arm, Scenario};
 use indexmap::IndexMap;
 
@@ -71,16 +71,11 @@ impl Check<'_> {
                 self.mistakes.push(Mistake { key, ..place.key(path).mistake(problem, fix) });
             }
         }
-        if self.mistakes.len() > before {
-            return None;
-        }
         let mut check = Check::new(self.base_dir, self.skip_bad_lines, self.traces);
         let outcome = check.whole(&At::root(&tree));
         let fresh = check.mistakes.iter().filter(|mistake| !said.contains(mistake));
-        let mistakes: Vec<Mistake> = fresh.map(|m| of_arm(m, at, set)).collect();
-        let is_valid = mistakes.is_empty();
-        self.mistakes.extend(mistakes);
-        outcome.filter(|_| is_valid).map(|(scenario, _)| scenario)
+        self.mistakes.extend(fresh.map(|mistake| of_arm(mistake, at, set)));
+        outcome.filter(|_| self.mistakes.len() == before).map(|(scenario, _)| scenario)
     }
 
     /// A sustained state cannot be compared with an episode.
@@ -105,7 +100,8 @@ fn change_key(tree: &mut Node, path: &str, value: &Node) -> Result<(), (String, 
         return wrong("is the same in all arms", "change it at the top of the scenario instead");
     }
     if tree.get(path).is_some_and(Node::is_list) && value.table().is_some() {
-        return wrong("is a list, and its path ends here", "put the whole path in quotes");
+        let fix = "put the whole path in quotes, as in \"pool.NAME.replicas\"";
+        return wrong("is only the beginning of a path", fix);
     }
     assign(tree, path, path, value.clone()).map_err(|mistake| (mistake.problem, mistake.fix))
 }
@@ -118,10 +114,11 @@ fn of_arm(mistake: &Mistake, at: &At<'_>, set: &IndexMap<String, Node>) -> Mista
     let mut mistake = Mistake { key, ..mistake.clone() };
     let first = origins().next();
     let last_line = origins().filter_map(|origin| origin.line).max();
-    if let Some(first) = first.filter(|first| first.file == mistake.file) {
-        if !(first.line..=last_line).contains(&mistake.line) {
-            mistake.line = first.line;
-        }
+    let is_elsewhere = |first: &&Origin| {
+        first.file == mistake.file && !(first.line..=last_line).contains(&mistake.line)
+    };
+    if let Some(first) = first.filter(is_elsewhere) {
+        mistake.line = first.line;
     }
     mistake
 }
