@@ -12,6 +12,7 @@ use super::rank::{Outcome, Rank, Turn};
 use super::segment::Segment;
 use super::step_time::StepTime;
 use crate::kernel::{Arena, Time};
+use smallvec::SmallVec;
 
 /// Duration of a rank's current step, and its growth a step, in ticks.
 #[derive(Clone, Copy, Debug, Default)]
@@ -20,15 +21,24 @@ struct Line {
     increment: u64,
 }
 
+/// A rank, and how its steps grow.
+#[derive(Clone, Debug)]
+struct Lane {
+    rank: Rank,
+    line: Line,
+}
+
 /// Ranks in lockstep; see the module text.
+///
+/// Most replicas have one rank and serve few use cases: those are kept in
+/// place, since with a thousand replicas every pointer followed is a cache miss.
 #[derive(Clone, Debug)]
 pub struct Replica {
-    ranks: Vec<Rank>,
-    lines: Vec<Line>,
+    lanes: SmallVec<[Lane; 1]>,
     /// Number of the current step, or of the next one when idle.
     step: u64,
     segment: Option<Segment>,
-    decoding: Vec<u32>,
+    decoding: SmallVec<[u32; 4]>,
     /// Where the search for the least loaded rank starts, so that ties rotate.
     next_rank: usize,
 }
@@ -36,11 +46,12 @@ pub struct Replica {
 impl Engine for Replica {
     fn new(spec: &EngineSpec, use_cases: usize) -> Self {
         Replica {
-            ranks: vec![Rank::new(spec.limits); spec.ranks as usize],
-            lines: vec![Line::default(); spec.ranks as usize],
+            lanes: (0..spec.ranks)
+                .map(|_| Lane { rank: Rank::new(spec.limits), line: Line::default() })
+                .collect(),
             step: 0,
             segment: None,
-            decoding: vec![0; use_cases],
+            decoding: SmallVec::from_elem(0, use_cases),
             next_rank: 0,
         }
     }
@@ -48,7 +59,7 @@ impl Engine for Replica {
     fn enqueue(&mut self, now: Time, call: CallId, calls: &Arena<Call>) -> Enqueued {
         let was_idle = self.is_idle();
         let rank = self.choose_rank();
-        let may_join = self.ranks[rank].enqueue(call, calls);
+        let may_join = self.lanes[rank].rank.enqueue(call, calls);
         match &mut self.segment {
             None if was_idle => Enqueued::Wake,
             None => Enqueued::Unmoved,
@@ -82,16 +93,16 @@ impl Engine for Replica {
         outcomes: &mut Vec<Outcome>,
     ) -> Option<Time> {
         let was_idle = self.segment.is_none();
-        let Replica { ranks, step, decoding, .. } = self;
+        let Replica { lanes, step, decoding, .. } = self;
         let mut turn = Turn { now, step: *step, calls, outcomes, decoding };
         let mut changed = was_idle;
-        for rank in ranks.iter_mut() {
-            changed |= rank.complete(&mut turn);
+        for lane in lanes.iter_mut() {
+            changed |= lane.rank.complete(&mut turn);
         }
-        for rank in ranks.iter_mut() {
-            changed |= rank.schedule(&mut turn);
+        for lane in lanes.iter_mut() {
+            changed |= lane.rank.schedule(&mut turn);
         }
-        if self.ranks.iter().all(|rank| rank.running() == 0) {
+        if self.ranks().all(|rank| rank.running() == 0) {
             assert!(self.is_idle(), "calls wait for an empty replica");
             self.segment = None;
             return None;
@@ -109,37 +120,45 @@ impl Engine for Replica {
     }
 
     fn recount(&self, calls: &Arena<Call>) -> u64 {
-        self.ranks.iter().map(|rank| rank.recount(self.step, calls)).sum()
+        self.ranks().map(|rank| rank.recount(self.step, calls)).sum()
     }
 
     fn load(&self, now: Time) -> Load {
         let steps = self.segment.map_or(0, |segment| segment.ended_by(now) + 1);
         let used = |rank: &Rank| rank.blocks_used_after(self.step, steps);
         Load {
-            running: self.ranks.iter().map(Rank::running).sum(),
-            waiting: self.ranks.iter().map(Rank::waiting).sum(),
-            blocks_used: self.ranks.iter().map(used).sum(),
+            running: self.ranks().map(Rank::running).sum(),
+            waiting: self.ranks().map(Rank::waiting).sum(),
+            blocks_used: self.ranks().map(used).sum(),
         }
     }
 }
 
 impl Replica {
+    fn ranks(&self) -> impl Iterator<Item = &Rank> {
+        self.lanes.iter().map(|lane| &lane.rank)
+    }
+
+    fn lines(&self) -> impl Iterator<Item = Line> {
+        self.lanes.iter().map(|lane| lane.line)
+    }
+
     fn is_idle(&self) -> bool {
-        self.ranks.iter().all(Rank::is_idle)
+        self.ranks().all(Rank::is_idle)
     }
 
     /// The rank with the least load, scored as vLLM's coordinator did for long:
     /// four times the waiting calls plus the running ones. Idealized: counts are
     /// fresh, and ties rotate.
     fn choose_rank(&mut self) -> usize {
-        let ranks = self.ranks.len();
+        let ranks = self.lanes.len();
         if ranks == 1 {
             return 0;
         }
         let score = |rank: &Rank| 4 * u64::from(rank.waiting()) + u64::from(rank.running());
         let chosen = (0..ranks)
             .map(|offset| (self.next_rank + offset) % ranks)
-            .min_by_key(|&rank| score(&self.ranks[rank]))
+            .min_by_key(|&rank| score(&self.lanes[rank].rank))
             .expect("a replica has a rank");
         self.next_rank = (chosen + 1) % ranks;
         chosen
@@ -149,22 +168,22 @@ impl Replica {
         let segment = self.segment.as_mut().expect("only a stepping replica advances");
         let segment_done = Segment { steps, ..*segment };
         segment.skip(steps);
-        for (rank, line) in self.ranks.iter_mut().zip(&mut self.lines) {
+        for Lane { rank, line } in &mut self.lanes {
             rank.advance(self.step, steps);
             line.base += line.increment * steps;
         }
         self.step += steps;
-        let blocks_used = self.ranks.iter().map(Rank::blocks_used).max().unwrap_or(0);
+        let blocks_used = self.ranks().map(Rank::blocks_used).max().unwrap_or(0);
         Progress { segment: segment_done, blocks_used: blocks_used.into() }
     }
 
     /// Takes each rank's line anew after the composition has changed.
     fn measure(&mut self, step_time: &StepTime) {
         let tokens = match step_time.experts {
-            Some(_) => self.ranks.iter().map(|rank| rank.batch().tokens()).sum(),
+            Some(_) => self.ranks().map(|rank| rank.batch().tokens()).sum(),
             None => 0,
         };
-        for (rank, line) in self.ranks.iter().zip(&mut self.lines) {
+        for Lane { rank, line } in &mut self.lanes {
             let batch = rank.batch();
             let (base, increment) = match batch.is_empty() {
                 true => (0, 0),
@@ -178,10 +197,10 @@ impl Replica {
     /// the slowest rank stays the slowest.
     fn plan(&mut self, now: Time) -> Segment {
         let step = self.step;
-        let mut steps = self.ranks.iter_mut().map(|rank| rank.horizon(step)).min().unwrap_or(1);
-        let top =
-            *self.lines.iter().max_by_key(|line| (line.base, line.increment)).expect("a rank");
-        for line in self.lines.iter().filter(|line| line.increment > top.increment) {
+        let mut steps =
+            self.lanes.iter_mut().map(|lane| lane.rank.horizon(step)).min().unwrap_or(1);
+        let top = self.lines().max_by_key(|line| (line.base, line.increment)).expect("a rank");
+        for line in self.lines().filter(|line| line.increment > top.increment) {
             steps = steps.min((top.base - line.base) / (line.increment - top.increment) + 1);
         }
         Segment { start: now, base: top.base, increment: top.increment, steps }

@@ -136,8 +136,10 @@ impl LatencyRecord {
 
     /// Reduces a sample of ticks.
     pub fn new(sample: &mut Sample) -> Self {
-        let quantiles = sample.quantiles(&Self::FRACTIONS);
-        let curve = sample.quantiles(&CDF_FRACTIONS);
+        // One selection serves both.
+        let fractions: Vec<f64> = CDF_FRACTIONS.into_iter().chain(Self::FRACTIONS).collect();
+        let mut curve = sample.quantiles(&fractions);
+        let quantiles = curve.as_mut().map(|curve| curve.split_off(CDF_FRACTIONS.len()));
         Self::reduce(sample.count(), sample.mean(), quantiles, curve, sample.is_exact())
     }
 
