@@ -181,6 +181,40 @@ fn a_resolved_comparison_is_the_same_comparison() {
     assert_eq!(again.scenario.pools[0].engine.step_scale, 1.0);
 }
 
+/// Without randomness one run of each arm is exact, and so is the difference.
+#[test]
+fn exact_figures_have_exact_differences() {
+    let text = BASE
+        .replace("replications = 12\n", "")
+        .replace("poisson", "constant")
+        .replace("{ distribution = \"lognormal\", median = 500, sigma = 0.7 }", "500")
+        .replace("{ distribution = \"lognormal\", median = 400, sigma = 0.6 }", "300")
+        + SLOWER;
+    let arms = parse(&text, "s.toml", Path::new(""), &Overrides::default()).unwrap();
+    let comparison = compare(&arms.with_baseline(), true, |_| {}).comparison;
+    assert_eq!(comparison.replications, 1);
+    let figure = comparison.arms["slower"].figures["use_cases.chat.e2e_s.mean"];
+    let difference = figure.difference.unwrap();
+    assert!(difference.mean > 0.0);
+    assert_eq!((difference.low, difference.high), (Some(difference.mean), Some(difference.mean)));
+}
+
+#[test]
+fn calls_that_an_arm_refuses_are_counted() {
+    let arm = "[[arm]]\nname = \"short\"\nset = { \"pool.a.engine.max_model_len\" = 1000 }\n";
+    let comparison = compared(arm, 2);
+    let refused = |text: &String| {
+        text.starts_with("arm short: use case chat: ") && text.contains("calls were rejected")
+    };
+    assert!(comparison.warnings.iter().any(refused), "{:?}", comparison.warnings);
+}
+
+#[test]
+fn validate_names_the_arms() {
+    let validate = tokenmill().args(["validate", "scenarios/compare-fp8.toml"]).assert();
+    validate.success().stdout(contains("arm fp8: pool.assistant.precision = \"fp8\""));
+}
+
 #[test]
 fn a_scenario_without_arms_has_nothing_to_compare() {
     let compare = tokenmill().args(["compare", "scenarios/quickstart.toml"]).assert();

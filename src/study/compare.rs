@@ -7,7 +7,7 @@
 //! all intervals of one figure hold together with 95 % (Bonferroni).
 
 use super::figures::{Figure, Share, figures, jackknife_pair};
-use super::reduce::{Found, stability};
+use super::reduce::{Found, rejections, stability};
 use super::replicate::{digest, run_all};
 use super::transient::{Transient, pilots};
 use crate::kernel::{Digest, Span};
@@ -101,6 +101,35 @@ fn replications(arms: &[Arm]) -> u32 {
 
 /// Compares `arms` with the first of them, the baseline, on the current rayon
 /// pool. `done` is told the calls of each finished replication.
+///
+/// ```
+/// use std::path::Path;
+/// use tokenmill::{scenario, study};
+///
+/// let text = r#"
+///     name = "what-if"
+///     duration = "20 s"
+///     replications = 4
+///     warm_up = "2 s"
+///     [[pool]]
+///     name = "a"
+///     model = "llama-3.1-8b"
+///     hardware = "h100-sxm"
+///     [[use_case]]
+///     name = "chat"
+///     arrivals = { process = "poisson", rate = "4 /s" }
+///     prompt_tokens = 500
+///     output_tokens = 100
+///     [[arm]]
+///     name = "fp8"
+///     set = { "pool.a.precision" = "fp8" }
+/// "#;
+/// let loaded = scenario::parse(text, "what-if", Path::new(""), &Default::default())?;
+/// let comparison = study::compare(&loaded.with_baseline(), false, |_calls| {}).comparison;
+/// let tpot = &comparison.arms["fp8"].figures["use_cases.chat.tpot_s.mean"];
+/// assert!(tpot.difference.unwrap().high.unwrap() < 0.0, "fp8 steps are faster");
+/// # Ok::<(), tokenmill::error::Error>(())
+/// ```
 pub fn compare(arms: &[Arm], audit: bool, done: impl Fn(u64) + Sync) -> Compared {
     let baseline = arms.first().expect("a comparison has a baseline");
     let transients: Vec<Transient> =
@@ -133,7 +162,7 @@ pub fn compare(arms: &[Arm], audit: bool, done: impl Fn(u64) + Sync) -> Compared
         warm_up_s: warm_up.seconds(),
         measured_s: measured[0].measured_s,
         confidence,
-        warnings: warnings(arms, &transients, &summaries),
+        warnings: warnings(arms, &transients, &measured, &summaries),
         arms: summaries,
     };
     let pilots: u64 = transients.iter().map(|found| found.calls).sum();
@@ -148,6 +177,9 @@ struct Measured {
     digest: Digest,
     unstable_pools: Vec<String>,
     withheld: Vec<String>,
+    /// Sentences on calls that were refused.
+    rejections: Vec<String>,
+    is_random: bool,
     measured_s: f64,
     calls: u64,
 }
@@ -167,12 +199,18 @@ impl Measured {
         let is_unstable = |pool: usize| !stability[pool].is_stable;
         let withheld = figures.iter().filter(|figure| figure.steady_on.is_some_and(is_unstable));
         let unstable = (0..scenario.pools.len()).filter(|&pool| is_unstable(pool));
+        let rejected = scenario.use_cases.iter().enumerate().map(|(at, use_case)| {
+            let calls = records.iter().map(|run| run.use_cases[at].rejected).sum();
+            (use_case.name.as_str(), calls)
+        });
         Measured {
             shares: figures.iter().map(|f| (f.path.clone(), shares(f))).collect(),
             found: Found::new(scenario, &records, &stability),
             digest: digest(&records),
             unstable_pools: unstable.map(|pool| scenario.pools[pool].name.clone()).collect(),
             withheld: withheld.map(|figure| figure.path.clone()).collect(),
+            rejections: rejections(rejected),
+            is_random: scenario.is_random(),
             measured_s: records.iter().map(|run| run.window_s).sum::<f64>() / records.len() as f64,
             calls: records.iter().map(|record| record.calls).sum(),
         }
@@ -207,18 +245,23 @@ impl Measured {
         baseline.found.at(path)?;
         let (ours, theirs) = (self.shares.get(path)?, baseline.shares.get(path)?);
         let (ours, theirs) = jackknife_pair(ours, theirs)?;
-        Some(ours.minus(&theirs, confidence))
+        let paired = ours.minus(&theirs, confidence);
+        // Without randomness one run of each is exact, and so is the difference.
+        let is_exact = !self.is_random && !baseline.is_random;
+        let exact = || Interval::constant(paired.difference.mean);
+        Some(Paired { difference: if is_exact { exact() } else { paired.difference }, ..paired })
     }
 }
 
 fn warnings(
     arms: &[Arm],
     transients: &[Transient],
+    measured: &[Measured],
     summaries: &IndexMap<String, ArmSummary>,
 ) -> Vec<String> {
     let mut warnings = Vec::new();
-    let found = arms.iter().zip(transients).zip(summaries.values());
-    for (index, ((arm, transient), summary)) in found.enumerate() {
+    let found = arms.iter().zip(transients).zip(measured).zip(summaries.values());
+    for (index, (((arm, transient), measured), summary)) in found.enumerate() {
         let name = match index {
             0 => arm.name.clone(),
             _ => format!("arm {}", arm.name),
@@ -240,6 +283,7 @@ fn warnings(
             .iter()
             .filter(|text| index == 0 || !arms[0].scenario.warnings.contains(text));
         warnings.extend(own.map(|text| format!("{name}: {text}")));
+        warnings.extend(measured.rejections.iter().map(|text| format!("{name}: {text}")));
         warnings.extend(widened(summary).map(|what| format!("{name}: {what}")));
     }
     warnings
