@@ -3,7 +3,7 @@
 
 use std::path::Path;
 use tokenmill::error::Error;
-use tokenmill::scenario::{Overrides, parse};
+use tokenmill::scenario::{Loaded, Overrides, parse};
 
 const GOOD: &str = r#"name = "s"
 duration = "10 min"
@@ -115,6 +115,13 @@ fn entries_of_the_users_own_catalog() {
     let text = changes.iter().fold(GOOD.to_owned(), |text, (from, to)| text.replacen(from, to, 1));
     let loaded = parse(&text, "s.toml", Path::new(""), &Overrides::default()).unwrap();
     assert_eq!(loaded.scenario.pools[0].hardware.memory_bytes, 120 << 30);
+    let price = |loaded: &Loaded| loaded.scenario.pools[0].gpu_hour.clone();
+    assert!(price(&loaded).origin.contains("set B"), "{:?}", price(&loaded));
+    let priced =
+        text.replace("\nmemory", "\nset_b = { it_w = 900, usd_per_gpu_hour = 3.5 }\nmemory");
+    let priced = parse(&priced, "s.toml", Path::new(""), &Overrides::default()).unwrap();
+    assert_eq!(price(&priced).usd, Some(3.5));
+    assert_eq!(price(&priced).origin, "the scenario's my-gpu");
     let again =
         parse(&loaded.resolved_toml, "again", Path::new(""), &Overrides::default()).unwrap();
     assert_eq!(loaded.resolved_toml, again.resolved_toml);
@@ -206,11 +213,17 @@ fn numbers_beyond_reason() {
     let more = GOOD.split_at(GOOD.find("[[use_case]]").unwrap()).1.replace("\"chat\"", "\"more\"");
     let text = format!("{GOOD}\n{more}").replace("process = \"poisson\", rate = \"2 /s\"", &crowd);
     insta::assert_snapshot!(check(&text, &Overrides::default()).unwrap_err());
-    let years = loop_of("clients = 1, requests = 20, think = \"9 years\"");
-    insta::assert_snapshot!(mistakes(&[
-        ("duration = \"10 min\"\n", ""),
-        ("process = \"poisson\", rate = \"2 /s\"", &years),
-    ]));
+    let years = "\"9 years\"";
+    let heavy = "{ distribution = \"pareto\", minimum = \"1 s\", alpha = 0.05 }";
+    for think in [years, heavy] {
+        let pauses = loop_of(&format!("clients = 1, requests = 20, think = {think}"));
+        let error = mistakes(&[
+            ("duration = \"10 min\"\n", ""),
+            ("process = \"poisson\", rate = \"2 /s\"", &pauses),
+        ]);
+        assert!(error.starts_with("s.toml:12: use_case.chat.arrivals.think"), "{error}");
+        assert!(error.contains("pause for more than ten years"), "{error}");
+    }
 }
 
 #[test]

@@ -113,7 +113,11 @@ fn nothing_to_measure_is_valid_json_without_numbers() {
 #[test]
 fn more_threads_than_work_do_not_wait_for_each_other() {
     let desk = Desk::new();
-    desk.run(&["seed=9223372036854775807"]).args(["--threads", "4096"]).assert().success();
+    desk.run(&["seed=9223372036854775807"])
+        .args(["--threads", "4096"])
+        .assert()
+        .success()
+        .stderr(contains("on 2 threads"));
     let none = desk.tokenmill(&["run", "good.toml", "--threads", "0"]).assert().code(2);
     none.stderr(contains("1..=4096"));
     let seed = desk.tokenmill(&["run", "good.toml", "--seed", "18446744073709551615"]).assert();

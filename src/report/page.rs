@@ -124,7 +124,8 @@ pub fn closing(verb: &str, version: &str, digest: &str, seed: u64, replications:
             p {
                 "Seed " (seed) ", digest " code { (digest) }
                 ", tokenmill " (version) ". To get the same figures and the same digest \
-                 again, run this in the folder of this report:"
+                 again, run this in the folder of this report (where the scenario replays a \
+                 trace, put the trace where its path leads from there):"
             }
             pre {
                 "tokenmill " (verb) " scenario.toml --seed " (seed)

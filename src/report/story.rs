@@ -18,7 +18,9 @@ pub fn notes(summary: &Summary) -> Vec<String> {
             ("end to end", &u.e2e_s),
             ("queue wait", &u.queue_s),
         ];
-        let rough = all.iter().filter(|(_, latency)| latency.method == "histogram");
+        let rough = all
+            .iter()
+            .filter(|(_, latency)| latency.mean.is_some() && latency.method == "histogram");
         rough.map(|&(name, _)| name).collect::<Vec<_>>().join(", ")
     };
     let of = |(name, use_case)| match metrics(use_case) {

@@ -39,6 +39,7 @@ pub fn summary(scenario: &Scenario, records: &[RunRecord], digest: Digest) -> Su
     let loads: Vec<Option<Load>> =
         (0..scenario.pools.len()).map(|pool| load_of(scenario, pool)).collect();
     let mut warnings = stability::warnings(scenario, records, &stability, &loads);
+    warnings.extend(use_case::unmeasured(&use_cases));
     let rejected = use_cases.iter().map(|(name, use_case)| (name.as_str(), use_case.rejected));
     warnings.extend(rejections(rejected));
     warnings.extend(scenario.warnings.iter().cloned());

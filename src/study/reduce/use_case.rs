@@ -19,6 +19,18 @@ pub fn summaries(
         .collect()
 }
 
+/// One warning a use case of which no call was measured.
+pub fn unmeasured(summaries: &IndexMap<String, UseCaseSummary>) -> Vec<String> {
+    let empty = summaries.iter().filter(|(_, summary)| summary.calls == 0);
+    empty
+        .map(|(name, _)| {
+            format!(
+                "use case {name}: no call was measured; a longer duration or more load has some"
+            )
+        })
+        .collect()
+}
+
 /// One warning a use case that has calls nobody could serve.
 pub fn rejections<'a>(rejected: impl Iterator<Item = (&'a str, u64)>) -> Vec<String> {
     let sentence = |(name, calls): (&str, u64)| {
