@@ -66,7 +66,7 @@ fn unknown_keys() {
 #[test]
 fn keys_of_later_versions() {
     insta::assert_snapshot!(mistakes(&[
-        ("[[use_case]]", "[[arm]]\nname = \"x\"\n\n[[use_case]]"),
+        ("[[use_case]]", "[[fault]]\nname = \"x\"\n\n[[use_case]]"),
         ("replicas = 2", "replicas = 2\noffload = []"),
     ]));
 }
@@ -338,4 +338,46 @@ proptest::proptest! {
         let text = String::from_utf8(bytes).unwrap();
         let _ = check(&text, &Overrides::default());
     }
+}
+
+/// What is said of these lines after the good scenario.
+fn arms(text: &str) -> String {
+    check(&format!("{GOOD}\n{text}"), &Overrides::default()).expect_err("a mistake")
+}
+
+#[test]
+fn arms_that_cannot_be() {
+    insta::assert_snapshot!(arms(
+        "[[arm]]\nname = \"baseline\"\nset = {}\n\n\
+         [[arm]]\nname = \"x\"\nset = { \"seed\" = 2, \"pool\" = { a = { replicas = 3 } } }\n\n\
+         [[arm]]\nname = \"x\"\n\n\
+         [[arm]]\nname = \"y\"\nset = 3\nsett = {}\n"
+    ));
+}
+
+#[test]
+fn arms_whose_keys_lead_nowhere() {
+    insta::assert_snapshot!(arms(
+        "[[arm]]\nname = \"x\"\nset = { \"pool.a.replcas\" = 4, \"pool.a.engine.max_seqs\" = 4 }\n\n\
+         [[arm]]\nname = \"y\"\n[arm.set]\n\"pool.b.replicas\" = 4\n\"pol.a.replicas\" = 4\n\
+         \"pool..replicas\" = 4\n\"use_case.chat.arrivals.rat\" = \"3 /s\"\n"
+    ));
+}
+
+#[test]
+fn arms_that_make_an_invalid_scenario() {
+    insta::assert_snapshot!(arms(
+        "[[arm]]\nname = \"none\"\nset = { \"pool.a.replicas\" = 0 }\n\n\
+         [[arm]]\nname = \"large\"\nset = { \"pool.a.model\" = \"llama-3.1-70b\" }\n\n\
+         [[arm]]\nname = \"fast\"\nset = { \"use_case.chat.arrivals.rate\" = \"36\" }\n\n\
+         [[arm]]\nname = \"episode\"\n\
+         set = { \"use_case.chat.arrivals\" = { process = \"closed-loop\", clients = 2, requests = 9 } }\n"
+    ));
+}
+
+#[test]
+fn mistakes_of_the_scenario_are_not_repeated_for_its_arms() {
+    let arm = "[[arm]]\nname = \"x\"\nset = { \"pool.a.replicas\" = 0 }\n\n[[use_case]]";
+    let said = mistakes(&[("[[use_case]]", arm), ("2 /s", "2"), ("ttft_p95", "ttf_p95")]);
+    insta::assert_snapshot!(said);
 }

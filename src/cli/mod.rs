@@ -6,6 +6,7 @@
 
 mod catalog;
 mod columns;
+mod compare;
 mod init;
 mod job;
 mod run;
@@ -75,6 +76,8 @@ pub struct Globals {
 enum Verb {
     /// Simulate a scenario: tables, charts, report
     Run(run::RunArgs),
+    /// Compare the arms of a scenario with it: paired what-if differences
+    Compare(compare::CompareArgs),
     /// Check a scenario and print what it resolves to
     Validate(validate::ValidateArgs),
     /// Write a commented scenario to start from
@@ -133,6 +136,7 @@ fn execute(cli: Cli) -> Result<String> {
     let globals = &cli.globals;
     match cli.verb.unwrap_or_else(|| Verb::Run(run::RunArgs::default())) {
         Verb::Run(args) => run::run(&args, globals),
+        Verb::Compare(args) => compare::compare(&args, globals),
         Verb::Validate(args) => validate::validate(&args, globals),
         Verb::Init(args) => init::init(&args, globals),
         Verb::Catalog(args) => catalog::catalog(&args, globals),

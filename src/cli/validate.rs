@@ -5,7 +5,7 @@ use super::columns::columns;
 use super::{Globals, json};
 use crate::error::Result;
 use crate::factory::{Batch, StepTime};
-use crate::scenario::{Arrivals, Lengths, Loaded, Pool, Regime, Scenario, UseCase};
+use crate::scenario::{Arrivals, Lengths, Loaded, Pool, Regime, UseCase};
 use crate::study::{Load, Mix, load_of};
 use clap::Args;
 use serde_json::{Value, json};
@@ -25,10 +25,11 @@ const CONTEXT: u64 = 1_024;
 
 pub(super) fn validate(args: &ValidateArgs, globals: &Globals) -> Result<String> {
     let loaded = globals.load(args.scenario.as_deref())?;
-    Ok(if globals.json { json(&document(&loaded)) } else { text(&loaded.scenario) })
+    Ok(if globals.json { json(&document(&loaded)) } else { text(&loaded) })
 }
 
-fn text(scenario: &Scenario) -> String {
+fn text(loaded: &Loaded) -> String {
+    let scenario = &loaded.scenario;
     let mut text = String::new();
     let _ = writeln!(text, "{} is valid.", scenario.name);
     for warning in &scenario.warnings {
@@ -52,6 +53,9 @@ fn text(scenario: &Scenario) -> String {
     }
     for use_case in &scenario.use_cases {
         text += &use_case_text(scenario.seed, use_case, &scenario.pools[use_case.pool]);
+    }
+    for arm in &loaded.arms {
+        let _ = writeln!(text, "\narm {}: {}", arm.name, arm.changes.join(", "));
     }
     text
 }
@@ -200,6 +204,10 @@ fn document(loaded: &Loaded) -> Value {
         "use_cases": scenario.use_cases.iter().map(|use_case| json!({
             "name": use_case.name,
             "pool": scenario.pools[use_case.pool].name,
+        })).collect::<Vec<_>>(),
+        "arms": loaded.arms.iter().map(|arm| json!({
+            "name": arm.name,
+            "changes": arm.changes,
         })).collect::<Vec<_>>(),
         "resolved_toml": loaded.resolved_toml,
     })

@@ -5,8 +5,9 @@
 //! not decided here: the changed tree is checked like a file, and its mistakes
 //! say "--set".
 
-use super::tree::{Node, Value, suggest};
+use super::tree::{Node, Origin, Value, suggest};
 use crate::error::Mistake;
+use indexmap::IndexMap;
 
 /// What the command line changes.
 #[derive(Clone, Debug, Default)]
@@ -67,7 +68,12 @@ fn split_key(path: &str) -> (&str, Option<&str>) {
 }
 
 /// Puts `value` where `rest`, the end of `path`, leads from `node`.
-fn assign(node: &mut Node, path: &str, rest: &str, value: Node) -> Result<(), Box<Mistake>> {
+pub(super) fn assign(
+    node: &mut Node,
+    path: &str,
+    rest: &str,
+    value: Node,
+) -> Result<(), Box<Mistake>> {
     match &mut node.value {
         Value::Table(table) => {
             let (key, rest) = split_key(rest);
@@ -80,9 +86,9 @@ fn assign(node: &mut Node, path: &str, rest: &str, value: Node) -> Result<(), Bo
                     Ok(())
                 }
                 Some(rest) => {
-                    let file = value.origin.file.clone();
-                    let child =
-                        table.entry(key.to_owned()).or_insert_with(|| Node::empty_table(&file));
+                    let origin = Origin { written: None, ..value.origin.clone() };
+                    let empty = || Node { value: Value::Table(IndexMap::new()), origin };
+                    let child = table.entry(key.to_owned()).or_insert_with(empty);
                     assign(child, path, rest, value)
                 }
             }

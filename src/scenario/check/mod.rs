@@ -5,6 +5,7 @@
 //! use case whose form allows it is checked for sense, whatever is wrong with
 //! the others, and only a scenario without any mistake is handed on.
 
+mod arm;
 mod catalog;
 mod limits;
 mod pool;
@@ -13,10 +14,10 @@ mod trace;
 mod use_case;
 
 use super::overrides::Overrides;
-use super::raw::{RawPool, RawRegime, RawScenario, RawUseCase, RawWarmUp};
+use super::raw::{RawArm, RawPool, RawRegime, RawScenario, RawUseCase, RawWarmUp};
 use super::shape::{Findings, resolve, schema};
 use super::tree::{At, Node};
-use super::{Arrivals, Pool, Regime, Scenario, UseCase, WarmUp};
+use super::{Arm, Arrivals, Pool, Regime, Scenario, UseCase, WarmUp};
 use crate::catalog::Catalog;
 use crate::error::{Error, Mistake, Result};
 use crate::kernel::{Digest, Span};
@@ -27,6 +28,7 @@ use serde::de::DeserializeOwned;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
+use trace::Traces;
 
 /// Shortest duration of a run.
 const DURATION_S_MIN: f64 = 1e-3;
@@ -36,6 +38,8 @@ const HORIZON_S_MAX: f64 = 3_653.0 * 86_400.0;
 const FILE_MAX: u64 = 16 << 20;
 /// Mistakes listed one by one; the rest are counted.
 const MISTAKES_MAX: usize = 50;
+/// What the scenario as it stands is called among its arms.
+pub const BASELINE: &str = "baseline";
 /// Replications of a scenario in which something is random.
 const REPLICATIONS: u32 = 32;
 
@@ -44,11 +48,23 @@ const REPLICATIONS: u32 = 32;
 pub struct Loaded {
     /// The scenario.
     pub scenario: Scenario,
+    /// Its arms, in the order of the file.
+    pub arms: Vec<Arm>,
     /// It as TOML, overrides and defaults applied; trace paths stay relative
     /// to the original file.
     pub resolved_toml: String,
     /// Fold of `resolved_toml` and of all traces, 16 hexadecimal digits.
     pub hash: String,
+}
+
+impl Loaded {
+    /// What is to be compared: the scenario as it stands, called
+    /// [`BASELINE`], and then its arms.
+    pub fn with_baseline(&self) -> Vec<Arm> {
+        let scenario = self.scenario.clone();
+        let baseline = Arm { name: BASELINE.to_owned(), changes: Vec::new(), scenario };
+        std::iter::once(baseline).chain(self.arms.iter().cloned()).collect()
+    }
 }
 
 /// Reads and checks the scenario file at `path`.
@@ -77,20 +93,13 @@ fn read(path: &Path) -> std::result::Result<String, String> {
 /// it start at `base_dir`.
 pub fn parse(text: &str, file: &str, base_dir: &Path, overrides: &Overrides) -> Result<Loaded> {
     let mut tree = Node::parse(text, file).map_err(|mistake| Error::Invalid(vec![*mistake]))?;
-    let mut check = Check {
-        mistakes: overrides.apply(&mut tree),
-        warnings: Vec::new(),
-        base_dir,
-        skip_bad_lines: overrides.skip_bad_lines,
-        unusable_entries: Vec::new(),
-    };
-    let root = At::root(&tree);
-    let mut findings = Findings::default();
-    findings.walk(&root, schema());
-    check.mistakes.append(&mut findings.mistakes);
-    let outcome = check.scenario(&root);
+    let traces = Traces::default();
+    let mut check = Check::new(base_dir, overrides.skip_bad_lines, &traces);
+    check.mistakes = overrides.apply(&mut tree);
+    let outcome = check.whole(&At::root(&tree));
+    let arms = check.arms(&tree, outcome.as_ref().map(|(scenario, _)| scenario));
     match outcome {
-        Some((scenario, raw)) if check.mistakes.is_empty() => Ok(loaded(scenario, &raw)),
+        Some((scenario, raw)) if check.mistakes.is_empty() => Ok(loaded(scenario, raw, arms)),
         _ => Err(Error::Invalid(in_order(check.mistakes, file))),
     }
 }
@@ -108,11 +117,13 @@ fn in_order(mut mistakes: Vec<Mistake>, file: &str) -> Vec<Mistake> {
     mistakes
 }
 
-fn loaded(scenario: Scenario, raw: &RawScenario) -> Loaded {
-    let text = toml::to_string(raw).expect("a raw scenario has a TOML form");
+fn loaded(scenario: Scenario, mut raw: RawScenario, arms: Vec<(RawArm, Arm)>) -> Loaded {
+    let (written, arms) = arms.into_iter().unzip();
+    raw.arm = written;
+    let text = toml::to_string(&raw).expect("a raw scenario has a TOML form");
     let resolved_toml = format!("# As run: overrides and defaults applied.\n{text}");
     let hash = hash(&resolved_toml, &scenario);
-    Loaded { scenario, resolved_toml, hash }
+    Loaded { scenario, arms, resolved_toml, hash }
 }
 
 fn hash(resolved_toml: &str, scenario: &Scenario) -> String {
@@ -143,6 +154,29 @@ struct Check<'b> {
     skip_bad_lines: bool,
     /// Names of the user's own GPUs and models that were objected to.
     unusable_entries: Vec<String>,
+    /// Recordings read so far, shared by all arms.
+    traces: &'b Traces,
+}
+
+impl<'b> Check<'b> {
+    fn new(base_dir: &'b Path, skip_bad_lines: bool, traces: &'b Traces) -> Self {
+        Check {
+            mistakes: Vec::new(),
+            warnings: Vec::new(),
+            base_dir,
+            skip_bad_lines,
+            unusable_entries: Vec::new(),
+            traces,
+        }
+    }
+
+    /// Checks the form and the sense of a whole scenario, its arms apart.
+    fn whole(&mut self, root: &At<'_>) -> Option<(Scenario, RawScenario)> {
+        let mut findings = Findings::default();
+        findings.walk(root, schema());
+        self.mistakes.append(&mut findings.mistakes);
+        self.scenario(root)
+    }
 }
 
 impl Check<'_> {

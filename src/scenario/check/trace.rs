@@ -5,9 +5,36 @@ use crate::scenario::Arrivals;
 use crate::scenario::raw::{RawFormat, RawTrace};
 use crate::scenario::tree::At;
 use crate::workload::{Format, ReadOptions, Trace, read_trace};
+use std::cell::RefCell;
 use std::fs::File;
 use std::io::{BufReader, ErrorKind};
+use std::path::PathBuf;
 use std::sync::Arc;
+
+/// Recordings that have been read, so that arms share them.
+#[derive(Debug, Default)]
+pub(super) struct Traces(RefCell<Vec<(TraceKey, Arc<Trace>)>>);
+
+/// What a recording was read from, and how.
+type TraceKey = (PathBuf, Format, ReadOptions);
+
+impl Traces {
+    fn get_or_read<E>(
+        &self,
+        key: TraceKey,
+        read: impl FnOnce() -> Result<Trace, E>,
+    ) -> Result<Arc<Trace>, E> {
+        let known = self.0.borrow().iter().find(|(k, _)| *k == key).map(|(_, t)| t.clone());
+        match known {
+            Some(trace) => Ok(trace),
+            None => {
+                let trace = Arc::new(read()?);
+                self.0.borrow_mut().push((key, trace.clone()));
+                Ok(trace)
+            }
+        }
+    }
+}
 
 impl Check<'_> {
     pub(super) fn trace(&mut self, at: &At<'_>, raw: &RawTrace) -> Option<Arrivals> {
@@ -34,10 +61,11 @@ impl Check<'_> {
             block_tokens: raw.block_tokens,
         };
         let name = path.display().to_string();
-        match read_trace(format, BufReader::new(file), &name, options) {
+        let read = || read_trace(format, BufReader::new(file), &name, options);
+        match self.traces.get_or_read((path, format, options), read) {
             Ok(trace) => {
                 self.judge(at, &trace, raw);
-                Some(Arrivals::Trace { trace: Arc::new(trace), time_scale: raw.time_scale })
+                Some(Arrivals::Trace { trace, time_scale: raw.time_scale })
             }
             Err(mistakes) => {
                 self.mistakes.extend(mistakes);

@@ -32,17 +32,14 @@ pub fn unmeasured(summaries: &IndexMap<String, UseCaseSummary>) -> Vec<String> {
 }
 
 /// One warning a use case that has calls nobody could serve.
-pub fn rejections(summaries: &IndexMap<String, UseCaseSummary>) -> Vec<String> {
-    let rejected = summaries.iter().filter(|(_, summary)| summary.rejected > 0);
-    rejected
-        .map(|(name, summary)| {
-            format!(
-                "use case {name}: {} calls were rejected because they are longer than \
-                 max_model_len or than all KV blocks of a rank",
-                summary.rejected
-            )
-        })
-        .collect()
+pub fn rejections<'a>(rejected: impl Iterator<Item = (&'a str, u64)>) -> Vec<String> {
+    let sentence = |(name, calls): (&str, u64)| {
+        format!(
+            "use case {name}: {calls} calls were rejected because they are longer than \
+             max_model_len or than all KV blocks of a rank"
+        )
+    };
+    rejected.filter(|(_, calls)| *calls > 0).map(sentence).collect()
 }
 
 fn summary(scenario: &Scenario, records: &[RunRecord], found: &Found, at: usize) -> UseCaseSummary {
