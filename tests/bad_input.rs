@@ -3,7 +3,7 @@
 
 use std::path::Path;
 use tokenmill::error::Error;
-use tokenmill::scenario::{Overrides, parse};
+use tokenmill::scenario::{Loaded, Overrides, parse};
 
 const GOOD: &str = r#"name = "s"
 duration = "10 min"
@@ -66,7 +66,7 @@ fn unknown_keys() {
 #[test]
 fn keys_of_later_versions() {
     insta::assert_snapshot!(mistakes(&[
-        ("[[use_case]]", "[[arm]]\nname = \"x\"\n\n[[use_case]]"),
+        ("[[use_case]]", "[[fault]]\nname = \"x\"\n\n[[use_case]]"),
         ("replicas = 2", "replicas = 2\noffload = []"),
     ]));
 }
@@ -115,6 +115,13 @@ fn entries_of_the_users_own_catalog() {
     let text = changes.iter().fold(GOOD.to_owned(), |text, (from, to)| text.replacen(from, to, 1));
     let loaded = parse(&text, "s.toml", Path::new(""), &Overrides::default()).unwrap();
     assert_eq!(loaded.scenario.pools[0].hardware.memory_bytes, 120 << 30);
+    let price = |loaded: &Loaded| loaded.scenario.pools[0].gpu_hour.clone();
+    assert!(price(&loaded).origin.contains("set B"), "{:?}", price(&loaded));
+    let priced =
+        text.replace("\nmemory", "\nset_b = { it_w = 900, usd_per_gpu_hour = 3.5 }\nmemory");
+    let priced = parse(&priced, "s.toml", Path::new(""), &Overrides::default()).unwrap();
+    assert_eq!(price(&priced).usd, Some(3.5));
+    assert_eq!(price(&priced).origin, "the scenario's my-gpu");
     let again =
         parse(&loaded.resolved_toml, "again", Path::new(""), &Overrides::default()).unwrap();
     assert_eq!(loaded.resolved_toml, again.resolved_toml);
@@ -206,11 +213,17 @@ fn numbers_beyond_reason() {
     let more = GOOD.split_at(GOOD.find("[[use_case]]").unwrap()).1.replace("\"chat\"", "\"more\"");
     let text = format!("{GOOD}\n{more}").replace("process = \"poisson\", rate = \"2 /s\"", &crowd);
     insta::assert_snapshot!(check(&text, &Overrides::default()).unwrap_err());
-    let years = loop_of("clients = 1, requests = 20, think = \"9 years\"");
-    insta::assert_snapshot!(mistakes(&[
-        ("duration = \"10 min\"\n", ""),
-        ("process = \"poisson\", rate = \"2 /s\"", &years),
-    ]));
+    let years = "\"9 years\"";
+    let heavy = "{ distribution = \"pareto\", minimum = \"1 s\", alpha = 0.05 }";
+    for think in [years, heavy] {
+        let pauses = loop_of(&format!("clients = 1, requests = 20, think = {think}"));
+        let error = mistakes(&[
+            ("duration = \"10 min\"\n", ""),
+            ("process = \"poisson\", rate = \"2 /s\"", &pauses),
+        ]);
+        assert!(error.starts_with("s.toml:12: use_case.chat.arrivals.think"), "{error}");
+        assert!(error.contains("pause for more than ten years"), "{error}");
+    }
 }
 
 #[test]
@@ -325,4 +338,46 @@ proptest::proptest! {
         let text = String::from_utf8(bytes).unwrap();
         let _ = check(&text, &Overrides::default());
     }
+}
+
+/// What is said of these lines after the good scenario.
+fn arms(text: &str) -> String {
+    check(&format!("{GOOD}\n{text}"), &Overrides::default()).expect_err("a mistake")
+}
+
+#[test]
+fn arms_that_cannot_be() {
+    insta::assert_snapshot!(arms(
+        "[[arm]]\nname = \"baseline\"\nset = {}\n\n\
+         [[arm]]\nname = \"x\"\nset = { \"seed\" = 2, \"pool\" = { a = { replicas = 3 } } }\n\n\
+         [[arm]]\nname = \"x\"\n\n\
+         [[arm]]\nname = \"y\"\nset = 3\nsett = {}\n"
+    ));
+}
+
+#[test]
+fn arms_whose_keys_lead_nowhere() {
+    insta::assert_snapshot!(arms(
+        "[[arm]]\nname = \"x\"\nset = { \"pool.a.replcas\" = 4, \"pool.a.engine.max_seqs\" = 4 }\n\n\
+         [[arm]]\nname = \"y\"\n[arm.set]\n\"pool.b.replicas\" = 4\n\"pol.a.replicas\" = 4\n\
+         \"pool..replicas\" = 4\n\"use_case.chat.arrivals.rat\" = \"3 /s\"\n"
+    ));
+}
+
+#[test]
+fn arms_that_make_an_invalid_scenario() {
+    insta::assert_snapshot!(arms(
+        "[[arm]]\nname = \"none\"\nset = { \"pool.a.replicas\" = 0 }\n\n\
+         [[arm]]\nname = \"large\"\nset = { \"pool.a.model\" = \"llama-3.1-70b\" }\n\n\
+         [[arm]]\nname = \"fast\"\nset = { \"use_case.chat.arrivals.rate\" = \"36\" }\n\n\
+         [[arm]]\nname = \"episode\"\n\
+         set = { \"use_case.chat.arrivals\" = { process = \"closed-loop\", clients = 2, requests = 9 } }\n"
+    ));
+}
+
+#[test]
+fn mistakes_of_the_scenario_are_not_repeated_for_its_arms() {
+    let arm = "[[arm]]\nname = \"x\"\nset = { \"pool.a.replicas\" = 0 }\n\n[[use_case]]";
+    let said = mistakes(&[("[[use_case]]", arm), ("2 /s", "2"), ("ttft_p95", "ttf_p95")]);
+    insta::assert_snapshot!(said);
 }

@@ -211,3 +211,22 @@ fn run_refuses_a_folder_that_cannot_be_written() {
     let run = tokenmill().args(["run", "--out"]).arg(out).assert();
     run.code(2).stdout("").stderr(contains("below-a-file"));
 }
+
+#[test]
+#[cfg(unix)]
+fn an_interrupted_run_exits_with_130_and_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("results");
+    let mut run = std::process::Command::new(env!("CARGO_BIN_EXE_tokenmill"))
+        .args(["run", "--set", "duration=\"300 days\"", "--no-progress", "--out"])
+        .arg(&out)
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    let interrupted =
+        std::process::Command::new("kill").args(["-INT", &run.id().to_string()]).status();
+    assert!(interrupted.unwrap().success());
+    assert_eq!(run.wait().unwrap().code(), Some(130));
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing is left");
+}

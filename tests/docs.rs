@@ -133,6 +133,9 @@ arrivals = { process = "poisson", rate = "1 /s" }
 prompt_tokens = 900
 output_tokens = 200
 price = { input = "$1/Mtok", output = "$1/Mtok" }
+[[arm]]
+name = "more"
+set = { "pool.assistant.replicas" = 3 }
 "#;
 
 /// A valid scenario with `example` where docs/scenario.md has it.
@@ -151,6 +154,7 @@ fn scenario_with(heading: &str, example: &str) -> String {
         "trace" | "price" => ("use_case", heading),
         "[[hardware]]" => ("hardware", ""),
         "[[model]]" => ("model", ""),
+        "[[arm]]" => ("arm", ""),
         other => panic!("a table of examples under {other}"),
     };
     let mut place = &mut scenario;

@@ -7,7 +7,7 @@ use predicates::str::contains;
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command as Process, Stdio};
+use std::process::{Child, Command as Process, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -147,22 +147,32 @@ fn a_killed_sweep_goes_on_where_it_was() {
 /// Starts a sweep on one thread, kills it once it has kept so many runs, and
 /// returns how many it left.
 fn killed(study: &Study, out: &str, at_least: usize) -> usize {
-    let mut child = Process::new(assert_cmd::cargo::cargo_bin("tokenmill"))
+    let mut child = start(study, out);
+    wait_for(&study.part(out), at_least);
+    // SIGKILL: nothing can be tidied up.
+    child.kill().unwrap();
+    child.wait().unwrap();
+    runs(&study.part(out))
+}
+
+/// Starts a sweep on one thread.
+fn start(study: &Study, out: &str) -> Child {
+    Process::new(assert_cmd::cargo::cargo_bin("tokenmill"))
         .current_dir(study.0.path())
         .args(["sweep", "s.toml", "--threads", "1", "--no-progress", "--out", out])
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
-        .unwrap();
+        .unwrap()
+}
+
+/// Waits until a part holds so many runs.
+fn wait_for(part: &Path, at_least: usize) {
     let started = Instant::now();
-    while runs(&study.part(out)) < at_least {
+    while runs(part) < at_least {
         assert!(started.elapsed() < Duration::from_secs(120), "the sweep does not move");
         std::thread::sleep(Duration::from_millis(1));
     }
-    // SIGKILL: nothing can be tidied up.
-    child.kill().unwrap();
-    child.wait().unwrap();
-    runs(&study.part(out))
 }
 
 /// Whole lines of runs in a part.
@@ -335,4 +345,19 @@ fn bad_sweeps_are_told_with_their_lines() {
 fn a_scenario_without_a_sweep_is_told_how_to_write_one() {
     let study = Study::new(SCENARIO.split("[sweep]").next().unwrap());
     study.sweep("out", &[]).assert().code(2).stderr(contains("s.toml: has no [sweep]"));
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupt_ends_with_130_and_keeps_what_was_finished() {
+    let study = Study::new(&SCENARIO.replace("20 s", "60 s"));
+    let mut child = start(&study, "out");
+    wait_for(&study.part("out"), 3);
+    let interrupt = Process::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(interrupt.unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let kept = runs(&study.part("out"));
+    assert!((3..18).contains(&kept), "{kept} runs");
+    let resumed = study.sweep("out", &["--resume"]).assert().success();
+    resumed.stderr(contains(format!("resuming: {kept} of 18")));
 }

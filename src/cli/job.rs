@@ -7,7 +7,7 @@ use crate::report::{self, Facts, Outputs};
 use cpu_time::ProcessTime;
 use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Instant;
 
 /// Where outputs go unless `--out` says otherwise.
@@ -20,6 +20,7 @@ pub(super) struct Job<'a> {
     wall: Instant,
     cpu: ProcessTime,
     calls: AtomicU64,
+    threads: AtomicU32,
 }
 
 impl<'a> Job<'a> {
@@ -32,6 +33,7 @@ impl<'a> Job<'a> {
             wall: Instant::now(),
             cpu: ProcessTime::now(),
             calls: AtomicU64::new(0),
+            threads: AtomicU32::new(0),
         })
     }
 
@@ -61,6 +63,7 @@ impl<'a> Job<'a> {
             self.globals.threads.map_or(0, |threads| u32::from(threads).min(pieces) as usize);
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
         let pool = pool.map_err(|error| Error::Failed(format!("cannot start threads: {error}")))?;
+        self.threads.store(pool.current_num_threads() as u32, Ordering::Relaxed);
         Ok(pool.install(work))
     }
 
@@ -92,14 +95,13 @@ impl<'a> Job<'a> {
     }
 
     fn facts(&self) -> Facts {
-        let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         Facts {
             arguments: std::env::args().collect(),
             started_at: self.started_at.to_string(),
             wall_s: self.wall.elapsed().as_secs_f64(),
             cpu_s: self.cpu.elapsed().as_secs_f64(),
             simulated_calls: self.calls.load(Ordering::Relaxed),
-            threads: self.globals.threads.map_or_else(|| cores() as u32, u32::from),
+            threads: self.threads.load(Ordering::Relaxed),
         }
     }
 }

@@ -6,6 +6,7 @@
 
 mod catalog;
 mod columns;
+mod compare;
 mod init;
 mod job;
 mod merge;
@@ -24,6 +25,9 @@ use clap::{Args, Parser, Subcommand};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+
+/// Exit code after Ctrl-C, as shells report it.
+const INTERRUPTED: i32 = 130;
 
 /// The scenario that runs when none is named.
 pub const QUICKSTART: &str = include_str!("../../scenarios/quickstart.toml");
@@ -75,6 +79,8 @@ pub struct Globals {
 enum Verb {
     /// Simulate a scenario: tables, charts, report
     Run(run::RunArgs),
+    /// Compare the arms of a scenario with it: paired what-if differences
+    Compare(compare::CompareArgs),
     /// Simulate a scenario at the points of its [sweep]: resumable, in shards if asked
     Sweep(sweep::SweepArgs),
     /// Join the parts that shards of a sweep left
@@ -123,6 +129,9 @@ impl Globals {
 /// Runs the program on the process's arguments.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    // Results appear whole, by a rename, so there is nothing to tidy up.
+    let interrupted = ctrlc::set_handler(|| std::process::exit(INTERRUPTED));
+    interrupted.expect("no other handler is set");
     let printed = execute(cli).and_then(|text| print(&text));
     match printed {
         Ok(()) => ExitCode::SUCCESS,
@@ -139,6 +148,7 @@ fn execute(cli: Cli) -> Result<String> {
     let globals = &cli.globals;
     match cli.verb.unwrap_or_else(|| Verb::Run(run::RunArgs::default())) {
         Verb::Run(args) => run::run(&args, globals),
+        Verb::Compare(args) => compare::compare(&args, globals),
         Verb::Sweep(args) => sweep::sweep(&args, globals),
         Verb::Merge(args) => merge::merge(&args, globals),
         Verb::Validate(args) => validate::validate(&args, globals),

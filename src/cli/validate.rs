@@ -67,6 +67,9 @@ fn text(loaded: &Loaded) -> String {
     for use_case in &scenario.use_cases {
         text += &use_case_text(scenario.seed, use_case, &scenario.pools[use_case.pool]);
     }
+    for arm in &loaded.arms {
+        let _ = writeln!(text, "\narm {}: {}", arm.name, arm.changes.join(", "));
+    }
     text
 }
 
@@ -215,6 +218,10 @@ fn document(loaded: &Loaded) -> Value {
         "use_cases": scenario.use_cases.iter().map(|use_case| json!({
             "name": use_case.name,
             "pool": scenario.pools[use_case.pool].name,
+        })).collect::<Vec<_>>(),
+        "arms": loaded.arms.iter().map(|arm| json!({
+            "name": arm.name,
+            "changes": arm.changes,
         })).collect::<Vec<_>>(),
         "resolved_toml": loaded.resolved_toml,
     })

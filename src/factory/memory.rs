@@ -145,13 +145,13 @@ impl Budget {
     }
 
     /// Bytes left for blocks; negative when there are too few.
-    fn left(&self) -> i64 {
-        let taken: u64 = self.terms[1..].iter().map(|term| term.bytes).sum();
-        self.terms[0].bytes as i64 - taken as i64
+    fn left(&self) -> i128 {
+        let taken: i128 = self.terms[1..].iter().map(|term| i128::from(term.bytes)).sum();
+        i128::from(self.terms[0].bytes) - taken
     }
 
     fn blocks(&self) -> u32 {
-        let blocks = self.left().max(0) as u64 / self.block_bytes.max(1);
+        let blocks = self.left().max(0) / i128::from(self.block_bytes.max(1));
         u32::try_from(blocks).unwrap_or(u32::MAX)
     }
 }
@@ -266,7 +266,8 @@ pub struct Misfit {
 
 impl Misfit {
     fn new(placement: &Placement<'_>, budget: &Budget, catalog: &Catalog) -> Self {
-        let short_by_bytes = (budget.block_bytes as i64 - budget.left()).max(0) as u64;
+        let short = (i128::from(budget.block_bytes) - budget.left()).max(0);
+        let short_by_bytes = u64::try_from(short).unwrap_or(u64::MAX);
         let [usable, weights] = [0, 1].map(|index| budget.terms[index].bytes as f64 / 1e9);
         let problem = format!(
             "{} in {} does not fit {} with {}: {:.1} GB short on each GPU ({weights:.1} GB of \

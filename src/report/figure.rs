@@ -14,6 +14,8 @@ pub enum Measure {
     Seconds,
     /// A share in 0..=1, shown in percent.
     Fraction,
+    /// A difference of two shares, shown in hundredths: "1.2 points".
+    Points,
     /// Dollars.
     Dollars,
     /// Megawatts, shown in W, kW or MW.
@@ -35,13 +37,18 @@ pub struct Figure {
 impl Figure {
     /// Formats an interval.
     pub fn of(interval: &Interval, measure: Measure) -> Figure {
+        Figure::of_size(interval, measure, 0.0)
+    }
+
+    /// Formats an interval with no more digits than a value of `size_min` has.
+    pub fn of_size(interval: &Interval, measure: Measure, size_min: f64) -> Figure {
         let half = match (interval.low, interval.high) {
             (Some(low), Some(high)) => {
                 Some(f64::max(interval.mean - low, high - interval.mean).max(0.0))
             }
             _ => None,
         };
-        let size = f64::max(interval.mean.abs(), half.unwrap_or(0.0));
+        let size = f64::max(interval.mean.abs(), half.unwrap_or(0.0)).max(size_min);
         let scale = Scale::of(size, measure);
         let decimals = decimals(size * scale.factor, measure);
         let show = |value: f64| grouped(value * scale.factor, decimals);
@@ -84,6 +91,29 @@ impl Figure {
         Some(self.with_unit(format!("{0}{low} to {0}{high}", self.prefix)))
     }
 
+    /// A difference, with its sign: "+212 ms", "-$0.03".
+    pub fn signed(&self) -> String {
+        self.with_unit(self.signed_mean())
+    }
+
+    /// A difference with its sign and spread: "-$0.03 ± 0.01".
+    pub fn signed_plus_minus(&self) -> String {
+        match &self.half {
+            Some(half) => self.with_unit(format!("{} ± {half}", self.signed_mean())),
+            None => self.signed(),
+        }
+    }
+
+    fn signed_mean(&self) -> String {
+        let prefix = self.prefix;
+        let is_zero = self.mean.chars().all(|c| matches!(c, '0' | '.'));
+        match self.mean.strip_prefix('-') {
+            Some(size) => format!("-{prefix}{size}"),
+            None if is_zero => format!("{prefix}{}", self.mean),
+            None => format!("+{prefix}{}", self.mean),
+        }
+    }
+
     fn with_unit(&self, number: String) -> String {
         if self.unit.is_empty() { number } else { format!("{number} {}", self.unit) }
     }
@@ -103,6 +133,7 @@ impl Scale {
                 (factor, "", unit)
             }
             Measure::Fraction => (100.0, "", "%"),
+            Measure::Points => (100.0, "", "points"),
             Measure::Dollars => (1.0, "$", ""),
             Measure::Megawatts => match round3(size * 1e6) {
                 watts if watts < 1e3 => (1e6, "", "W"),
@@ -222,6 +253,17 @@ mod tests {
         assert_eq!(seconds.range().as_deref(), Some("195 to 230 ms"));
         let dollars = Figure::of(&interval(0.31, 0.02), Measure::Dollars);
         assert_eq!(dollars.range().as_deref(), Some("$0.290 to $0.330"));
+    }
+
+    #[test]
+    fn differences_carry_their_sign_before_the_currency() {
+        let read = |mean, half, measure| Figure::of(&interval(mean, half), measure).signed();
+        assert_eq!(read(0.012, 0.001, Measure::Seconds), "+12.0 ms");
+        assert_eq!(read(-0.03, 0.01, Measure::Dollars), "-$0.0300");
+        assert_eq!(read(-0.012, 0.0, Measure::Points), "-1.20 points");
+        assert_eq!(read(0.0, 0.0, Measure::Points), "0 points");
+        let spread = Figure::of(&interval(-0.03, 0.01), Measure::Dollars);
+        assert_eq!(spread.signed_plus_minus(), "-$0.0300 ± 0.0100");
     }
 
     #[test]

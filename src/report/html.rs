@@ -1,71 +1,55 @@
-//! The report as one HTML page that needs nothing else: charts inline, fonts
-//! embedded, no script, nothing fetched.
+//! The report of a run as one HTML page.
 //!
 //! Order: what must be known, what it means, the charts, all figures, how to
 //! read them, what they rest on, how to get them again.
 
-use super::charts::{Chart, charts, svg};
-use super::font;
+use super::charts::charts;
 use super::glossary::GLOSSARY;
+use super::page as shell;
 use super::story;
-use super::table::{Table, tables};
+use super::table::tables;
 use crate::study::{Series, Summary};
-use maud::{DOCTYPE, Markup, PreEscaped, html as page};
+use maud::{Markup, html as page};
 
-pub(super) const STYLE: &str = include_str!("report.css");
-
-/// Nothing may be fetched; styles and fonts come with the page.
-pub(super) const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; font-src data:";
+/// Parts of the page: anchor and name.
+const PARTS: [(&str, &str); 4] = [
+    ("charts", "Charts"),
+    ("figures", "All figures"),
+    ("reading", "How to read them"),
+    ("foundations", "What they rest on"),
+];
 
 /// The whole page; `scenario_toml` is the scenario as resolved.
 pub fn html(summary: &Summary, series: &Series, scenario_toml: &str) -> String {
     let charts = charts(summary, series);
-    let markup = page! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta http-equiv="Content-Security-Policy" content=(POLICY);
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                title { (summary.scenario) " – tokenmill" }
-                style { (PreEscaped(font::face_rules())) (PreEscaped(STYLE)) }
-            }
-            body {
-                (headline(summary))
-                main {
-                    h2 id="charts" { "Charts" }
-                    @for chart in &charts { (figure(chart)) }
-                    h2 id="figures" { "All figures" }
-                    @if summary.replications > 1 {
-                        p.note {
-                            "± is half of the 95 % confidence interval over "
-                            (summary.replications) " replications."
-                        }
-                    }
-                    @for table in tables(summary) { (tabulate(&table)) }
-                    (reading())
-                    (foundations(summary, scenario_toml))
+    let Summary { version, digest, seed, replications, .. } = summary;
+    let body = page! {
+        (headline(summary))
+        main {
+            h2 id="charts" { "Charts" }
+            @for chart in &charts { (shell::figure(chart)) }
+            h2 id="figures" { "All figures" }
+            @if *replications > 1 {
+                p.note {
+                    "± is half of the 95 % confidence interval over "
+                    (replications) " replications."
                 }
-                (closing(summary))
             }
+            @for table in tables(summary) { (shell::tabulate(&table)) }
+            (shell::reading(GLOSSARY))
+            (foundations(summary, scenario_toml))
         }
+        (shell::closing("run", version, digest, *seed, *replications))
     };
-    markup.into_string()
+    shell::document(&summary.scenario, &body)
 }
 
 fn headline(summary: &Summary) -> Markup {
-    let warnings = &summary.warnings;
     page! {
         header {
             h1 { (summary.scenario) }
             p.setting { (story::setting(summary)) }
-            @if !warnings.is_empty() {
-                section.warnings role="alert" aria-label="Warnings" {
-                    @for warning in warnings {
-                        p { strong { "Warning: " } (warning) }
-                    }
-                }
-            }
+            (shell::warnings(&summary.warnings))
             ul.story {
                 @for (name, use_case) in &summary.use_cases {
                     li { strong { (name) ": " } (story::use_case(summary, use_case)) }
@@ -74,64 +58,7 @@ fn headline(summary: &Summary) -> Markup {
                     li { "Pool " strong { (name) ": " } (story::pool(pool)) }
                 }
             }
-            nav aria-label="Contents" {
-                a href="#charts" { "Charts" }
-                a href="#figures" { "All figures" }
-                a href="#reading" { "How to read them" }
-                a href="#foundations" { "What they rest on" }
-            }
-        }
-    }
-}
-
-pub(super) fn figure(chart: &Chart) -> Markup {
-    page! {
-        figure role="img" aria-label=(chart.caption) {
-            (PreEscaped(svg(&chart.drawing)))
-            figcaption { (chart.caption) }
-        }
-    }
-}
-
-fn tabulate(table: &Table) -> Markup {
-    let class = |cell: &str| match cell {
-        "UNSTABLE" | "MISSED" => Some("alarm"),
-        "withheld" => Some("withheld"),
-        _ => None,
-    };
-    page! {
-        div.scroll {
-            table {
-                caption { (table.caption) }
-                thead {
-                    tr {
-                        td {}
-                        @for column in &table.columns { th scope="col" { (column) } }
-                    }
-                }
-                tbody {
-                    @for row in &table.rows {
-                        tr {
-                            th scope="row" { (row.name) }
-                            @for cell in &row.cells {
-                                td class=[class(cell)] { (cell) }
-                            }
-                        }
-                    }
-                }
-            }
-        }
-    }
-}
-
-fn reading() -> Markup {
-    page! {
-        h2 id="reading" { "How to read them" }
-        dl {
-            @for (term, meaning) in GLOSSARY {
-                dt { (term) }
-                dd { (meaning) }
-            }
+            (shell::contents(&PARTS))
         }
     }
 }
@@ -145,25 +72,6 @@ fn foundations(summary: &Summary, scenario_toml: &str) -> Markup {
         } @else {
             ul { @for note in &notes { li { (note) } } }
         }
-        details {
-            summary { "The scenario as it was run" }
-            pre { (scenario_toml) }
-        }
-    }
-}
-
-fn closing(summary: &Summary) -> Markup {
-    page! {
-        footer {
-            p {
-                "Seed " (summary.seed) ", digest " code { (summary.digest) }
-                ", tokenmill " (summary.version) ". To get the same figures and the same digest \
-                 again, run this in the folder of this report:"
-            }
-            pre {
-                "tokenmill run scenario.toml --seed " (summary.seed)
-                " --replications " (summary.replications)
-            }
-        }
+        (shell::scenario(scenario_toml))
     }
 }

@@ -5,11 +5,13 @@
 //! resolved scenario, so equal runs give equal bytes.
 
 mod charts;
+mod comparison;
 mod figure;
 mod font;
 mod glossary;
 mod html;
 mod outputs;
+mod page;
 mod run;
 mod story;
 mod sweep;
@@ -17,6 +19,7 @@ mod table;
 mod terminal;
 
 pub use charts::{Chart, Drawing, Mark, Text, WIDTH, charts, png, replay_chart, svg};
+pub use comparison::{comparison, comparison_html, comparison_terminal};
 pub use figure::{Figure, Measure};
 pub use html::html;
 pub use outputs::{

@@ -18,7 +18,9 @@ pub fn notes(summary: &Summary) -> Vec<String> {
             ("end to end", &u.e2e_s),
             ("queue wait", &u.queue_s),
         ];
-        let rough = all.iter().filter(|(_, latency)| latency.method == "histogram");
+        let rough = all
+            .iter()
+            .filter(|(_, latency)| latency.mean.is_some() && latency.method == "histogram");
         rough.map(|&(name, _)| name).collect::<Vec<_>>().join(", ")
     };
     let of = |(name, use_case)| match metrics(use_case) {
@@ -33,18 +35,24 @@ pub fn notes(summary: &Summary) -> Vec<String> {
 
 /// What was simulated: "12 replications of 1.00 h in steady state, after ...".
 pub fn setting(summary: &Summary) -> String {
-    let count = match summary.replications {
+    let Summary { replications, measured_s, ref regime, warm_up_s, .. } = *summary;
+    setting_of(replications, measured_s, regime, warm_up_s)
+}
+
+/// [`setting`] from its parts.
+pub fn setting_of(replications: u32, measured_s: f64, regime: &str, warm_up_s: f64) -> String {
+    let count = match replications {
         1 => "1 replication".into(),
         n => format!("{} replications", grouped(f64::from(n), 0)),
     };
-    let span = unbroken(Figure::exact(summary.measured_s, Measure::Seconds).plain());
-    let regime = match summary.regime.as_str() {
+    let span = unbroken(Figure::exact(measured_s, Measure::Seconds).plain());
+    let regime = match regime {
         "steady" => " in steady state",
         "terminating" => ", measured whole",
         _ => "",
     };
-    let warm_up = if summary.warm_up_s > 0.0 {
-        let span = unbroken(Figure::exact(summary.warm_up_s, Measure::Seconds).plain());
+    let warm_up = if warm_up_s > 0.0 {
+        let span = unbroken(Figure::exact(warm_up_s, Measure::Seconds).plain());
         format!(", after a warm-up of {span}")
     } else {
         String::new()
@@ -143,6 +151,6 @@ fn with_range(interval: &Interval) -> String {
 }
 
 /// A figure that no line break separates from its unit.
-fn unbroken(figure: String) -> String {
+pub fn unbroken(figure: String) -> String {
     figure.replace(' ', "\u{a0}")
 }

@@ -37,9 +37,9 @@ impl Row {
 }
 
 /// What stands where nothing was measured.
-const ABSENT: &str = "–";
+pub const ABSENT: &str = "–";
 /// What stands where an unstable load has no steady-state figure.
-const WITHHELD: &str = "withheld";
+pub const WITHHELD: &str = "withheld";
 
 /// All tables of a summary, in reading order.
 pub fn tables(summary: &Summary) -> Vec<Table> {

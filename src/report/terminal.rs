@@ -17,18 +17,10 @@ const CAPTION: usize = 28;
 /// The whole summary as text, ending with a newline.
 pub fn terminal(summary: &Summary) -> String {
     let mut out = String::new();
-    for warning in &summary.warnings {
-        paragraph(&mut out, "WARNING ", warning);
-    }
-    if !out.is_empty() {
-        out.push('\n');
-    }
+    lead(&mut out, &summary.warnings);
     paragraph(&mut out, "", &format!("{}: {}", summary.scenario, story::setting(summary)));
     for table in tables(summary) {
-        for part in narrow(table) {
-            out.push('\n');
-            write_table(&mut out, &part);
-        }
+        tabulate(&mut out, table);
     }
     let notes = story::notes(summary);
     if !notes.is_empty() {
@@ -47,6 +39,24 @@ pub fn terminal(summary: &Summary) -> String {
         summary.seed, summary.digest, summary.version
     );
     out
+}
+
+/// Warnings, which come before everything else.
+pub fn lead(out: &mut String, warnings: &[String]) {
+    for warning in warnings {
+        paragraph(out, "WARNING ", warning);
+    }
+    if !warnings.is_empty() {
+        out.push('\n');
+    }
+}
+
+/// A table after a blank line, in parts where it is too wide.
+pub fn tabulate(out: &mut String, table: Table) {
+    for part in narrow(table) {
+        out.push('\n');
+        write_table(out, &part);
+    }
 }
 
 /// Splits a table into parts that keep within [`WIDTH`], a column at least each.
@@ -120,12 +130,13 @@ fn pad_left(text: &str, width: usize) -> String {
     format!("{}{text}", " ".repeat(width.saturating_sub(length(text))))
 }
 
-/// `lead` and then `text`, broken at blanks and indented by the lead.
-fn paragraph(out: &mut String, lead: &str, text: &str) {
+/// `lead` and then `text`, broken at blanks and indented by the lead. Blanks
+/// that must not break are written as plain ones.
+pub fn paragraph(out: &mut String, lead: &str, text: &str) {
     let indent = " ".repeat(lead.len());
     let mut line = lead.to_string();
     let mut is_fresh = true;
-    for word in text.split_whitespace() {
+    for word in text.split_ascii_whitespace() {
         if !is_fresh && length(&line) + 1 + length(word) > WIDTH {
             let _ = writeln!(out, "{}", line.trim_end());
             line = indent.clone();
@@ -134,7 +145,7 @@ fn paragraph(out: &mut String, lead: &str, text: &str) {
         if !is_fresh {
             line.push(' ');
         }
-        line += word;
+        line += &word.replace('\u{a0}', " ");
         is_fresh = false;
     }
     let _ = writeln!(out, "{}", line.trim_end());

@@ -14,7 +14,7 @@ pub mod sweep;
 pub mod tree;
 pub mod units;
 
-pub use check::{Loaded, Variants, load, open, open_file, parse};
+pub use check::{BASELINE, Loaded, Variants, load, open, open_file, parse};
 pub use overrides::Overrides;
 pub use shape::schema;
 
@@ -57,6 +57,17 @@ impl Scenario {
         let draws_pairs = |pool: &Pool| pool.router == Routing::PowerOfTwo && pool.replicas > 1;
         self.use_cases.iter().any(UseCase::is_random) || self.pools.iter().any(draws_pairs)
     }
+}
+
+/// A variant of a scenario, to be compared with it.
+#[derive(Clone, Debug)]
+pub struct Arm {
+    /// Its name.
+    pub name: String,
+    /// The keys it changes, as written.
+    pub changes: Vec<String>,
+    /// The scenario with those changes.
+    pub scenario: Scenario,
 }
 
 /// Whether results describe a steady state or a finite episode.

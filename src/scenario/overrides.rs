@@ -7,6 +7,7 @@
 
 use super::tree::{Node, Origin, Value, suggest};
 use crate::error::Mistake;
+use indexmap::IndexMap;
 
 /// What the command line changes.
 #[derive(Clone, Debug, Default)]
@@ -29,7 +30,7 @@ impl Overrides {
             let outcome = match assignment.split_once('=') {
                 Some((path, value)) => set(tree, path.trim(), value.trim(), "--set"),
                 None => {
-                    let origin = Node::empty_table("--set").origin;
+                    let origin = Origin { file: "--set".to_owned(), line: None, written: None };
                     Err(mistake(&origin, assignment, "has no value", "write --set key.path=value"))
                 }
             };
@@ -94,9 +95,9 @@ pub(super) fn assign(
                     Ok(())
                 }
                 Some(rest) => {
-                    let file = value.origin.file.clone();
-                    let child =
-                        table.entry(key.to_owned()).or_insert_with(|| Node::empty_table(&file));
+                    let origin = Origin { written: None, ..value.origin.clone() };
+                    let empty = || Node { value: Value::Table(IndexMap::new()), origin };
+                    let child = table.entry(key.to_owned()).or_insert_with(empty);
                     assign(child, path, rest, value)
                 }
             }

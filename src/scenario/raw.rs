@@ -50,8 +50,39 @@ pub struct RawScenario {
     /// Models to add to the catalog, or changes to its entries.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub model: Vec<RawModel>,
+    /// Variants that `compare` holds against the scenario as it stands.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub arm: Vec<RawArm>,
     /// What `tokenmill sweep` varies: keys of the scenario by their path.
     pub sweep: Option<RawSweep>,
+}
+
+/// A variant of the scenario.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct RawArm {
+    /// Name, unique among arms; `baseline` is the scenario as it stands.
+    pub name: String,
+    /// The keys it changes, by dotted path in quotes, with their values.
+    pub set: RawSet,
+}
+
+/// Changes to a scenario by dotted path, as `--set` takes them.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct RawSet(pub IndexMap<String, toml::Value>);
+
+impl JsonSchema for RawSet {
+    fn schema_name() -> Cow<'static, str> {
+        "RawSet".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let any = ["string", "integer", "number", "boolean", "array", "object"];
+        json_schema!({
+            "description": "Changed keys, e.g. { \"pool.assistant.replicas\" = 4 }.",
+            "type": "object",
+            "patternProperties": { "^.+$": { "type": any } },
+        })
+    }
 }
 
 /// What results describe.

@@ -19,9 +19,8 @@ pub fn schema() -> &'static Json {
 }
 
 /// Keys that are planned and that a later version brings.
-const LATER: [&str; 14] = [
+const LATER: [&str; 13] = [
     "agent",
-    "arm",
     "assert",
     "calendar",
     "fault",

@@ -71,12 +71,6 @@ impl Node {
         Ok(node)
     }
 
-    /// An empty table that no file holds.
-    pub fn empty_table(file: &str) -> Node {
-        let origin = Origin { file: file.to_owned(), line: None, written: None };
-        Node { value: Value::Table(IndexMap::new()), origin }
-    }
-
     /// Takes away the line, and lets every part be quoted as the whole.
     fn unplace(&mut self, written: &str) {
         self.origin.line = None;
@@ -137,6 +131,14 @@ impl Node {
             Value::List(_) => "a list",
             Value::Table(_) => "a table",
         }
+    }
+
+    /// The same table without the member called `key`.
+    pub fn without(mut self, key: &str) -> Node {
+        if let Value::Table(table) = &mut self.value {
+            table.shift_remove(key);
+        }
+        self
     }
 
     /// Without its origins, for serde.

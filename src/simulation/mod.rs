@@ -11,14 +11,13 @@ mod oracle;
 mod outcome;
 #[cfg(test)]
 mod properties;
+mod setup;
 
 use crate::demand::{Process, Source};
-use crate::factory::{
-    Call, CallId, Engine, EngineSpec, Enqueued, Outcome, Pool, RankLimits, Replica, Router,
-};
+use crate::factory::{Call, CallId, Engine, Enqueued, Outcome, Pool, Replica};
 use crate::kernel::{Arena, Digest, PendingSet, Slot, Span, Time};
 use crate::metrics::{CutOff, Point, Recorder, RunRecord, Timeline, Window};
-use crate::random::{Component, Streams, entity};
+use crate::random::Streams;
 use crate::scenario::{self, Regime, Scenario};
 use crate::workload::LengthSource;
 use audit::Audit;
@@ -101,7 +100,7 @@ impl<'s, E: Engine> Simulation<'s, E> {
     /// A simulation at time zero.
     pub fn new(scenario: &'s Scenario, replication: u64, options: Options) -> Self {
         let streams = Streams::new(scenario.seed, replication);
-        let window = window(scenario, options.warm_up);
+        let window = setup::window(scenario, options.warm_up);
         let slots = Slots::new(scenario);
         let interval = match scenario.duration {
             Some(duration) => Span::from_ticks((duration.ticks() / SAMPLES).max(1)),
@@ -111,7 +110,7 @@ impl<'s, E: Engine> Simulation<'s, E> {
             scenario,
             pending: PendingSet::new(slots.len()),
             sources: scenario.use_cases.iter().map(|case| UseCase::new(case, streams)).collect(),
-            pools: pools(scenario, &slots, streams),
+            pools: setup::pools(scenario, &slots, streams),
             slots,
             calls: Arena::default(),
             outcomes: Vec::new(),
@@ -473,47 +472,4 @@ impl UseCase {
         let (prompt, output) = self.lengths.lengths(number);
         Call::new(use_case as u16, number, now, prompt, output)
     }
-}
-
-/// What is measured: a steady state after the warm-up and up to the end of
-/// arrivals, an episode from its start to its last token.
-fn window(scenario: &Scenario, warm_up: Span) -> Window {
-    let end = |duration| Time::ZERO + duration;
-    match scenario.regime {
-        Regime::Steady => {
-            Window { from: Time::ZERO + warm_up, until: scenario.duration.map_or(Time::MAX, end) }
-        }
-        Regime::Terminating => Window { from: Time::ZERO, until: Time::MAX },
-    }
-}
-
-fn pools<E: Engine>(scenario: &Scenario, slots: &Slots, streams: Streams) -> Vec<Pool<E>> {
-    let pools = scenario.pools.iter().enumerate();
-    pools
-        .map(|(at, pool)| {
-            let stream = streams.stream(Component::Route, entity(&pool.name), 0);
-            Pool::new(
-                engine_spec(pool),
-                pool.replicas,
-                Router::new(pool.router, pool.replicas, stream),
-                scenario.use_cases.len(),
-                slots.engines(at),
-            )
-        })
-        .collect()
-}
-
-/// What the replicas of `pool` have in common.
-fn engine_spec(pool: &scenario::Pool) -> EngineSpec {
-    let engine = &pool.engine;
-    let limits = RankLimits {
-        max_num_seqs: engine.max_num_seqs,
-        max_num_batched_tokens: engine.max_num_batched_tokens,
-        block_tokens: pool.kv.block_tokens,
-        blocks: pool.kv.blocks,
-        watermark: (f64::from(pool.kv.blocks) * engine.kv_watermark) as u32,
-        reserve_full_prompt: engine.reserve_full_prompt,
-        window: pool.step_time.window,
-    };
-    EngineSpec { limits, ranks: pool.parallelism.data, step_time: pool.step_time.clone() }
 }

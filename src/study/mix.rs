@@ -5,7 +5,7 @@ use crate::random::{Component, Distribution, Stream, Streams, entity};
 use crate::scenario::{Arrivals, Lengths, Pool, Scenario, UseCase};
 
 /// Draws behind a mean for which there is no formula.
-const DRAWS: u32 = 20_000;
+const DRAWS: u32 = 10_000;
 
 /// Means over the calls of a pool.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

@@ -18,9 +18,7 @@ mod transient;
 pub mod validation;
 
 pub use capacity::{Load, load_of};
-pub use compare::{
-    Arm, ArmSummary, Compared, Comparison, Difference, compare, runs as compare_runs,
-};
+pub use compare::{ArmSummary, Compared, Comparison, Difference, compare, runs as compare_runs};
 pub use mix::Mix;
 pub use replicate::{Replicated, replicate, runs};
 pub use series::{Band, Cdf, FrontierPoint, PoolSeries, Series, UseCaseSeries};

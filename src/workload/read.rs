@@ -24,7 +24,7 @@ pub enum Format {
 }
 
 /// How to read a recording.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReadOptions {
     /// Leave broken lines out instead of refusing the file.
     pub skip_bad_lines: bool,

@@ -37,6 +37,10 @@ const SECONDS_MAX: f64 = 58.5 * 365.25 * 86_400.0;
 /// Times shorter than a tick of that clock count as zero.
 const SECONDS_MIN: f64 = 1e-10;
 
+/// Ends of a scale of ratios: -99 % and a hundred times as much.
+const RATIO_MIN: f64 = 0.01;
+const RATIO_MAX: f64 = 101.0;
+
 impl Axis {
     /// Where `value` lies, 0 at the lower end and 1 at the upper; what is
     /// beyond an end lies on it.
@@ -161,6 +165,37 @@ impl Axis {
         Some(axis)
     }
 
+    /// Relative differences on a scale of ratios `width` pixels wide: what is
+    /// placed are ratios (1 is no change), what is named are differences
+    /// ("-20 %"). No change is always on it, and so are the `middles`; of the
+    /// `ends` only those that do not squeeze these.
+    pub fn relative(middles: &[f64], ends: &[f64], width: f64) -> Axis {
+        let log = |difference: f64| libm::log10((1.0 + difference).clamp(RATIO_MIN, RATIO_MAX));
+        let finite = |values: &[f64]| {
+            values.iter().copied().filter(|v| v.is_finite()).fold(
+                (0.0, 0.0),
+                |(low, high), difference| {
+                    (f64::min(low, log(difference)), f64::max(high, log(difference)))
+                },
+            )
+        };
+        let (first, last) = finite(middles);
+        let (lowest, highest) = finite(ends);
+        let most = f64::max(last - first, 0.1);
+        let low = f64::min(first, lowest.max(first - most));
+        let high = f64::max(last, highest.min(last + most));
+        let is_cut = lowest < low
+            || highest > high
+            || low <= libm::log10(RATIO_MIN)
+            || high >= libm::log10(RATIO_MAX);
+        // At least half a percent wide, and a little room at both ends.
+        let room = f64::max(0.05 * (high - low), 0.001);
+        let (from, to) = (low - room, high + room);
+        let mut axis = Axis { from, to, is_log: true, ticks: Vec::new(), is_cut };
+        axis.ticks = relative_ticks(&axis, width);
+        axis
+    }
+
     /// Simulated time, and the unit of its labels.
     pub fn time(values: &[f64]) -> (Axis, &'static str) {
         let finite = || values.iter().copied().filter(|v| v.abs() <= SECONDS_MAX);
@@ -233,14 +268,58 @@ fn log_ticks(axis: &Axis, width: f64, name: fn(u64, i32) -> String) -> Vec<Tick>
         let ticks = values.map(|(m, e)| Tick { value: power(m, e - 1), label: name(m, e) });
         ticks.filter(|t| (axis.from..=axis.to).contains(&libm::log10(t.value))).collect()
     };
-    let fits = |ticks: &Vec<Tick>| {
-        ticks.windows(2).all(|pair| {
-            let apart = (axis.at(pair[1].value) - axis.at(pair[0].value)) * width;
-            let half = |tick: &Tick| text_width(&tick.label, LABEL, false) / 2.0;
-            apart >= half(&pair[0]) + half(&pair[1]) + 12.0
-        })
-    };
+    let fits = |ticks: &Vec<Tick>| are_apart(axis, ticks, width);
     SETS.into_iter().map(set).find(fits).unwrap_or_default()
+}
+
+/// The densest set of round differences whose labels do not touch; steps that
+/// suit a narrow axis come first.
+fn relative_ticks(axis: &Axis, width: f64) -> Vec<Tick> {
+    const TICKS_MAX: i64 = 60;
+    // Hundredths of a percent.
+    const STEPS: [i64; 9] = [5, 10, 20, 50, 100, 200, 500, 1_000, 2_000];
+    const WIDE: [&[i64]; 4] = [
+        &[-8_000, -6_500, -5_000, -3_500, -2_000, 0, 2_500, 5_000, 10_000, 20_000, 40_000],
+        &[-9_000, -7_500, -5_000, 0, 10_000, 30_000, 90_000, 190_000, 490_000, 990_000],
+        &[-9_900, -9_000, 0, 90_000, 990_000],
+        &[-9_900, 0, 990_000],
+    ];
+    let ratio = |hundredths: i64| 1.0 + hundredths as f64 / 1e4;
+    let ends = [axis.from, axis.to].map(|log| (libm::pow(10.0, log) - 1.0) * 1e4);
+    let steps = STEPS.into_iter().filter_map(|step| {
+        let (first, last) = ((ends[0] / step as f64).ceil(), (ends[1] / step as f64).floor());
+        let count = last - first;
+        (count <= TICKS_MAX as f64)
+            .then(|| (first as i64..=last as i64).map(|i| i * step).collect::<Vec<i64>>())
+    });
+    let named = |values: Vec<i64>| -> Vec<Tick> {
+        let on_it = |value: &i64| (axis.from..=axis.to).contains(&libm::log10(ratio(*value)));
+        let values = values.into_iter().filter(on_it);
+        values.map(|value| Tick { value: ratio(value), label: percent(value) }).collect()
+    };
+    let all = steps.chain(WIDE.map(<[i64]>::to_vec)).map(named);
+    all.into_iter().find(|ticks| are_apart(axis, ticks, width)).unwrap_or_default()
+}
+
+/// Name of a difference in hundredths of a percent: "+2.5 %", "-20 %".
+fn percent(hundredths: i64) -> String {
+    let decimals = match hundredths {
+        0 => return "0".into(),
+        h if h % 100 == 0 => 0,
+        h if h % 10 == 0 => 1,
+        _ => 2,
+    };
+    let sign = if hundredths > 0 { "+" } else { "" };
+    format!("{sign}{} %", grouped(hundredths as f64 / 100.0, decimals))
+}
+
+/// Whether the labels of `ticks` keep clear of each other.
+fn are_apart(axis: &Axis, ticks: &[Tick], width: f64) -> bool {
+    ticks.windows(2).all(|pair| {
+        let apart = (axis.at(pair[1].value) - axis.at(pair[0].value)) * width;
+        let half = |tick: &Tick| text_width(&tick.label, LABEL, false) / 2.0;
+        apart >= half(&pair[0]) + half(&pair[1]) + 12.0
+    })
 }
 
 /// Name of `tenths / 10` times ten to the `exponent` seconds: "1.5 ms", "1,000 s".
@@ -318,6 +397,20 @@ mod tests {
         assert!((one.at(0.03) - 0.5).abs() < 1e-12 && !one.is_cut);
         assert!(!one.ticks.is_empty());
         assert!(Axis::log_seconds([0.0, f64::NAN].into_iter(), 350.0).is_none());
+    }
+
+    #[test]
+    fn differences_lie_on_a_scale_of_ratios() {
+        let axis = |middles: &[f64], ends: &[f64]| Axis::relative(middles, ends, 490.0);
+        let halved = axis(&[-0.5, 1.0], &[]);
+        assert!((halved.at(1.0) - 0.5).abs() < 1e-12, "half and double lie equally far");
+        assert_eq!(labels(&halved), ["-50 %", "-35 %", "-20 %", "0", "+25 %", "+50 %", "+100 %"]);
+        assert_eq!(labels(&axis(&[0.011, -0.004], &[])), ["-0.5 %", "0", "+0.5 %", "+1 %"]);
+        assert_eq!(labels(&axis(&[30.0], &[])), ["0", "+100 %", "+300 %", "+900 %", "+1,900 %"]);
+        assert_eq!(labels(&axis(&[], &[])), ["-0.2 %", "-0.1 %", "0", "+0.1 %", "+0.2 %"]);
+        let wide = axis(&[0.1], &[-0.99, 0.2]);
+        assert!(wide.is_cut && wide.at(0.5) == 0.0, "one long bar does not squeeze the others");
+        assert!(axis(&[-1.0, f64::NAN], &[]).is_cut);
     }
 
     #[test]

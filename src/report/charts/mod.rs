@@ -6,6 +6,7 @@
 
 mod axis;
 mod drawing;
+pub mod forest;
 mod latency;
 mod load;
 mod paint;

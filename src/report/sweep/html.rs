@@ -1,54 +1,31 @@
 //! The page of a sweep, self-contained as that of a run.
 
 use super::text::{Grid, grids};
-use crate::report::charts::sweep_charts;
-use crate::report::font;
-use crate::report::html::{POLICY, STYLE, figure};
+use crate::report::charts::Chart;
+use crate::report::page as shell;
 use crate::study::sweep::{Header, Outline, Tail};
-use maud::{DOCTYPE, Markup, PreEscaped, html as page};
+use maud::{Markup, html as page};
 
-/// The whole page.
-pub fn html(header: &Header, outline: &Outline, tail: &Tail) -> String {
-    let markup = page! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta http-equiv="Content-Security-Policy" content=(POLICY);
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                title { (header.scenario) ", sweep – tokenmill" }
-                style { (PreEscaped(font::face_rules())) (PreEscaped(STYLE)) }
+/// The whole page; `charts` are those of `outline`.
+pub fn html(header: &Header, outline: &Outline, tail: &Tail, charts: &[Chart]) -> String {
+    let body = page! {
+        (headline(header, tail))
+        main {
+            h2 id="charts" { "Charts" }
+            @for chart in charts { (shell::figure(chart)) }
+            h2 id="figures" { "Figures" }
+            p.note {
+                "± is half of the 95 % confidence interval over " (header.replications)
+                " replications. A star marks the points that no other beats in $/Mtok, \
+                 TTFT p95 and tokens/s a user together. All figures of all points are in \
+                 points.csv and sweep.json."
             }
-            body {
-                (headline(header, tail))
-                main {
-                    h2 id="charts" { "Charts" }
-                    @for chart in &sweep_charts(outline) { (figure(chart)) }
-                    h2 id="figures" { "Figures" }
-                    p.note {
-                        "± is half of the 95 % confidence interval over " (header.replications)
-                        " replications. A star marks the points that no other beats in $/Mtok, \
-                         TTFT p95 and tokens/s a user together. All figures of all points are in \
-                         points.csv and sweep.json."
-                    }
-                    @for grid in grids(header, outline) { (tabulate(&grid)) }
-                    details {
-                        summary { "The scenario as it was run" }
-                        pre { (header.scenario_toml) }
-                    }
-                }
-                footer {
-                    p {
-                        "Seed " (header.seed) ", digest " code { (tail.digest) }
-                        ", tokenmill " (header.version) ". To get the same figures again, run \
-                         this in the folder of this report:"
-                    }
-                    pre { "tokenmill sweep scenario.toml" }
-                }
-            }
+            @for grid in grids(header, outline) { (tabulate(&grid)) }
+            (shell::scenario(&header.scenario_toml))
         }
+        (shell::closing("sweep", &header.version, &tail.digest, header.seed, header.replications))
     };
-    markup.into_string()
+    shell::document(&format!("{}, sweep", header.scenario), &body)
 }
 
 fn headline(header: &Header, tail: &Tail) -> Markup {
@@ -59,13 +36,7 @@ fn headline(header: &Header, tail: &Tail) -> Markup {
                 (header.points) " points (" (header.design) "), " (header.replications)
                 " replications each, all on the same random numbers"
             }
-            @if !tail.warnings.is_empty() {
-                section.warnings role="alert" aria-label="Warnings" {
-                    @for warning in &tail.warnings {
-                        p { strong { "Warning: " } (warning) }
-                    }
-                }
-            }
+            (shell::warnings(&tail.warnings))
             p { "Varied:" }
             ul { @for axis in &header.axes { li { code { (axis.key) } } } }
         }

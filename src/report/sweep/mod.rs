@@ -152,14 +152,15 @@ impl SweepWriter {
         written.and_then(|()| self.json.flush()).map_err(|source| self.failed(JSON, source))?;
         self.csv.flush().map_err(|source| self.failed(CSV, source))?;
         let made = |name: &'static str| Artifact::Made(name, self.workshop.path().join(name));
-        let page = html::html(&self.header, &self.outline, tail);
+        let charts = sweep_charts(&self.outline);
+        let page = html::html(&self.header, &self.outline, tail, &charts);
         let mut artifacts = vec![
             made(JSON),
             made(CSV),
             Artifact::Text("scenario.toml", self.header.scenario_toml.clone()),
             Artifact::Text("report.html", page),
         ];
-        artifacts.extend(sweep_charts(&self.outline).into_iter().map(Artifact::Chart));
+        artifacts.extend(charts.into_iter().map(Artifact::Chart));
         for name in [JSON, CSV] {
             settle(&self.workshop.path().join(name)).map_err(|source| self.failed(name, source))?;
         }

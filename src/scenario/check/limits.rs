@@ -2,6 +2,7 @@
 
 use super::{Check, HORIZON_S_MAX};
 use crate::kernel::{SlotHeap, Span};
+use crate::random::{Component, Distribution, Streams};
 use crate::scenario::tree::At;
 use crate::scenario::{Arrivals, Pool, UseCase};
 
@@ -17,6 +18,8 @@ const POOL_BYTES_MAX: u64 = 4_000_000_000;
 const RANK_BYTES: u64 = 600;
 const SEQUENCE_BYTES: u64 = 100;
 const COUNT_BYTES: u64 = 4;
+/// Draws behind a mean for which there is no formula.
+const DRAWS: u32 = 10_000;
 
 impl Check<'_> {
     /// Objects to a list that is missing or empty, or longer than `most`.
@@ -118,11 +121,20 @@ impl Check<'_> {
             return;
         };
         let rounds = (*requests as f64 / f64::from(*clients)).ceil();
-        let length_s = think.mean().map_or(0.0, |mean| mean * rounds);
-        if length_s > HORIZON_S_MAX {
+        if rounds * mean_s(think) > HORIZON_S_MAX {
             let problem = "makes the clients pause for more than ten years";
             let fix = "shorten it, ask for fewer `requests`, or give the scenario a duration";
             self.wrong(&at.key("arrivals").key("think"), problem, fix);
         }
     }
+}
+
+/// The mean of a distribution, estimated where bounds or a heavy tail leave no
+/// formula.
+fn mean_s(distribution: &Distribution) -> f64 {
+    distribution.mean().unwrap_or_else(|| {
+        let mut stream = Streams::new(0, 0).stream(Component::Think, 0, 0);
+        let draws = (0..DRAWS).map(|_| distribution.sample(&mut stream).max(0.0));
+        draws.sum::<f64>() / f64::from(DRAWS)
+    })
 }

@@ -5,6 +5,7 @@
 //! use case whose form allows it is checked for sense, whatever is wrong with
 //! the others, and only a scenario without any mistake is handed on.
 
+mod arm;
 mod catalog;
 mod limits;
 mod pool;
@@ -16,11 +17,11 @@ mod variants;
 pub use variants::Variants;
 
 use super::overrides::Overrides;
-use super::raw::{RawPool, RawRegime, RawScenario, RawUseCase, RawWarmUp};
+use super::raw::{RawArm, RawPool, RawRegime, RawScenario, RawUseCase, RawWarmUp};
 use super::shape::{Findings, resolve, schema};
-use super::sweep::Sweep;
+use super::sweep::{self, Sweep};
 use super::tree::{At, Node};
-use super::{Arrivals, Pool, Regime, Scenario, UseCase, WarmUp};
+use super::{Arm, Arrivals, Pool, Regime, Scenario, UseCase, WarmUp};
 use crate::catalog::Catalog;
 use crate::error::{Error, Mistake, Result};
 use crate::kernel::{Digest, Span};
@@ -41,6 +42,8 @@ const HORIZON_S_MAX: f64 = 3_653.0 * 86_400.0;
 const FILE_MAX: u64 = 16 << 20;
 /// Mistakes listed one by one; the rest are counted.
 const MISTAKES_MAX: usize = 50;
+/// What the scenario as it stands is called among its arms.
+pub const BASELINE: &str = "baseline";
 /// Replications of a scenario in which something is random.
 const REPLICATIONS: u32 = 32;
 
@@ -49,6 +52,8 @@ const REPLICATIONS: u32 = 32;
 pub struct Loaded {
     /// The scenario.
     pub scenario: Scenario,
+    /// Its arms, in the order of the file.
+    pub arms: Vec<Arm>,
     /// It as TOML, overrides and defaults applied; trace paths stay relative
     /// to the original file.
     pub resolved_toml: String,
@@ -56,6 +61,16 @@ pub struct Loaded {
     pub hash: String,
     /// Its `[sweep]`, if it has one.
     pub sweep: Option<Sweep>,
+}
+
+impl Loaded {
+    /// What is to be compared: the scenario as it stands, called
+    /// [`BASELINE`], and then its arms.
+    pub fn with_baseline(&self) -> Vec<Arm> {
+        let scenario = self.scenario.clone();
+        let baseline = Arm { name: BASELINE.to_owned(), changes: Vec::new(), scenario };
+        std::iter::once(baseline).chain(self.arms.iter().cloned()).collect()
+    }
 }
 
 /// Reads and checks the scenario file at `path`.
@@ -101,8 +116,19 @@ pub fn open(
     let mut tree = Node::parse(text, file).map_err(|mistake| Error::Invalid(vec![*mistake]))?;
     let mistakes = overrides.apply(&mut tree);
     let variants = Variants::new(tree, file, base_dir, overrides.skip_bad_lines);
-    let (scenario, raw, sweep) = variants.check(variants.tree(), mistakes)?;
-    Ok((loaded(scenario, &raw, sweep), variants))
+    let root = At::root(variants.tree());
+    let mut check = variants.check();
+    check.mistakes = mistakes;
+    let outcome = check.whole(&root);
+    let base = outcome.as_ref().map(|(scenario, _)| scenario);
+    let arms = check.arms(variants.tree(), base);
+    let replications = base.map_or(1, |scenario| scenario.replications);
+    let sweep = sweep::read(&root.key("sweep"), replications, &mut check.mistakes);
+    let loaded = match outcome {
+        Some((scenario, raw)) if check.mistakes.is_empty() => loaded(scenario, raw, arms, sweep),
+        _ => return Err(Error::Invalid(in_order(check.mistakes, file))),
+    };
+    Ok((loaded, variants))
 }
 
 /// As one reads the scenario, then whatever else was read; not without end.
@@ -118,11 +144,18 @@ fn in_order(mut mistakes: Vec<Mistake>, file: &str) -> Vec<Mistake> {
     mistakes
 }
 
-fn loaded(scenario: Scenario, raw: &RawScenario, sweep: Option<Sweep>) -> Loaded {
-    let text = toml::to_string(raw).expect("a raw scenario has a TOML form");
+fn loaded(
+    scenario: Scenario,
+    mut raw: RawScenario,
+    arms: Vec<(RawArm, Arm)>,
+    sweep: Option<Sweep>,
+) -> Loaded {
+    let (written, arms) = arms.into_iter().unzip();
+    raw.arm = written;
+    let text = toml::to_string(&raw).expect("a raw scenario has a TOML form");
     let resolved_toml = format!("# As run: overrides and defaults applied.\n{text}");
     let hash = hash(&resolved_toml, &scenario);
-    Loaded { scenario, resolved_toml, hash, sweep }
+    Loaded { scenario, arms, resolved_toml, hash, sweep }
 }
 
 fn hash(resolved_toml: &str, scenario: &Scenario) -> String {
@@ -151,9 +184,31 @@ struct Check<'b> {
     warnings: Vec<String>,
     base_dir: &'b Path,
     skip_bad_lines: bool,
-    traces: &'b Traces,
     /// Names of the user's own GPUs and models that were objected to.
     unusable_entries: Vec<String>,
+    /// Recordings read so far, shared by all variants.
+    traces: &'b Traces,
+}
+
+impl<'b> Check<'b> {
+    fn new(base_dir: &'b Path, skip_bad_lines: bool, traces: &'b Traces) -> Self {
+        Check {
+            mistakes: Vec::new(),
+            warnings: Vec::new(),
+            base_dir,
+            skip_bad_lines,
+            unusable_entries: Vec::new(),
+            traces,
+        }
+    }
+
+    /// Checks the form and the sense of a whole scenario, its arms apart.
+    fn whole(&mut self, root: &At<'_>) -> Option<(Scenario, RawScenario)> {
+        let mut findings = Findings::default();
+        findings.walk(root, schema());
+        self.mistakes.append(&mut findings.mistakes);
+        self.scenario(root)
+    }
 }
 
 impl Check<'_> {

@@ -8,6 +8,7 @@ use crate::kernel::Span;
 use crate::scenario::raw::{RawEngine, RawPolicy, RawPool};
 use crate::scenario::tree::At;
 use crate::scenario::{Engine, Pool};
+use std::sync::Arc;
 
 /// GPUs of a pool; keeps counts of them far from overflow.
 const GPUS_MAX: u64 = 10_000_000;
@@ -209,6 +210,24 @@ fn gpu_hour(raw: &RawPool, hardware: &Hardware) -> GpuHour {
             origin: "the scenario".to_owned(),
             is_estimate: false,
         },
-        None => hardware.gpu_hour(CostSet::B),
+        None => {
+            let price = hardware.gpu_hour(CostSet::B);
+            let origin = own_origin(hardware).unwrap_or(price.origin);
+            GpuHour { origin, ..price }
+        }
     }
+}
+
+/// Where the price of a GPU comes from when the user wrote it, not the catalog.
+fn own_origin(hardware: &Hardware) -> Option<String> {
+    let group = if hardware.set_b.is_some() { "set_b" } else { "cloud" };
+    let origin = hardware.origins.iter().find(|origin| origin.what == group)?;
+    let is_ours = |known: &Arc<Hardware>| known.origins.contains(origin);
+    if Catalog::embedded().all_hardware().any(is_ours) {
+        return None;
+    }
+    Some(match origin.source.as_str() {
+        "scenario" => format!("the scenario's {}", hardware.name),
+        source => format!("the scenario's {}: {source}", hardware.name),
+    })
 }

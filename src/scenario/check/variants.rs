@@ -5,12 +5,9 @@
 //! file. Cost: about 0.1 ms a variant.
 
 use super::trace::Traces;
-use super::{Check, Error, Mistake, Result, Scenario, in_order, schema};
+use super::{Check, Error, Result, Scenario, in_order};
 use crate::scenario::overrides::assign;
-use crate::scenario::raw::RawScenario;
-use crate::scenario::shape::Findings;
-use crate::scenario::sweep::{self, Sweep};
-use crate::scenario::tree::{At, Node, Value};
+use crate::scenario::tree::{At, Node};
 use std::path::{Path, PathBuf};
 
 /// A scenario file, ready to be changed and checked again.
@@ -33,42 +30,21 @@ impl Variants {
         &self.tree
     }
 
+    /// A check of one of them, still without any finding.
+    pub(super) fn check(&self) -> Check<'_> {
+        Check::new(&self.base_dir, self.skip_bad_lines, &self.traces)
+    }
+
     /// The scenario with these keys changed, its studies left out. Mistakes
     /// point at where the values were written.
     pub fn scenario(&self, changes: &[(&str, Node)]) -> Result<Scenario> {
-        let mut tree = self.tree.clone();
-        if let Value::Table(table) = &mut tree.value {
-            table.shift_remove("sweep");
-        }
+        let mut tree = self.tree.clone().without("sweep").without("arm");
         let put = |(path, value): &(&str, Node)| assign(&mut tree, path, path, value.clone());
         let outcomes = changes.iter().map(put);
-        let mistakes = outcomes.filter_map(|outcome| Some(*outcome.err()?)).collect();
-        Ok(self.check(&tree, mistakes)?.0)
-    }
-
-    /// Checks `tree`, in which these mistakes were found already.
-    pub(super) fn check(
-        &self,
-        tree: &Node,
-        mistakes: Vec<Mistake>,
-    ) -> Result<(Scenario, RawScenario, Option<Sweep>)> {
-        let mut check = Check {
-            mistakes,
-            warnings: Vec::new(),
-            base_dir: &self.base_dir,
-            skip_bad_lines: self.skip_bad_lines,
-            traces: &self.traces,
-            unusable_entries: Vec::new(),
-        };
-        let root = At::root(tree);
-        let mut findings = Findings::default();
-        findings.walk(&root, schema());
-        check.mistakes.append(&mut findings.mistakes);
-        let outcome = check.scenario(&root);
-        let replications = outcome.as_ref().map_or(1, |(scenario, _)| scenario.replications);
-        let sweep = sweep::read(&root.key("sweep"), replications, &mut check.mistakes);
-        match outcome {
-            Some((scenario, raw)) if check.mistakes.is_empty() => Ok((scenario, raw, sweep)),
+        let mut check = self.check();
+        check.mistakes = outcomes.filter_map(|outcome| Some(*outcome.err()?)).collect();
+        match check.whole(&At::root(&tree)) {
+            Some((scenario, _)) if check.mistakes.is_empty() => Ok(scenario),
             _ => Err(Error::Invalid(in_order(check.mistakes, &self.file))),
         }
     }

@@ -13,6 +13,7 @@ mod use_case;
 
 pub use curves::series;
 pub use stability::{Evidence, Stability, mean_in_system};
+pub use use_case::rejections;
 
 use super::Summary;
 use super::capacity::{Load, load_of};
@@ -37,7 +38,9 @@ pub fn summary(scenario: &Scenario, records: &[RunRecord], digest: Digest) -> Su
     let loads: Vec<Option<Load>> =
         (0..scenario.pools.len()).map(|pool| load_of(scenario, pool)).collect();
     let mut warnings = stability::warnings(scenario, records, &stability, &loads);
-    warnings.extend(use_case::rejections(&use_cases));
+    warnings.extend(use_case::unmeasured(&use_cases));
+    let rejected = use_cases.iter().map(|(name, use_case)| (name.as_str(), use_case.rejected));
+    warnings.extend(rejections(rejected));
     warnings.extend(scenario.warnings.iter().cloned());
     Summary {
         schema: SCHEMA,

@@ -19,18 +19,27 @@ pub fn summaries(
         .collect()
 }
 
-/// One warning a use case that has calls nobody could serve.
-pub fn rejections(summaries: &IndexMap<String, UseCaseSummary>) -> Vec<String> {
-    let rejected = summaries.iter().filter(|(_, summary)| summary.rejected > 0);
-    rejected
-        .map(|(name, summary)| {
+/// One warning a use case of which no call was measured.
+pub fn unmeasured(summaries: &IndexMap<String, UseCaseSummary>) -> Vec<String> {
+    let empty = summaries.iter().filter(|(_, summary)| summary.calls == 0);
+    empty
+        .map(|(name, _)| {
             format!(
-                "use case {name}: {} calls were rejected because they are longer than \
-                 max_model_len or than all KV blocks of a rank",
-                summary.rejected
+                "use case {name}: no call was measured; a longer duration or more load has some"
             )
         })
         .collect()
+}
+
+/// One warning a use case that has calls nobody could serve.
+pub fn rejections<'a>(rejected: impl Iterator<Item = (&'a str, u64)>) -> Vec<String> {
+    let sentence = |(name, calls): (&str, u64)| {
+        format!(
+            "use case {name}: {calls} calls were rejected because they are longer than \
+             max_model_len or than all KV blocks of a rank"
+        )
+    };
+    rejected.filter(|(_, calls)| *calls > 0).map(sentence).collect()
 }
 
 fn summary(scenario: &Scenario, records: &[RunRecord], found: &Found, at: usize) -> UseCaseSummary {
