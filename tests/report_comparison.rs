@@ -96,7 +96,7 @@ fn forest(comparison: &Comparison) -> Drawing {
     let outputs = report::comparison(comparison, "seed = 7\n");
     let chart = outputs.artifacts.into_iter().find_map(|artifact| match artifact {
         Artifact::Chart(chart) => Some(chart.drawing),
-        Artifact::Text(..) => None,
+        Artifact::Text(..) | Artifact::Made(..) => None,
     });
     chart.expect("a comparison has a chart")
 }

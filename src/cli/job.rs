@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Instant;
 
 /// Where outputs go unless `--out` says otherwise.
-const OUTPUTS: &str = "outputs";
+pub(super) const OUTPUTS: &str = "outputs";
 
 /// A study under way.
 pub(super) struct Job<'a> {
@@ -44,12 +44,6 @@ impl<'a> Job<'a> {
         runs: u32,
         study: impl FnOnce(&(dyn Fn(u64) + Sync)) -> T + Send,
     ) -> Result<T> {
-        // More threads than runs would only wait for each other.
-        let threads =
-            self.globals.threads.map_or(0, |threads| u32::from(threads).min(runs) as usize);
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-        let pool = pool.map_err(|error| Error::Failed(format!("cannot start threads: {error}")))?;
-        self.threads.store(pool.current_num_threads() as u32, Ordering::Relaxed);
         let bar = self.progress_bar(runs);
         let done = |simulated: u64| {
             let calls = self.calls.fetch_add(simulated, Ordering::Relaxed) + simulated;
@@ -57,20 +51,36 @@ impl<'a> Job<'a> {
             bar.set_message(format!("{} calls/s", HumanCount(rate as u64)));
             bar.inc(1);
         };
-        let result = pool.install(|| study(&done));
+        let result = self.compute(runs, || study(&done));
         bar.finish_and_clear();
-        Ok(result)
+        result
+    }
+
+    /// Does `work` of so many pieces on the threads asked for, without a bar.
+    pub fn compute<T: Send>(&self, pieces: u32, work: impl FnOnce() -> T + Send) -> Result<T> {
+        // More threads than pieces would only wait for each other.
+        let threads =
+            self.globals.threads.map_or(0, |threads| u32::from(threads).min(pieces) as usize);
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+        let pool = pool.map_err(|error| Error::Failed(format!("cannot start threads: {error}")))?;
+        self.threads.store(pool.current_num_threads() as u32, Ordering::Relaxed);
+        Ok(pool.install(work))
     }
 
     /// Writes the outputs and says, for people, how fast it went.
     pub fn keep(&self, outputs: &Outputs) -> Result<PathBuf> {
-        let facts = self.facts();
-        eprintln!("{}", speed(&facts));
         let dir = match &self.globals.out {
             Some(dir) => dir.clone(),
             None => report::default_dir(Path::new(OUTPUTS), &outputs.identity),
         };
-        report::write(&dir, outputs, &facts)
+        self.keep_in(&dir, outputs)
+    }
+
+    /// As [`Job::keep`], in this folder.
+    pub fn keep_in(&self, dir: &Path, outputs: &Outputs) -> Result<PathBuf> {
+        let facts = self.facts();
+        eprintln!("{}", speed(&facts));
+        report::write(dir, outputs, &facts)
     }
 
     /// Hidden where standard error is no terminal.

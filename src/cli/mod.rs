@@ -9,15 +9,18 @@ mod columns;
 mod compare;
 mod init;
 mod job;
+mod merge;
 mod run;
 mod schema;
+mod shard;
 mod steptime;
+mod sweep;
 mod validate;
 mod validation;
 
 use crate::error::{Error, Mistake, Result};
 use crate::report::json;
-use crate::scenario::{self, Loaded, Overrides};
+use crate::scenario::{self, Loaded, Overrides, Variants};
 use clap::{Args, Parser, Subcommand};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -78,6 +81,10 @@ enum Verb {
     Run(run::RunArgs),
     /// Compare the arms of a scenario with it: paired what-if differences
     Compare(compare::CompareArgs),
+    /// Simulate a scenario at the points of its [sweep]: resumable, in shards if asked
+    Sweep(sweep::SweepArgs),
+    /// Join the parts that shards of a sweep left
+    Merge(merge::MergeArgs),
     /// Check a scenario and print what it resolves to
     Validate(validate::ValidateArgs),
     /// Write a commented scenario to start from
@@ -100,6 +107,11 @@ impl Globals {
             replications: self.replications,
             skip_bad_lines: self.skip_bad_lines,
         }
+    }
+
+    /// The checked scenario at `path`, and what checks variants of it.
+    fn open(&self, path: &Path) -> Result<(Loaded, Variants)> {
+        scenario::open_file(path, &self.overrides())
     }
 
     /// The checked scenario at `path`, or the quickstart.
@@ -137,12 +149,23 @@ fn execute(cli: Cli) -> Result<String> {
     match cli.verb.unwrap_or_else(|| Verb::Run(run::RunArgs::default())) {
         Verb::Run(args) => run::run(&args, globals),
         Verb::Compare(args) => compare::compare(&args, globals),
+        Verb::Sweep(args) => sweep::sweep(&args, globals),
+        Verb::Merge(args) => merge::merge(&args, globals),
         Verb::Validate(args) => validate::validate(&args, globals),
         Verb::Init(args) => init::init(&args, globals),
         Verb::Catalog(args) => catalog::catalog(&args, globals),
         Verb::Steptime(args) => steptime::steptime(&args, globals),
         Verb::Validation(args) => validation::validation(&args, globals),
         Verb::Schema => Ok(schema::schema()),
+    }
+}
+
+/// Copies a file to standard output; a reader that closes the pipe early has
+/// read enough.
+fn copy(file: &mut std::fs::File) -> std::io::Result<()> {
+    match std::io::copy(file, &mut std::io::stdout().lock()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error),
+        _ => Ok(()),
     }
 }
 

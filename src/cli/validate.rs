@@ -6,6 +6,7 @@ use super::{Globals, json};
 use crate::error::Result;
 use crate::factory::{Batch, StepTime};
 use crate::scenario::{Arrivals, Lengths, Loaded, Pool, Regime, UseCase};
+use crate::study::sweep::Plan;
 use crate::study::{Load, Mix, load_of};
 use clap::Args;
 use serde_json::{Value, json};
@@ -24,7 +25,16 @@ const BATCHES: [u64; 5] = [1, 8, 32, 128, 256];
 const CONTEXT: u64 = 1_024;
 
 pub(super) fn validate(args: &ValidateArgs, globals: &Globals) -> Result<String> {
-    let loaded = globals.load(args.scenario.as_deref())?;
+    let loaded = match &args.scenario {
+        Some(path) => {
+            let (loaded, variants) = globals.open(path)?;
+            if let Some(sweep) = loaded.sweep.clone() {
+                Plan::new(&loaded, variants, sweep)?;
+            }
+            loaded
+        }
+        None => globals.load(None)?,
+    };
     Ok(if globals.json { json(&document(&loaded)) } else { text(&loaded) })
 }
 
@@ -48,6 +58,9 @@ fn text(loaded: &Loaded) -> String {
             Regime::Terminating => "terminating",
         }
     );
+    if let Some(sweep) = &loaded.sweep {
+        let _ = writeln!(text, "sweep: {} points ({}), all valid", sweep.points, sweep.design);
+    }
     for (index, pool) in scenario.pools.iter().enumerate() {
         text += &pool_text(pool, load_of(scenario, index));
     }
@@ -200,6 +213,7 @@ fn document(loaded: &Loaded) -> Value {
         "replications": scenario.replications,
         "duration_s": scenario.duration.map(|duration| duration.seconds()),
         "warnings": scenario.warnings,
+        "sweep_points": loaded.sweep.as_ref().map(|sweep| sweep.points),
         "pools": scenario.pools.iter().enumerate().map(pool).collect::<Vec<_>>(),
         "use_cases": scenario.use_cases.iter().map(|use_case| json!({
             "name": use_case.name,

@@ -3,6 +3,7 @@
 use super::timeline::Timeline;
 use crate::kernel::TICKS_PER_SECOND;
 use crate::statistics::{Histogram, Sample};
+use serde::{Deserialize, Serialize};
 
 /// Fractions at which latency distributions are kept for charts: every
 /// percent, and finer towards the tail.
@@ -48,7 +49,8 @@ pub struct RunRecord {
 }
 
 /// Why a run was cut off before its end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum CutOff {
     /// More calls were in the system at once than a run keeps.
     Calls,

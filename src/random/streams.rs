@@ -34,6 +34,8 @@ pub enum Component {
     Tools = 6,
     /// Failures and repairs.
     Faults = 7,
+    /// Points of a sweep.
+    Design = 8,
 }
 
 /// Steps of the two SplitMix64 sequences: odd, bits well spread, and apart by

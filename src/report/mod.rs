@@ -14,6 +14,7 @@ mod outputs;
 mod page;
 mod run;
 mod story;
+mod sweep;
 mod table;
 mod terminal;
 
@@ -21,6 +22,9 @@ pub use charts::{Chart, Drawing, Mark, Text, WIDTH, charts, png, replay_chart, s
 pub use comparison::{comparison, comparison_html, comparison_terminal};
 pub use figure::{Figure, Measure};
 pub use html::html;
-pub use outputs::{Artifact, Facts, Identity, Outputs, default_dir, ensure_writable, json, write};
+pub use outputs::{
+    Artifact, Facts, Identity, Outputs, default_dir, ensure_writable, json, sweep_dir, write,
+};
 pub use run::run;
+pub use sweep::{SweepWriter, sweep_text};
 pub use terminal::terminal;

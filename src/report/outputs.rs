@@ -43,6 +43,9 @@ pub struct Identity {
 pub enum Artifact {
     /// A text at this path within the folder.
     Text(&'static str, String),
+    /// A file made already on the same disk, to be moved to this path within
+    /// the folder.
+    Made(&'static str, PathBuf),
     /// A chart, as `charts/NAME.svg` and `charts/NAME.png`.
     Chart(Chart),
 }
@@ -80,6 +83,13 @@ const MANIFEST: &str = "manifest.json";
 pub fn default_dir(base: &Path, identity: &Identity) -> PathBuf {
     let digest: String = identity.digest.chars().take(8).collect();
     base.join(path_name(&identity.scenario)).join(format!("{}-{digest}", identity.seed))
+}
+
+/// `<base>/<scenario>/sweep-<seed>-<first 8 of the scenario's hash>`: known
+/// before anything is run, so that a sweep can be resumed.
+pub fn sweep_dir(base: &Path, scenario: &str, seed: u64, hash: &str) -> PathBuf {
+    let hash: String = hash.chars().take(8).collect();
+    base.join(path_name(scenario)).join(format!("sweep-{seed}-{hash}"))
 }
 
 /// `name` with everything but letters, digits, '-', '_' and '.' replaced by
@@ -131,7 +141,7 @@ pub fn write(dir: &Path, outputs: &Outputs, facts: &Facts) -> Result<PathBuf> {
 }
 
 /// A temporary folder that goes when it is dropped.
-fn workshop(beside: &Path) -> io::Result<TempDir> {
+pub(super) fn workshop(beside: &Path) -> io::Result<TempDir> {
     tempfile::Builder::new().prefix(".tokenmill-").tempdir_in(beside)
 }
 
@@ -144,6 +154,10 @@ fn make(dir: &Path, outputs: &Outputs, facts: &Facts) -> Result<()> {
     for artifact in &outputs.artifacts {
         match artifact {
             Artifact::Text(path, text) => put(&dir.join(path), text)?,
+            Artifact::Made(path, from) => {
+                let path = dir.join(path);
+                fs::rename(from, &path).map_err(|source| unwritable(&path, source))?;
+            }
             Artifact::Chart(chart) => {
                 put(&folder.join(chart.name).with_extension("svg"), &svg(&chart.drawing))?;
                 png(&chart.drawing, &folder.join(chart.name).with_extension("png"))?;
@@ -185,7 +199,7 @@ fn absolute(dir: &Path) -> Result<PathBuf> {
     std::path::absolute(dir).map_err(|source| unwritable(dir, source))
 }
 
-fn unwritable(path: &Path, source: io::Error) -> Error {
+pub(super) fn unwritable(path: &Path, source: io::Error) -> Error {
     let fix = match source.kind() {
         io::ErrorKind::StorageFull => "free some space or choose another folder with --out",
         io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {

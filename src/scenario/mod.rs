@@ -10,10 +10,11 @@ mod overrides;
 pub mod raw;
 pub mod raw_distribution;
 pub mod shape;
+pub mod sweep;
 pub mod tree;
 pub mod units;
 
-pub use check::{BASELINE, Loaded, load, parse};
+pub use check::{BASELINE, Loaded, Variants, load, open, open_file, parse};
 pub use overrides::Overrides;
 pub use shape::schema;
 
@@ -22,6 +23,7 @@ use crate::factory::{KvPlan, Parallelism, Routing, StepTime};
 use crate::kernel::Span;
 use crate::random::Distribution;
 use crate::workload::Trace;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// Everything one run needs.
@@ -69,7 +71,8 @@ pub struct Arm {
 }
 
 /// Whether results describe a steady state or a finite episode.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Regime {
     /// A sustained rate: the transient is removed, unstable loads are refused.
     Steady,

@@ -29,7 +29,10 @@ impl Overrides {
         for assignment in &self.set {
             let outcome = match assignment.split_once('=') {
                 Some((path, value)) => set(tree, path.trim(), value.trim(), "--set"),
-                None => Err(mistake(assignment, "has no value", "write --set key.path=value")),
+                None => {
+                    let origin = Node::empty_table("--set").origin;
+                    Err(mistake(&origin, assignment, "has no value", "write --set key.path=value"))
+                }
             };
             mistakes.extend(outcome.err().map(|mistake| *mistake));
         }
@@ -67,7 +70,8 @@ fn split_key(path: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// Puts `value` where `rest`, the end of `path`, leads from `node`.
+/// Puts `value` where `rest`, the end of `path`, leads from `node`. Mistakes
+/// point at where the value was written.
 pub(super) fn assign(
     node: &mut Node,
     path: &str,
@@ -78,7 +82,12 @@ pub(super) fn assign(
         Value::Table(table) => {
             let (key, rest) = split_key(rest);
             if key.is_empty() {
-                return Err(mistake(path, "has an empty part", "write --set key.path=value"));
+                return Err(mistake(
+                    &value.origin,
+                    path,
+                    "has an empty part",
+                    "write --set key.path=value",
+                ));
             }
             match rest {
                 None => {
@@ -107,11 +116,13 @@ pub(super) fn assign(
             let Some((index, name)) = longest else {
                 let wanted = rest.split('.').next().unwrap_or_default();
                 let fix = suggest(wanted, names.iter().map(String::as_str));
-                return Err(mistake(path, &format!("there is no entry named `{wanted}`"), &fix));
+                let problem = format!("there is no entry named `{wanted}`");
+                return Err(mistake(&value.origin, path, &problem, &fix));
             };
             match rest[name.len()..].strip_prefix('.') {
                 Some(rest) => assign(&mut items[index], path, rest, value),
                 None => Err(mistake(
+                    &value.origin,
                     path,
                     "names a whole entry",
                     "add the key of it that should change",
@@ -119,15 +130,16 @@ pub(super) fn assign(
             }
         }
         Value::String(_) | Value::Integer(_) | Value::Float(_) | Value::Boolean(_) => {
-            Err(mistake(path, "leads into a value that has no parts", "shorten the path"))
+            let problem = "leads into a value that has no parts";
+            Err(mistake(&value.origin, path, problem, "shorten the path"))
         }
     }
 }
 
-fn mistake(path: &str, problem: &str, fix: &str) -> Box<Mistake> {
+fn mistake(origin: &Origin, path: &str, problem: &str, fix: &str) -> Box<Mistake> {
     Box::new(Mistake {
-        file: "--set".to_owned(),
-        line: None,
+        file: origin.file.clone(),
+        line: origin.line,
         key: path.to_owned(),
         value: None,
         problem: problem.to_owned(),

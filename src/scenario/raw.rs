@@ -53,6 +53,8 @@ pub struct RawScenario {
     /// Variants that `compare` holds against the scenario as it stands.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub arm: Vec<RawArm>,
+    /// What `tokenmill sweep` varies: keys of the scenario by their path.
+    pub sweep: Option<RawSweep>,
 }
 
 /// A variant of the scenario.
@@ -349,6 +351,52 @@ impl JsonSchema for RawSlo {
                 ),
             },
             "additionalProperties": false,
+        })
+    }
+}
+
+/// Keys that vary, by path, each with a list of values or a range
+/// `{ from, to, points, scale }`, and how points are chosen.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RawSweep(pub toml::Table);
+
+impl JsonSchema for RawSweep {
+    fn schema_name() -> Cow<'static, str> {
+        "RawSweep".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "What `tokenmill sweep` varies, e.g. \"pool.assistant.replicas\" = [1, 2, 4].",
+            "type": "object",
+            "properties": {
+                "design": {
+                    "description": "How points are chosen; every combination of all values when absent.",
+                    "type": "string",
+                    "enum": ["grid", "latin-hypercube", "sobol"],
+                },
+                "points": {
+                    "description": "Points of a `latin-hypercube` or `sobol` design.",
+                    "type": "integer",
+                    "minimum": 1,
+                },
+            },
+            "patternProperties": { "^.+$": {
+                "description": "Values of the key at this path: a list, or a range.",
+                "anyOf": [
+                    { "type": "array", "minItems": 1 },
+                    {
+                        "type": "object",
+                        "properties": {
+                            "from": { "type": ["number", "string"], "description": "First value." },
+                            "to": { "type": ["number", "string"], "description": "Last value." },
+                            "points": { "type": "integer", "minimum": 2, "description": "Values of a grid." },
+                            "scale": { "enum": ["linear", "log"], "description": "Spacing of values; `linear` when absent." },
+                        },
+                        "required": ["from", "to"],
+                        "additionalProperties": false,
+                    },
+                ],
+            } },
         })
     }
 }

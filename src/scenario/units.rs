@@ -237,7 +237,7 @@ fn worth<K: Kind>(unit: &str) -> Result<f64, UnitError> {
 }
 
 /// Splits a leading decimal number off; the number may be empty.
-fn split_number(text: &str) -> (&str, &str) {
+pub(super) fn split_number(text: &str) -> (&str, &str) {
     let bytes = text.as_bytes();
     let digits = |mut at: usize| {
         while at < bytes.len() && (bytes[at].is_ascii_digit() || bytes[at] == b'_') {

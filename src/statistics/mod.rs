@@ -19,6 +19,6 @@ pub use interval::Interval;
 pub use jackknife::{Jackknife, Paired};
 pub use quantile::{Value, quantile, quantiles};
 pub use sample::Sample;
-pub use stability::{Drift, drift};
+pub use stability::{Drift, Trend, drift};
 pub use student::student_quantile;
 pub use warm_up::{RunTooShort, mser5};

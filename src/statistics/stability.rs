@@ -25,6 +25,19 @@
 //! An overload of 5 % is therefore found from some 30,000 arrivals in all, one
 //! of 20 % from 3,000; below that the verdict "stable" means "not seen".
 
+use serde::{Deserialize, Serialize};
+
+/// What one replication says of growth.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Trend {
+    /// Least-squares growth of the number in system, per second.
+    pub slope: f64,
+    /// Variance per second of the random walk with its increments.
+    pub walk_per_s: f64,
+    /// Length of the window it was read from, s.
+    pub window_s: f64,
+}
+
 /// What [`drift`] found.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Drift {
@@ -41,26 +54,29 @@ const SECTIONS: usize = 16;
 const ERRORS_MIN: f64 = 3.0;
 const ROOTS_MIN: f64 = 2.0;
 
-/// Tests the number in system for growth; see the module text.
-///
-/// `replications` hold counts every `spacing_s` seconds over the measured
-/// window, of one length each; `arrivals_per_s` is the arrival rate. `None`
-/// when there are fewer than 17 counts, too few to tell anything.
-pub fn drift<S: AsRef<[f64]>>(
-    replications: &[S],
-    spacing_s: f64,
-    arrivals_per_s: f64,
-) -> Option<Drift> {
-    let length = replications.iter().map(|series| series.as_ref().len()).min()?;
-    if length <= SECTIONS {
+impl Trend {
+    /// Reads counts taken every `spacing_s` seconds over the measured window.
+    /// `None` when there are fewer than 17, too few to tell anything.
+    pub fn of(counts: &[f64], spacing_s: f64) -> Option<Trend> {
+        (counts.len() > SECTIONS).then(|| Trend {
+            slope: least_squares(counts) / spacing_s,
+            walk_per_s: walk_variance(counts) / spacing_s,
+            window_s: (counts.len() - 1) as f64 * spacing_s,
+        })
+    }
+}
+
+/// Tests the number in system of all replications for growth; see the module
+/// text. `arrivals_per_s` is the arrival rate. `None` without any trend.
+pub fn drift(trends: &[Trend], arrivals_per_s: f64) -> Option<Drift> {
+    if trends.is_empty() {
         return None;
     }
-    let window_s = (length - 1) as f64 * spacing_s;
-    let series = || replications.iter().map(|series| &series.as_ref()[..length]);
-    let n = replications.len() as f64;
-    let slope = series().map(least_squares).sum::<f64>() / n / spacing_s;
-    let walk_per_s = series().map(walk_variance).sum::<f64>() / n / spacing_s;
-    let error = libm::sqrt(1.2 * walk_per_s / window_s / n);
+    let n = trends.len() as f64;
+    let mean = |of: fn(&Trend) -> f64| trends.iter().map(of).sum::<f64>() / n;
+    let window_s = mean(|trend| trend.window_s);
+    let slope = mean(|trend| trend.slope);
+    let error = libm::sqrt(1.2 * mean(|trend| trend.walk_per_s) / window_s / n);
     let is_significant = slope > ERRORS_MIN * error;
     let is_material = slope * window_s > ROOTS_MIN * libm::sqrt(arrivals_per_s * window_s);
     Some(Drift { slope, error, stable: !(is_significant && is_material) })
@@ -119,10 +135,11 @@ mod tests {
     fn alarms(load: f64, replications: u64, arrivals: f64, trials: u64) -> f64 {
         let spacing_s = arrivals / load / 200.0;
         let is_alarm = |trial: u64| {
-            let series: Vec<Vec<f64>> = (trial * replications..(trial + 1) * replications)
+            let trends: Vec<Trend> = (trial * replications..(trial + 1) * replications)
                 .map(|seed| mm1(load, seed, 0.2 * arrivals / load, 201, spacing_s))
+                .filter_map(|counts| Trend::of(&counts, spacing_s))
                 .collect();
-            !drift(&series, spacing_s, load).unwrap().stable
+            !drift(&trends, load).unwrap().stable
         };
         let alarms = (0..trials).into_par_iter().filter(|&trial| is_alarm(trial)).count();
         alarms as f64 / trials as f64
@@ -141,16 +158,17 @@ mod tests {
     fn slope_and_error_by_hand() {
         // A line: the slope is exact and a walk without noise has no error.
         let line: Vec<f64> = (0..33).map(|i| 5.0 + 3.0 * f64::from(i)).collect();
-        let found = drift(&[line], 2.0, 0.5).unwrap();
+        let found = drift(&[Trend::of(&line, 2.0).unwrap()], 0.5).unwrap();
         assert!((found.slope - 1.5).abs() < 1e-12 && found.error.abs() < 1e-12, "{found:?}");
         assert!(!found.stable);
         // Increments of +1 and -1 every 2 s: variance 16/15 a section of 2 s.
         let zigzag: Vec<f64> = (0..17).map(|i| f64::from(i % 2)).collect();
-        let found = drift(&[zigzag.clone(), zigzag], 2.0, 0.5).unwrap();
+        let trend = Trend::of(&zigzag, 2.0).unwrap();
+        let found = drift(&[trend, trend], 0.5).unwrap();
         let error = (1.2 * (16.0 / 15.0 / 2.0) / 32.0 / 2.0f64).sqrt();
         assert!(found.slope.abs() < 1e-12 && (found.error - error).abs() < 1e-12, "{found:?}");
         assert!(found.stable);
-        assert_eq!(drift(&[[0.0; 16]], 1.0, 1.0), None);
-        assert_eq!(drift::<Vec<f64>>(&[], 1.0, 1.0), None);
+        assert_eq!(Trend::of(&[0.0; 16], 1.0), None);
+        assert_eq!(drift(&[], 1.0), None);
     }
 }

@@ -13,6 +13,7 @@ mod replicate;
 mod series;
 mod step_table;
 mod summary;
+pub mod sweep;
 mod transient;
 pub mod validation;
 

@@ -25,22 +25,27 @@ pub struct Transient {
 }
 
 impl Transient {
-    /// The transient of `scenario`: given, none, or read by MSER-5 off the mean
-    /// number of calls in the system over pilot replications. One length serves
-    /// all replications.
+    /// The transient of `scenario`: given, none, or read off pilots. One length
+    /// serves all replications.
     pub fn of(scenario: &Scenario, audit: bool, done: &(impl Fn(u64) + Sync)) -> Self {
-        let known = |warm_up| Transient { warm_up, warning: None, calls: 0, events: 0 };
+        Self::known(scenario).unwrap_or_else(|| {
+            let options = Options { warm_up: Span::ZERO, audit };
+            Self::detect(&run_all(scenario, 0..pilots(scenario), options, done))
+        })
+    }
+
+    /// The transient of a scenario that needs no pilots.
+    pub fn known(scenario: &Scenario) -> Option<Self> {
+        let known = |warm_up| Some(Transient { warm_up, warning: None, calls: 0, events: 0 });
         match (scenario.regime, scenario.warm_up) {
             (Regime::Terminating, _) => known(Span::ZERO),
             (Regime::Steady, WarmUp::Fixed(warm_up)) => known(warm_up),
-            (Regime::Steady, WarmUp::Auto) => {
-                let options = Options { warm_up: Span::ZERO, audit };
-                Self::detect(&run_all(scenario, 0..pilots(scenario), options, done))
-            }
+            (Regime::Steady, WarmUp::Auto) => None,
         }
     }
 
-    fn detect(pilots: &[RunRecord]) -> Self {
+    /// Read by MSER-5 off the mean number of calls in the system over pilots.
+    pub fn detect(pilots: &[RunRecord]) -> Self {
         let interval = pilots[0].timeline.interval();
         let at = |samples: usize| Span::from_ticks(interval.ticks() * samples as u64);
         let series = mean_in_system(pilots);

@@ -69,6 +69,70 @@ impl Axis {
         Axis { from: 0.0, to: top, is_log: false, ticks: ticks.collect(), is_cut: false }
     }
 
+    /// From the smallest to the largest value; at most `count` steps.
+    pub fn span(values: &[f64], count: usize) -> Axis {
+        let finite = || values.iter().copied().filter(|v| v.abs() <= 1e300);
+        let from = finite().fold(f64::INFINITY, f64::min);
+        let to = finite().fold(f64::NEG_INFINITY, f64::max);
+        let (from, to) = match (from.is_finite(), to > from) {
+            (false, _) => (0.0, 1.0),
+            (true, false) if from == 0.0 => (-0.5, 0.5),
+            (true, false) => (from - 0.5 * from.abs(), from + 0.5 * from.abs()),
+            (true, true) => (from, to),
+        };
+        let (mantissa, exponent) = nice_step((to - from) / count as f64);
+        let step = power(mantissa, exponent);
+        // A little room, so that nothing lies on the frame.
+        let room = 0.03 * (to - from);
+        let (low, high) = (from - room, to + room);
+        let first = libm::ceil(low / step) as i64;
+        let ticks = (first..).map(|i| (i, i as f64 * step)).take_while(|&(_, value)| value <= high);
+        let name = |i: i64| {
+            let sign = if i < 0 { "-" } else { "" };
+            format!("{sign}{}", number(i.unsigned_abs() * mantissa, exponent))
+        };
+        let ticks = ticks.map(|(i, value)| Tick { value, label: name(i) });
+        Axis { from: low, to: high, is_log: false, ticks: ticks.collect(), is_cut: false }
+    }
+
+    /// Plain numbers above zero on a logarithmic scale `width` pixels wide;
+    /// `None` when there is none.
+    pub fn log(values: &[f64], width: f64) -> Option<Axis> {
+        let logs = || values.iter().filter(|v| **v > 0.0 && v.is_finite()).map(|v| libm::log10(*v));
+        let (low, high) =
+            logs().map(|log| (log, log)).reduce(|(a, b), (c, d)| (a.min(c), b.max(d)))?;
+        let room = f64::max((0.5 - (high - low)) / 2.0, 0.03 * (high - low));
+        let (from, to) = (low - room, high + room);
+        let mut axis = Axis { from, to, is_log: true, ticks: Vec::new(), is_cut: false };
+        axis.ticks = log_ticks(&axis, width, |tenths, exponent| match tenths % 10 {
+            0 => number(tenths / 10, exponent),
+            _ => number(tenths, exponent - 1),
+        });
+        Some(axis)
+    }
+
+    /// Named places, one apart.
+    pub fn places<'a>(names: impl Iterator<Item = &'a str>) -> Axis {
+        let tick = |(i, name): (usize, &str)| Tick { value: i as f64, label: name.to_owned() };
+        let ticks: Vec<Tick> = names.enumerate().map(tick).collect();
+        let to = ticks.len() as f64 - 0.5;
+        Axis { from: -0.5, to: to.max(0.5), is_log: false, ticks, is_cut: false }
+    }
+
+    /// The same axis with only as many names as fit `width` pixels side by side.
+    pub fn thinned(mut self, width: f64) -> Axis {
+        let widest = self.ticks.iter().map(|tick| text_width(&tick.label, LABEL, false));
+        let room = widest.fold(0.0, f64::max) + 10.0;
+        let most = ((width / room) as usize).max(1);
+        let every = self.ticks.len().div_ceil(most).max(1);
+        let mut index = 0;
+        self.ticks.retain(|_| {
+            index += 1;
+            (index - 1) % every == 0
+        });
+        self
+    }
+
     /// A share from 0 to 100 %.
     pub fn share() -> Axis {
         let ticks = [0, 25, 50, 75, 100].map(|percent| Tick {
@@ -97,7 +161,7 @@ impl Axis {
         let (from, to) = (from - room, high + room);
         let is_cut = has_zero || low < from;
         let mut axis = Axis { from, to, is_log: true, ticks: Vec::new(), is_cut };
-        axis.ticks = log_ticks(&axis, width);
+        axis.ticks = log_ticks(&axis, width, duration);
         Some(axis)
     }
 
@@ -185,7 +249,7 @@ fn number(mantissa: u64, exponent: i32) -> String {
 }
 
 /// The densest sensible set of ticks whose labels do not touch.
-fn log_ticks(axis: &Axis, width: f64) -> Vec<Tick> {
+fn log_ticks(axis: &Axis, width: f64, name: fn(u64, i32) -> String) -> Vec<Tick> {
     // Tenths of a decade's first value, and which decades.
     const SETS: [(&[u64], i32); 8] = [
         (&[10, 15, 20, 30, 40, 50, 70], 1),
@@ -201,7 +265,7 @@ fn log_ticks(axis: &Axis, width: f64) -> Vec<Tick> {
     let set = |(mantissas, every): (&[u64], i32)| -> Vec<Tick> {
         let decades = decades.clone().filter(|e| e.rem_euclid(every) == 0);
         let values = decades.flat_map(|e| mantissas.iter().map(move |&m| (m, e)));
-        let ticks = values.map(|(m, e)| Tick { value: power(m, e - 1), label: duration(m, e) });
+        let ticks = values.map(|(m, e)| Tick { value: power(m, e - 1), label: name(m, e) });
         ticks.filter(|t| (axis.from..=axis.to).contains(&libm::log10(t.value))).collect()
     };
     let fits = |ticks: &Vec<Tick>| are_apart(axis, ticks, width);

@@ -13,11 +13,13 @@ mod paint;
 mod panel;
 mod replay;
 mod style;
+mod sweep;
 mod throughput;
 
 pub use drawing::{Drawing, Mark, Text, WIDTH};
 pub use paint::{png, svg};
 pub use replay::draw as replay_chart;
+pub use sweep::charts as sweep_charts;
 
 use crate::study::{Series, Summary};
 

@@ -12,10 +12,14 @@ mod pool;
 mod slo;
 mod trace;
 mod use_case;
+mod variants;
+
+pub use variants::Variants;
 
 use super::overrides::Overrides;
 use super::raw::{RawArm, RawPool, RawRegime, RawScenario, RawUseCase, RawWarmUp};
 use super::shape::{Findings, resolve, schema};
+use super::sweep::Sweep;
 use super::tree::{At, Node};
 use super::{Arm, Arrivals, Pool, Regime, Scenario, UseCase, WarmUp};
 use crate::catalog::Catalog;
@@ -55,6 +59,8 @@ pub struct Loaded {
     pub resolved_toml: String,
     /// Fold of `resolved_toml` and of all traces, 16 hexadecimal digits.
     pub hash: String,
+    /// Its `[sweep]`, if it has one.
+    pub sweep: Option<Sweep>,
 }
 
 impl Loaded {
@@ -69,12 +75,17 @@ impl Loaded {
 
 /// Reads and checks the scenario file at `path`.
 pub fn load(path: &Path, overrides: &Overrides) -> Result<Loaded> {
+    Ok(open_file(path, overrides)?.0)
+}
+
+/// As [`load`], with what is needed to check variants of the scenario.
+pub fn open_file(path: &Path, overrides: &Overrides) -> Result<(Loaded, Variants)> {
     let file = path.display().to_string();
     let text = read(path).map_err(|problem| {
         let fix = "give the path of a scenario file; `tokenmill init` writes one";
         Error::Invalid(vec![file_mistake(&file, problem, fix)])
     })?;
-    parse(&text, &file, path.parent().unwrap_or(Path::new("")), overrides)
+    open(&text, &file, path.parent().unwrap_or(Path::new("")), overrides)
 }
 
 /// The text of a file, unless it is endless or no text.
@@ -92,16 +103,21 @@ fn read(path: &Path) -> std::result::Result<String, String> {
 /// Checks the scenario `text`; `file` names it in messages, and paths within
 /// it start at `base_dir`.
 pub fn parse(text: &str, file: &str, base_dir: &Path, overrides: &Overrides) -> Result<Loaded> {
+    Ok(open(text, file, base_dir, overrides)?.0)
+}
+
+/// As [`parse`], with what is needed to check variants of the scenario.
+pub fn open(
+    text: &str,
+    file: &str,
+    base_dir: &Path,
+    overrides: &Overrides,
+) -> Result<(Loaded, Variants)> {
     let mut tree = Node::parse(text, file).map_err(|mistake| Error::Invalid(vec![*mistake]))?;
-    let traces = Traces::default();
-    let mut check = Check::new(base_dir, overrides.skip_bad_lines, &traces);
-    check.mistakes = overrides.apply(&mut tree);
-    let outcome = check.whole(&At::root(&tree));
-    let arms = check.arms(&tree, outcome.as_ref().map(|(scenario, _)| scenario));
-    match outcome {
-        Some((scenario, raw)) if check.mistakes.is_empty() => Ok(loaded(scenario, raw, arms)),
-        _ => Err(Error::Invalid(in_order(check.mistakes, file))),
-    }
+    let mistakes = overrides.apply(&mut tree);
+    let variants = Variants::new(tree, file, base_dir, overrides.skip_bad_lines);
+    let loaded = variants.whole(mistakes)?;
+    Ok((loaded, variants))
 }
 
 /// As one reads the scenario, then whatever else was read; not without end.
@@ -117,13 +133,18 @@ fn in_order(mut mistakes: Vec<Mistake>, file: &str) -> Vec<Mistake> {
     mistakes
 }
 
-fn loaded(scenario: Scenario, mut raw: RawScenario, arms: Vec<(RawArm, Arm)>) -> Loaded {
+fn loaded(
+    scenario: Scenario,
+    mut raw: RawScenario,
+    arms: Vec<(RawArm, Arm)>,
+    sweep: Option<Sweep>,
+) -> Loaded {
     let (written, arms) = arms.into_iter().unzip();
     raw.arm = written;
     let text = toml::to_string(&raw).expect("a raw scenario has a TOML form");
     let resolved_toml = format!("# As run: overrides and defaults applied.\n{text}");
     let hash = hash(&resolved_toml, &scenario);
-    Loaded { scenario, arms, resolved_toml, hash }
+    Loaded { scenario, arms, resolved_toml, hash, sweep }
 }
 
 fn hash(resolved_toml: &str, scenario: &Scenario) -> String {

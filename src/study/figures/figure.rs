@@ -9,9 +9,11 @@
 
 use crate::metrics::RunRecord;
 use crate::statistics::{Interval, Jackknife};
+use serde::{Deserialize, Serialize};
 
-/// What one replication contributes to a figure.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// What one replication contributes to a figure; in JSON a number, a pair, null.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
 pub enum Share {
     /// A value of its own.
     Value(f64),

@@ -12,7 +12,7 @@ mod total;
 mod use_case;
 
 pub use curves::series;
-pub use stability::{Stability, mean_in_system};
+pub use stability::{Evidence, Stability, mean_in_system};
 pub use use_case::rejections;
 
 use super::Summary;
@@ -32,8 +32,7 @@ const SCHEMA: u32 = 1;
 
 /// The summary of `records`, which are all replications of `scenario` in order.
 pub fn summary(scenario: &Scenario, records: &[RunRecord], digest: Digest) -> Summary {
-    let stability: Vec<Stability> =
-        (0..scenario.pools.len()).map(|pool| stability::of_pool(scenario, records, pool)).collect();
+    let stability = stability(scenario, records);
     let found = Found::new(scenario, records, &stability);
     let use_cases = use_case::summaries(scenario, records, &found);
     let loads: Vec<Option<Load>> =
@@ -66,7 +65,7 @@ pub fn summary(scenario: &Scenario, records: &[RunRecord], digest: Digest) -> Su
 
 /// The verdict on each pool.
 pub fn stability(scenario: &Scenario, records: &[RunRecord]) -> Vec<Stability> {
-    (0..scenario.pools.len()).map(|pool| stability::of_pool(scenario, records, pool)).collect()
+    (0..scenario.pools.len()).map(|pool| Stability::of(scenario, records, pool)).collect()
 }
 
 /// All figures of a scenario with their intervals, by path.
@@ -81,9 +80,7 @@ impl Found {
                 return None;
             }
             let shares: Vec<Share> = records.iter().map(|run| figure.share(run)).collect();
-            let interval = interval(&shares, CONFIDENCE)?;
-            // Without randomness one run is the exact answer, not a sample of it.
-            Some(if is_random { interval } else { Interval::constant(interval.mean) })
+            reduced(&shares, is_random)
         };
         let figures = figures(scenario);
         Found(figures.iter().map(|figure| (figure.path.clone(), reduce(figure))).collect())
@@ -104,4 +101,11 @@ impl Found {
     pub fn iter(&self) -> impl Iterator<Item = (&str, Interval)> {
         self.0.iter().filter_map(|(path, interval)| Some((path.as_str(), (*interval)?)))
     }
+}
+
+/// The figure that these shares add up to. Without randomness one run is the
+/// exact answer, not a sample of it.
+pub fn reduced(shares: &[Share], is_random: bool) -> Option<Interval> {
+    let interval = interval(shares, CONFIDENCE)?;
+    Some(if is_random { interval } else { Interval::constant(interval.mean) })
 }

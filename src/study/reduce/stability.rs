@@ -3,8 +3,9 @@
 use super::RunRecord;
 use crate::metrics::{CutOff, Point, PoolRecord};
 use crate::scenario::{Regime, Scenario};
-use crate::statistics::drift;
+use crate::statistics::{Trend, drift};
 use crate::study::Load;
+use serde::{Deserialize, Serialize};
 
 /// The verdict on one pool.
 #[derive(Clone, Debug)]
@@ -17,39 +18,69 @@ pub struct Stability {
     pub finished_per_s: f64,
 }
 
-/// The verdict on `pool`. A steady state is lost when the number of calls in
-/// the pool grows over the measured window, or when calls of the window were
-/// left over after all patience; an episode has none to lose, but one that was
-/// cut off is not whole.
-pub fn of_pool(scenario: &Scenario, records: &[RunRecord], pool: usize) -> Stability {
-    let window_s: f64 = records.iter().map(|record| record.window_s).sum();
-    let rate = |count: fn(&PoolRecord) -> u64| {
-        let calls: u64 = records.iter().map(|record| count(&record.pools[pool])).sum();
-        calls as f64 / window_s.max(f64::MIN_POSITIVE)
-    };
-    let arrivals_per_s = rate(|record| record.arrived);
-    let left_over = |record: &&RunRecord| record.pools[pool].unfinished > 0;
-    let is_stable = match scenario.regime {
-        Regime::Terminating => !records.iter().filter(left_over).any(|run| run.cut_off.is_some()),
-        Regime::Steady => {
-            let ran_dry = |run: &RunRecord| run.cut_off == Some(CutOff::Drain);
-            !records.iter().filter(left_over).any(ran_dry) && !grows(records, pool, arrivals_per_s)
-        }
-    };
-    Stability { is_stable, arrivals_per_s, finished_per_s: rate(|record| record.finished) }
+/// What one replication says of one pool: all that the verdict needs of it.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// Length of the measured window, s.
+    pub window_s: f64,
+    /// Calls that arrived in it.
+    pub arrived: u64,
+    /// Calls that finished in it.
+    pub finished: u64,
+    /// Why calls of it were left over; `None` when none were.
+    pub left_over: Option<CutOff>,
+    /// Growth over it; `None` when the window is too short to tell.
+    pub trend: Option<Trend>,
 }
 
-fn grows(records: &[RunRecord], pool: usize, arrivals_per_s: f64) -> bool {
-    let interval_s = records[0].timeline.interval().seconds();
-    let before = (records[0].window_from_s / interval_s) as usize;
-    let series: Vec<Vec<f64>> = records
-        .iter()
-        .map(|record| {
-            let points = record.timeline.pool(pool);
-            points[before.min(points.len())..].iter().map(in_system).collect()
-        })
-        .collect();
-    drift(&series, interval_s, arrivals_per_s).is_some_and(|drift| !drift.stable)
+impl Evidence {
+    /// What `record` says of the pool at index `pool`.
+    pub fn of(record: &RunRecord, pool: usize) -> Evidence {
+        let interval_s = record.timeline.interval().seconds();
+        let before = (record.window_from_s / interval_s) as usize;
+        let counts: Vec<f64> =
+            record.timeline.pool(pool).iter().skip(before).map(in_system).collect();
+        let PoolRecord { arrived, finished, unfinished, .. } = record.pools[pool];
+        Evidence {
+            window_s: record.window_s,
+            arrived,
+            finished,
+            left_over: record.cut_off.filter(|_| unfinished > 0),
+            trend: Trend::of(&counts, interval_s),
+        }
+    }
+}
+
+impl Stability {
+    /// The verdict on the pool at index `pool`.
+    pub fn of(scenario: &Scenario, records: &[RunRecord], pool: usize) -> Stability {
+        let evidence = records.iter().map(|record| Evidence::of(record, pool));
+        Stability::from(scenario.regime, &evidence.collect::<Vec<_>>())
+    }
+
+    /// The verdict on a pool. A steady state is lost when the number of calls
+    /// in the pool grows over the measured window, or when calls of the window
+    /// were left over after all patience; an episode has none to lose, but one
+    /// that was cut off is not whole.
+    pub fn from(regime: Regime, evidence: &[Evidence]) -> Stability {
+        let window_s: f64 = evidence.iter().map(|run| run.window_s).sum();
+        let rate = |count: fn(&Evidence) -> u64| {
+            let calls: u64 = evidence.iter().map(count).sum();
+            calls as f64 / window_s.max(f64::MIN_POSITIVE)
+        };
+        let arrivals_per_s = rate(|run| run.arrived);
+        let trends: Vec<Trend> = evidence.iter().filter_map(|run| run.trend).collect();
+        let left_over =
+            |why: fn(CutOff) -> bool| evidence.iter().any(|run| run.left_over.is_some_and(why));
+        let is_stable = match regime {
+            Regime::Terminating => !left_over(|_| true),
+            Regime::Steady => {
+                let grows = drift(&trends, arrivals_per_s).is_some_and(|drift| !drift.stable);
+                !left_over(|why| why == CutOff::Drain) && !grows
+            }
+        };
+        Stability { is_stable, arrivals_per_s, finished_per_s: rate(|run| run.finished) }
+    }
 }
 
 fn in_system(point: &Point) -> f64 {

@@ -1,0 +1,23 @@
+//! Sweeps: one scenario at many points, each run many times.
+//!
+//! `design` turns axes into points, `plan` checks every point and orders the
+//! work, `runner` does it on all threads, `line` and `part` keep what each
+//! finished run contributes on disk, and `reduce` reads that back point by
+//! point. Nothing passes from a run to its reduction except through a part, so
+//! a sweep that was interrupted, or split over machines, ends with the bytes of
+//! one that was not. Memory grows by some 30 bytes a point.
+
+mod design;
+mod line;
+mod outline;
+mod part;
+mod plan;
+mod reduce;
+mod runner;
+
+pub use line::{AxisLine, Header};
+pub use outline::{Axes, Outline, PointOutline, UseCaseOutline};
+pub use part::{Part, Shard};
+pub use plan::{Plan, Progress};
+pub use reduce::{Parts, PointSummary, Tail};
+pub use runner::{left, run};

@@ -1,0 +1,289 @@
+//! From finished parts to the figures of every point, one point at a time.
+//!
+//! Parts hold their lines in order, so they are merged as sorted lists: memory
+//! does not depend on how many points or runs there are.
+
+use super::line::{self, Header, Line, Point, Run};
+use super::part::{Shard, damage};
+use crate::error::{Error, Mistake, Result};
+use crate::kernel::Digest;
+use crate::statistics::Interval;
+use crate::study::figures::Share;
+use crate::study::reduce::{Evidence, Stability, reduced};
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::fs::File;
+use std::io::{BufRead, BufReader, Lines};
+use std::iter::Peekable;
+use std::path::{Path, PathBuf};
+
+/// One point of a sweep.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PointSummary {
+    /// Its number, from 0.
+    pub point: u32,
+    /// What varies, and its value here as written.
+    pub values: IndexMap<String, serde_json::Value>,
+    /// Fold of every event of every replication, 16 hexadecimal digits.
+    pub digest: String,
+    /// Calls simulated, all replications together.
+    pub calls: u64,
+    /// Time removed at the start of each replication, s.
+    pub warm_up_s: f64,
+    /// Replications that were cut off.
+    pub cut_off: u32,
+    /// Pools that cannot sustain the load; their steady-state figures are withheld.
+    pub unstable_pools: Vec<String>,
+    /// What the reader must know of this point.
+    pub warnings: Vec<String>,
+    /// By path; a figure that is absent or withheld is left out.
+    pub figures: IndexMap<String, Interval>,
+}
+
+/// What is known once all points have been seen.
+#[derive(Clone, Debug, Serialize)]
+pub struct Tail {
+    /// Fold of the digests of all points.
+    pub digest: String,
+    /// What the reader must know before any figure.
+    pub warnings: Vec<String>,
+}
+
+/// The finished parts of one sweep.
+pub struct Parts {
+    header: Header,
+    readers: Vec<Reader>,
+}
+
+struct Reader {
+    path: PathBuf,
+    salt: String,
+    number: usize,
+    lines: Peekable<Lines<BufReader<File>>>,
+}
+
+impl Parts {
+    /// Opens these parts, which must be all of one sweep.
+    pub fn open(paths: &[PathBuf]) -> Result<Parts> {
+        let mut found = Vec::new();
+        let mut mistakes = Vec::new();
+        for path in paths {
+            match Reader::open(path) {
+                Ok(reader) => found.push(reader),
+                Err(mistake) => mistakes.push(*mistake),
+            }
+        }
+        let Some((shard, header, _)) = found.first() else {
+            return Err(Error::Invalid(mistakes));
+        };
+        let header = header.clone();
+        let count = shard.count;
+        for (shard, other, reader) in &found {
+            let problem = if other.hash != header.hash {
+                format!("has the scenario hash {}, the first part {}", other.hash, header.hash)
+            } else if other.version != header.version {
+                format!("is of tokenmill {}, the first part of {}", other.version, header.version)
+            } else if shard.count != count {
+                format!("is a part of {}, the first one of {count}", shard.count)
+            } else {
+                continue;
+            };
+            mistakes.push(mistake(&reader.path, problem, "merge the parts of one sweep only"));
+        }
+        for index in (0..count).filter(|&index| !found.iter().any(|(s, ..)| s.index == index)) {
+            let folder = paths[0].parent().unwrap_or(Path::new(""));
+            let path = folder.join(format!("part-{index:05}-of-{count:05}.jsonl"));
+            if !paths.contains(&path) {
+                let fix = format!("run `tokenmill sweep SCENARIO --shard {index}/{count}`");
+                mistakes.push(mistake(&path, "is missing".to_owned(), &fix));
+            }
+        }
+        if !mistakes.is_empty() {
+            return Err(Error::Invalid(mistakes));
+        }
+        Ok(Parts { header, readers: found.into_iter().map(|(_, _, reader)| reader).collect() })
+    }
+
+    /// What they are of.
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// Gives every point, in order, to `each`.
+    pub fn reduce(mut self, mut each: impl FnMut(PointSummary) -> Result<()>) -> Result<Tail> {
+        let mut digest = Digest::default();
+        let (mut unstable, mut cut_off, mut too_short) = (0, 0, 0);
+        for number in 0..self.header.points {
+            let (point, runs) = self.point(number)?;
+            let summary = summary(point, &runs);
+            digest.word(u64::from_str_radix(&summary.digest, 16).unwrap_or_default());
+            unstable += u32::from(!summary.unstable_pools.is_empty());
+            cut_off += u32::from(summary.cut_off > 0);
+            too_short +=
+                u32::from(!summary.warnings.is_empty() && summary.unstable_pools.is_empty());
+            each(summary)?;
+        }
+        let all = self.header.points;
+        let count =
+            |count: u32, what: &str| (count > 0).then(|| format!("{count} of {all} points {what}"));
+        let mut warnings = self.header.warnings.clone();
+        warnings.extend(count(
+            unstable,
+            "are unstable at their load; their steady-state figures are withheld",
+        ));
+        warnings.extend(count(
+            cut_off,
+            "have replications that were cut off; what those would have measured later is missing",
+        ));
+        warnings.extend(count(
+            too_short,
+            "are stable but have warnings of their own, which sweep.json tells",
+        ));
+        Ok(Tail { digest: digest.to_string(), warnings })
+    }
+
+    /// The line of point `number` and all its runs in order.
+    fn point(&mut self, number: u32) -> Result<(Point, Vec<Run>)> {
+        let mut point = None;
+        let mut runs = Vec::with_capacity(self.header.replications as usize);
+        for reader in &mut self.readers {
+            while let Some(line) = reader.next_of(number)? {
+                match line {
+                    Line::Point(line) => point = Some(line),
+                    Line::Run(run) => runs.push(run),
+                    Line::Part { .. } | Line::End { .. } => {}
+                }
+            }
+        }
+        runs.sort_by_key(|run| run.replication);
+        let is_whole = runs.iter().map(|run| run.replication).eq(0..self.header.replications);
+        let point = point.filter(|point| {
+            let fit = |run: &Run| {
+                run.shares.len() == point.figures.len() && run.pools.len() == point.pools.len()
+            };
+            is_whole && runs.iter().all(fit) && point.steady_on.len() == point.figures.len()
+        });
+        let point = point.ok_or_else(|| {
+            let paths: Vec<_> = self.readers.iter().map(|r| r.path.display().to_string()).collect();
+            Error::Failed(format!(
+                "{}: runs of point {number} are missing; run the sweep again with --resume",
+                paths.join(", ")
+            ))
+        })?;
+        Ok((point, runs))
+    }
+}
+
+impl Reader {
+    fn open(path: &Path) -> std::result::Result<(Shard, Header, Reader), Box<Mistake>> {
+        let wrong = |problem: String, fix: &str| Box::new(mistake(path, problem, fix));
+        let again = "run its shard again with --resume";
+        let file = File::open(path)
+            .map_err(|error| wrong(format!("cannot be read: {error}"), "check its permissions"))?;
+        let mut lines = BufReader::new(file).lines().peekable();
+        let first = lines.next().and_then(std::result::Result::ok).unwrap_or_default();
+        let Some((index, count, header)) = line::read_header(&first) else {
+            return Err(wrong("its first line is cut short or damaged".to_owned(), again));
+        };
+        if !is_finished(path, &header.hash) {
+            return Err(wrong("is not finished".to_owned(), again));
+        }
+        let salt = header.hash.clone();
+        let reader = Reader { path: path.to_owned(), salt, number: 1, lines };
+        Ok((Shard { index, count }, header, reader))
+    }
+
+    /// The next line if it is of this point; lines of points come in order.
+    fn next_of(&mut self, number: u32) -> Result<Option<Line>> {
+        let Some(peeked) = self.lines.peek() else { return Ok(None) };
+        let text = peeked.as_deref().unwrap_or_default();
+        let line = line::read::<Line>(text, &self.salt);
+        let is_of = match &line {
+            Some(Line::Point(point)) => point.point == number,
+            Some(Line::Run(run)) => run.point == number,
+            Some(Line::End { .. }) => false,
+            Some(Line::Part { .. }) | None => {
+                let named = damage(&self.path, self.number + 1);
+                let fix = "run its shard again with --resume";
+                return Err(Error::Failed(format!("{named}; {fix}")));
+            }
+        };
+        if !is_of {
+            return Ok(None);
+        }
+        self.lines.next();
+        self.number += 1;
+        Ok(line)
+    }
+}
+
+/// Whether the part ends with an end line.
+fn is_finished(path: &Path, salt: &str) -> bool {
+    use std::io::{Read, Seek, SeekFrom};
+    const TAIL: u64 = 200;
+    let tail = || -> std::io::Result<String> {
+        let mut file = File::open(path)?;
+        let length = file.metadata()?.len();
+        file.seek(SeekFrom::Start(length.saturating_sub(TAIL)))?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    };
+    let tail = tail().unwrap_or_default();
+    let last = tail.lines().last().unwrap_or_default();
+    tail.ends_with('\n') && matches!(line::read(last, salt), Some(Line::End { .. }))
+}
+
+fn mistake(path: &Path, problem: String, fix: &str) -> Mistake {
+    Mistake {
+        file: path.display().to_string(),
+        line: None,
+        key: String::new(),
+        value: None,
+        problem,
+        fix: fix.to_owned(),
+    }
+}
+
+/// The figures of a point from its runs, which are all there and in order.
+fn summary(point: Point, runs: &[Run]) -> PointSummary {
+    let mut digest = Digest::default();
+    runs.iter()
+        .for_each(|run| digest.word(u64::from_str_radix(&run.digest, 16).unwrap_or_default()));
+    let stability: Vec<Stability> = (0..point.pools.len())
+        .map(|pool| {
+            let evidence: Vec<Evidence> = runs.iter().map(|run| run.pools[pool]).collect();
+            Stability::from(point.regime, &evidence)
+        })
+        .collect();
+    let figure = |(index, (path, pool)): (usize, (&String, &Option<usize>))| {
+        if pool.is_some_and(|pool| stability.get(pool).is_none_or(|verdict| !verdict.is_stable)) {
+            return None;
+        }
+        let shares: Vec<Share> = runs.iter().map(|run| run.shares[index]).collect();
+        Some((path.clone(), reduced(&shares, point.is_random)?))
+    };
+    let figures =
+        point.figures.iter().zip(&point.steady_on).enumerate().filter_map(figure).collect();
+    let unstable_pools: Vec<String> = point
+        .pools
+        .iter()
+        .zip(&stability)
+        .filter(|(_, verdict)| !verdict.is_stable)
+        .map(|(name, _)| name.clone())
+        .collect();
+    // A load that grows has no warm-up to find; that it grows says more.
+    let warnings = point.warning.filter(|_| unstable_pools.is_empty()).into_iter().collect();
+    PointSummary {
+        point: point.point,
+        values: point.values,
+        digest: digest.to_string(),
+        calls: runs.iter().map(|run| run.calls).sum(),
+        warm_up_s: point.warm_up_s,
+        cut_off: runs.iter().filter(|run| run.cut_off.is_some()).count() as u32,
+        unstable_pools,
+        warnings,
+        figures,
+    }
+}
