@@ -137,25 +137,6 @@ fn a_trace_that_is_a_folder_names_its_key() {
     refused.stderr(contains("use_case.c.trace.path = \".\": cannot be read"));
 }
 
-#[cfg(unix)]
-#[test]
-fn an_interrupted_run_leaves_no_results() {
-    use std::process::{Command, Stdio};
-    let desk = Desk::new();
-    let mut child = Command::new(assert_cmd::cargo::cargo_bin("tokenmill"))
-        .current_dir(desk.folder.path())
-        .args(["run", "good.toml", "--set", "duration=10000 h", "--out", "out"])
-        .stderr(Stdio::null())
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
-    std::thread::sleep(Duration::from_millis(300));
-    let interrupt = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
-    assert!(interrupt.success());
-    assert_eq!(child.wait().unwrap().code(), Some(130));
-    assert_eq!(names(desk.folder.path()), ["good.toml"]);
-}
-
 /// What a folder holds, sorted.
 fn names(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).unwrap();

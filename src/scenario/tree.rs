@@ -71,6 +71,12 @@ impl Node {
         Ok(node)
     }
 
+    /// An empty table that no file holds.
+    pub fn empty_table(file: &str) -> Node {
+        let origin = Origin { file: file.to_owned(), line: None, written: None };
+        Node { value: Value::Table(IndexMap::new()), origin }
+    }
+
     /// Takes away the line, and lets every part be quoted as the whole.
     fn unplace(&mut self, written: &str) {
         self.origin.line = None;

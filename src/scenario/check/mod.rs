@@ -19,7 +19,7 @@ pub use variants::Variants;
 use super::overrides::Overrides;
 use super::raw::{RawArm, RawPool, RawRegime, RawScenario, RawUseCase, RawWarmUp};
 use super::shape::{Findings, resolve, schema};
-use super::sweep::{self, Sweep};
+use super::sweep::Sweep;
 use super::tree::{At, Node};
 use super::{Arm, Arrivals, Pool, Regime, Scenario, UseCase, WarmUp};
 use crate::catalog::Catalog;
@@ -116,18 +116,7 @@ pub fn open(
     let mut tree = Node::parse(text, file).map_err(|mistake| Error::Invalid(vec![*mistake]))?;
     let mistakes = overrides.apply(&mut tree);
     let variants = Variants::new(tree, file, base_dir, overrides.skip_bad_lines);
-    let root = At::root(variants.tree());
-    let mut check = variants.check();
-    check.mistakes = mistakes;
-    let outcome = check.whole(&root);
-    let base = outcome.as_ref().map(|(scenario, _)| scenario);
-    let arms = check.arms(variants.tree(), base);
-    let replications = base.map_or(1, |scenario| scenario.replications);
-    let sweep = sweep::read(&root.key("sweep"), replications, &mut check.mistakes);
-    let loaded = match outcome {
-        Some((scenario, raw)) if check.mistakes.is_empty() => loaded(scenario, raw, arms, sweep),
-        _ => return Err(Error::Invalid(in_order(check.mistakes, file))),
-    };
+    let loaded = variants.whole(mistakes)?;
     Ok((loaded, variants))
 }
 
@@ -186,7 +175,7 @@ struct Check<'b> {
     skip_bad_lines: bool,
     /// Names of the user's own GPUs and models that were objected to.
     unusable_entries: Vec<String>,
-    /// Recordings read so far, shared by all variants.
+    /// Recordings read so far, shared by all arms.
     traces: &'b Traces,
 }
 

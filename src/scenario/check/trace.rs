@@ -10,26 +10,28 @@ use std::io::{BufReader, ErrorKind};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-/// Recordings that have been read, so that variants of a scenario share them.
+/// Recordings that were read already, by everything that tells two readings
+/// apart; variants of a scenario share them.
 #[derive(Debug, Default)]
-pub(super) struct Traces(Mutex<Vec<(TraceKey, Arc<Trace>)>>);
+pub(super) struct Traces(Mutex<Vec<(Reading, Arc<Trace>)>>);
 
-/// What a recording was read from, and how.
-type TraceKey = (PathBuf, Format, ReadOptions);
+/// Path, format, calls at most, tokens a block.
+type Reading = (PathBuf, Format, Option<u64>, u32);
 
 impl Traces {
-    fn get_or_read<E>(
+    /// The trace of this reading, read by `read` if it is new.
+    fn get<E>(
         &self,
-        key: TraceKey,
+        reading: Reading,
         read: impl FnOnce() -> Result<Trace, E>,
     ) -> Result<Arc<Trace>, E> {
-        // Held while reading, so that no two variants read the same.
+        // Held while reading, so that two variants do not read at once.
         let mut known = self.0.lock().expect("no reader panics");
-        if let Some((_, trace)) = known.iter().find(|(other, _)| *other == key) {
+        if let Some((_, trace)) = known.iter().find(|(other, _)| *other == reading) {
             return Ok(trace.clone());
         }
         let trace = Arc::new(read()?);
-        known.push((key, trace.clone()));
+        known.push((reading, trace.clone()));
         Ok(trace)
     }
 }
@@ -37,18 +39,6 @@ impl Traces {
 impl Check<'_> {
     pub(super) fn trace(&mut self, at: &At<'_>, raw: &RawTrace) -> Option<Arrivals> {
         let path = self.base_dir.join(&raw.path);
-        let opened = File::open(&path).and_then(|file| match file.metadata()?.is_dir() {
-            true => Err(ErrorKind::IsADirectory.into()),
-            false => Ok(file),
-        });
-        let file = match opened {
-            Ok(file) => file,
-            Err(error) => {
-                let fix = "give a path relative to the folder of the scenario file";
-                self.wrong(&at.key("path"), format!("cannot be read: {error}"), fix);
-                return None;
-            }
-        };
         let format = match raw.format {
             RawFormat::Azure => Format::Azure,
             RawFormat::Mooncake => Format::Mooncake,
@@ -58,9 +48,20 @@ impl Check<'_> {
             calls_max: raw.requests,
             block_tokens: raw.block_tokens,
         };
-        let name = path.display().to_string();
-        let read = || read_trace(format, BufReader::new(file), &name, options);
-        match self.traces.get_or_read((path, format, options), read) {
+        let reading = (path.clone(), format, raw.requests, raw.block_tokens);
+        let trace = self.traces.get(reading, || {
+            let opened = File::open(&path).and_then(|file| match file.metadata()?.is_dir() {
+                true => Err(ErrorKind::IsADirectory.into()),
+                false => Ok(file),
+            });
+            let file = opened.map_err(|error| {
+                let fix = "give a path relative to the folder of the scenario file";
+                vec![at.key("path").mistake(format!("cannot be read: {error}"), fix)]
+            })?;
+            let name = path.display().to_string();
+            read_trace(format, BufReader::new(file), &name, options)
+        });
+        match trace {
             Ok(trace) => {
                 self.judge(at, &trace, raw);
                 Some(Arrivals::Trace { trace, time_scale: raw.time_scale })

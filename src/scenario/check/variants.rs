@@ -5,9 +5,10 @@
 //! file. Cost: about 0.1 ms a variant.
 
 use super::trace::Traces;
-use super::{Check, Error, Result, Scenario, in_order};
+use super::{Check, Error, Loaded, Mistake, Result, Scenario, in_order, loaded};
 use crate::scenario::overrides::assign;
-use crate::scenario::tree::{At, Node};
+use crate::scenario::sweep;
+use crate::scenario::tree::{At, Node, Value};
 use std::path::{Path, PathBuf};
 
 /// A scenario file, ready to be changed and checked again.
@@ -26,25 +27,41 @@ impl Variants {
         Variants { tree, file, base_dir, skip_bad_lines, traces: Traces::default() }
     }
 
-    pub(super) fn tree(&self) -> &Node {
-        &self.tree
-    }
-
-    /// A check of one of them, still without any finding.
-    pub(super) fn check(&self) -> Check<'_> {
-        Check::new(&self.base_dir, self.skip_bad_lines, &self.traces)
-    }
-
     /// The scenario with these keys changed, its studies left out. Mistakes
     /// point at where the values were written.
     pub fn scenario(&self, changes: &[(&str, Node)]) -> Result<Scenario> {
-        let mut tree = self.tree.clone().without("sweep").without("arm");
+        let mut tree = self.tree.clone();
+        if let Value::Table(table) = &mut tree.value {
+            table.shift_remove("sweep");
+            table.shift_remove("arm");
+        }
         let put = |(path, value): &(&str, Node)| assign(&mut tree, path, path, value.clone());
         let outcomes = changes.iter().map(put);
-        let mut check = self.check();
-        check.mistakes = outcomes.filter_map(|outcome| Some(*outcome.err()?)).collect();
-        match check.whole(&At::root(&tree)) {
-            Some((scenario, _)) if check.mistakes.is_empty() => Ok(scenario),
+        let mistakes = outcomes.filter_map(|outcome| Some(*outcome.err()?)).collect();
+        let mut check = self.check(mistakes);
+        let outcome = check.whole(&At::root(&tree));
+        Ok(self.settle(outcome, check)?.0)
+    }
+
+    /// Checks the file as it stands, with its arms and its sweep.
+    pub(super) fn whole(&self, mistakes: Vec<Mistake>) -> Result<Loaded> {
+        let mut check = self.check(mistakes);
+        let root = At::root(&self.tree);
+        let outcome = check.whole(&root);
+        let replications = outcome.as_ref().map_or(1, |(scenario, _)| scenario.replications);
+        let sweep = sweep::read(&root.key("sweep"), replications, &mut check.mistakes);
+        let arms = check.arms(&self.tree, outcome.as_ref().map(|(scenario, _)| scenario));
+        let (scenario, raw) = self.settle(outcome, check)?;
+        Ok(loaded(scenario, raw, arms, sweep))
+    }
+
+    fn check(&self, mistakes: Vec<Mistake>) -> Check<'_> {
+        Check { mistakes, ..Check::new(&self.base_dir, self.skip_bad_lines, &self.traces) }
+    }
+
+    fn settle<T>(&self, outcome: Option<T>, check: Check<'_>) -> Result<T> {
+        match outcome {
+            Some(found) if check.mistakes.is_empty() => Ok(found),
             _ => Err(Error::Invalid(in_order(check.mistakes, &self.file))),
         }
     }
