@@ -1,7 +1,7 @@
 //! Carries out a study for a verb: threads, a progress bar, what it took, and
 //! the folder of its outputs.
 
-use super::{Globals, blame};
+use super::{Globals, blame, tell};
 use crate::error::{Error, Result};
 use crate::report::{self, Facts, Outputs};
 use cpu_time::ProcessTime;
@@ -79,7 +79,7 @@ impl<'a> Job<'a> {
     /// As [`Job::keep`], in this folder.
     pub fn keep_in(&self, dir: &Path, outputs: &Outputs) -> Result<PathBuf> {
         let facts = self.facts();
-        eprintln!("{}", speed(&facts));
+        tell(&speed(&facts));
         report::write(dir, outputs, &facts)
     }
 

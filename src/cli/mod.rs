@@ -137,7 +137,7 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             for line in error.to_string().lines() {
-                eprintln!("error: {line}");
+                tell(&format!("error: {line}"));
             }
             ExitCode::from(error.exit_code())
         }
@@ -167,6 +167,11 @@ fn copy(file: &mut std::fs::File) -> std::io::Result<()> {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error),
         _ => Ok(()),
     }
+}
+
+/// A line on standard error; that nobody reads it is no reason to stop.
+fn tell(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 /// A reader that closes the pipe early has read enough.

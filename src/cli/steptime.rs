@@ -83,7 +83,7 @@ fn annotate(input: &Path, globals: &Globals) -> Result<String> {
     };
     let done = StepTable::new(Catalog::embedded()).annotate_file(input, output);
     let done = done.map_err(|error| blame("steptime", error))?;
-    eprintln!("{} rows, {} predicted", done.rows, done.predicted);
+    super::tell(&format!("{} rows, {} predicted", done.rows, done.predicted));
     if globals.json && output != Path::new("-") {
         return Ok(json(&json!({ "rows": done.rows, "predicted": done.predicted })));
     }

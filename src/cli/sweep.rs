@@ -3,7 +3,7 @@
 use super::columns::columns;
 use super::job::Job;
 use super::shard::shard;
-use super::{Globals, json};
+use super::{Globals, json, tell};
 use crate::error::{Error, Mistake, Result};
 use crate::report::{self, SweepWriter, sweep_text};
 use crate::scenario::Loaded;
@@ -42,10 +42,10 @@ pub(super) fn sweep(args: &SweepArgs, globals: &Globals) -> Result<String> {
         true => part.file().to_owned(),
         false => {
             let runs = sweep::left(&plan, &progress).min(u64::from(u32::MAX)) as u32;
-            eprintln!(
+            tell(&format!(
                 "every finished run is kept in {}; an interrupted sweep goes on with --resume",
                 part.file().display()
-            );
+            ));
             job.carry_out(runs, |done| sweep::run(&plan, progress, part, globals.audit, done))??
                 .finish()?
         }
@@ -103,8 +103,10 @@ fn open(
         let fix = "go on with --resume, or start anew in another folder with --out";
         return Err(wrong(&path, problem, fix));
     }
-    damaged.iter().for_each(|line| eprintln!("warning: {line}; what it held is computed again"));
-    eprintln!("resuming: {done} of {} runs are done", done + left);
+    damaged
+        .iter()
+        .for_each(|line| tell(&format!("warning: {line}; what it held is computed again")));
+    tell(&format!("resuming: {done} of {} runs are done", done + left));
     Ok((part, progress))
 }
 

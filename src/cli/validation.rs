@@ -101,7 +101,7 @@ fn compare(args: &ValidationArgs, globals: &Globals) -> Result<Validation> {
     let mut compared = 0;
     for item in &items {
         if !globals.no_progress {
-            eprintln!("{}", item.path.display());
+            super::tell(&item.path.display().to_string());
         }
         match found.add(item, args, globals) {
             Ok(()) => compared += 1,
