@@ -1,6 +1,8 @@
-//! One model call in flight.
+//! One model call in flight, and all of them.
 
-use crate::kernel::{Id, Time};
+use crate::kernel::{Arena, Id, Time};
+use crate::workload::{Author, Content, Strand, Stretch};
+use std::ops::{Index, IndexMut};
 
 /// Names a call while it is in the system.
 pub type CallId = Id<Call>;
@@ -32,6 +34,8 @@ pub struct Call {
     pub use_case: u16,
     /// How often it was preempted.
     pub preemptions: u16,
+    /// What it says; `None` when nobody else ever says the same.
+    content: Option<Id<Content>>,
 }
 
 impl Call {
@@ -51,6 +55,7 @@ impl Call {
             replica: 0,
             use_case,
             preemptions: 0,
+            content: None,
         }
     }
 
@@ -58,5 +63,75 @@ impl Call {
     /// prompt, and after a preemption what was generated so far.
     pub fn known_tokens(&self) -> u32 {
         self.prompt + self.generated
+    }
+}
+
+/// The calls in the system, and what they say.
+#[derive(Clone, Debug, Default)]
+pub struct Calls {
+    calls: Arena<Call>,
+    contents: Arena<Content>,
+}
+
+impl Calls {
+    /// Number of calls in the system.
+    pub fn len(&self) -> usize {
+        self.calls.len()
+    }
+
+    /// Whether none is in the system.
+    pub fn is_empty(&self) -> bool {
+        self.calls.is_empty()
+    }
+
+    /// Takes in a call; without a `content` it follows a strand of its own.
+    #[inline]
+    pub fn insert(&mut self, mut call: Call, content: Option<Content>) -> CallId {
+        call.content = content.map(|content| self.contents.insert(content));
+        self.calls.insert(call)
+    }
+
+    /// Takes out a call. Panics on a stale id.
+    #[inline]
+    pub fn remove(&mut self, id: CallId) -> Call {
+        let call = self.calls.remove(id);
+        if let Some(content) = call.content {
+            self.contents.remove(content);
+        }
+        call
+    }
+
+    /// The calls in the system, in the order of their places.
+    pub fn iter(&self) -> impl Iterator<Item = &Call> {
+        self.calls.iter()
+    }
+
+    /// The strands that `call`, prompt and output, follows. Its own strand is
+    /// put in `own` if it has no others.
+    #[inline]
+    pub fn stretches<'a>(&'a self, call: &Call, own: &'a mut Stretch) -> &'a [Stretch] {
+        match call.content {
+            Some(content) => self.contents[content].stretches(),
+            None => {
+                let strand = Strand::new(call.use_case, Author::Call, call.number);
+                *own = Stretch { strand, until: u32::MAX };
+                std::slice::from_ref(own)
+            }
+        }
+    }
+}
+
+impl Index<CallId> for Calls {
+    type Output = Call;
+    #[inline]
+    fn index(&self, id: CallId) -> &Call {
+        &self.calls[id]
+    }
+}
+
+impl IndexMut<CallId> for Calls {
+    #[inline]
+    fn index_mut(&mut self, id: CallId) -> &mut Call {
+        &mut self.calls[id]
     }
 }

@@ -4,11 +4,11 @@
 //! tests takes them one by one. Both are driven through this trait, so that
 //! everything around them is the same.
 
-use super::call::{Call, CallId};
+use super::call::{CallId, Calls};
 use super::rank::{Outcome, RankLimits};
 use super::segment::Segment;
 use super::step_time::StepTime;
-use crate::kernel::{Arena, Time};
+use crate::kernel::Time;
 
 /// What the replicas of a pool have in common.
 #[derive(Clone, Debug)]
@@ -58,7 +58,7 @@ pub trait Engine {
     fn new(spec: &EngineSpec, use_cases: usize) -> Self;
 
     /// Takes in a call.
-    fn enqueue(&mut self, now: Time, call: CallId, calls: &Arena<Call>) -> Enqueued;
+    fn enqueue(&mut self, now: Time, call: CallId, calls: &Calls) -> Enqueued;
 
     /// Accounts for the steps that have ended by `now`, between boundaries.
     fn settle(&mut self, now: Time) -> Option<Progress>;
@@ -72,7 +72,7 @@ pub trait Engine {
         &mut self,
         spec: &EngineSpec,
         now: Time,
-        calls: &mut Arena<Call>,
+        calls: &mut Calls,
         outcomes: &mut Vec<Outcome>,
     ) -> Option<Time>;
 
@@ -81,7 +81,7 @@ pub trait Engine {
 
     /// Recounts what the engine keeps as sums and panics where they are wrong;
     /// returns the tokens that its calls have sampled.
-    fn recount(&self, calls: &Arena<Call>) -> u64;
+    fn recount(&self, calls: &Calls) -> u64;
 
     /// How busy it is.
     fn load(&self, now: Time) -> Load;

@@ -21,7 +21,7 @@ mod segment;
 mod shard;
 mod step_time;
 
-pub use call::{Call, CallId};
+pub use call::{Call, CallId, Calls};
 pub use engine::{Engine, EngineSpec, Enqueued, Load, Progress};
 pub use memory::{KvPlan, MemoryTerm, Misfit, Placement};
 pub use parallelism::Parallelism;

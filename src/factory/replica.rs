@@ -6,12 +6,12 @@
 //! [`Segment`] of steps is one event; an arrival that could join earlier cuts
 //! it short at the next step boundary.
 
-use super::call::{Call, CallId};
+use super::call::{CallId, Calls};
 use super::engine::{Engine, EngineSpec, Enqueued, Load, Progress};
 use super::rank::{Outcome, Rank, Turn};
 use super::segment::Segment;
 use super::step_time::StepTime;
-use crate::kernel::{Arena, Time};
+use crate::kernel::Time;
 use smallvec::SmallVec;
 
 /// Duration of a rank's current step, and its growth a step, in ticks.
@@ -56,7 +56,7 @@ impl Engine for Replica {
         }
     }
 
-    fn enqueue(&mut self, now: Time, call: CallId, calls: &Arena<Call>) -> Enqueued {
+    fn enqueue(&mut self, now: Time, call: CallId, calls: &Calls) -> Enqueued {
         let was_idle = self.is_idle();
         let rank = self.choose_rank();
         let may_join = self.lanes[rank].rank.enqueue(call, calls);
@@ -89,7 +89,7 @@ impl Engine for Replica {
         &mut self,
         spec: &EngineSpec,
         now: Time,
-        calls: &mut Arena<Call>,
+        calls: &mut Calls,
         outcomes: &mut Vec<Outcome>,
     ) -> Option<Time> {
         let was_idle = self.segment.is_none();
@@ -119,7 +119,7 @@ impl Engine for Replica {
         &self.decoding
     }
 
-    fn recount(&self, calls: &Arena<Call>) -> u64 {
+    fn recount(&self, calls: &Calls) -> u64 {
         self.ranks().map(|rank| rank.recount(self.step, calls)).sum()
     }
 

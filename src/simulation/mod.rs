@@ -14,8 +14,8 @@ mod properties;
 mod setup;
 
 use crate::demand::{Process, Source};
-use crate::factory::{Call, CallId, Engine, Enqueued, Outcome, Pool, Replica};
-use crate::kernel::{Arena, Digest, PendingSet, Slot, Span, Time};
+use crate::factory::{Call, CallId, Calls, Engine, Enqueued, Outcome, Pool, Replica};
+use crate::kernel::{Digest, PendingSet, Slot, Span, Time};
 use crate::metrics::{CutOff, Point, Recorder, RunRecord, Timeline, Window};
 use crate::random::Streams;
 use crate::scenario::{self, Regime, Scenario};
@@ -58,7 +58,7 @@ pub struct Simulation<'s, E = Replica> {
     slots: Slots,
     sources: Vec<UseCase>,
     pools: Vec<Pool<E>>,
-    calls: Arena<Call>,
+    calls: Calls,
     outcomes: Vec<Outcome>,
     recorder: Recorder,
     timeline: Timeline,
@@ -112,7 +112,7 @@ impl<'s, E: Engine> Simulation<'s, E> {
             sources: scenario.use_cases.iter().map(|case| UseCase::new(case, streams)).collect(),
             pools: setup::pools(scenario, &slots, streams),
             slots,
-            calls: Arena::default(),
+            calls: Calls::default(),
             outcomes: Vec::new(),
             recorder: Recorder::new(scenario, window),
             timeline: Timeline::new(scenario.pools.len(), interval),
@@ -244,7 +244,7 @@ impl<'s, E: Engine> Simulation<'s, E> {
         let replica = pool.router.choose();
         pool.router.arrived(replica);
         call.replica = replica;
-        let id = self.calls.insert(call);
+        let id = self.calls.insert(call, None);
         self.window_calls += u64::from(self.window.contains(now));
         self.recorder.arrived(now, at);
         let slot = pool.first_slot + replica;

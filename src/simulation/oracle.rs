@@ -7,9 +7,10 @@
 //! rounding.
 
 use crate::factory::{
-    Batch, Call, CallId, Engine, EngineSpec, Enqueued, Load, Outcome, Progress, RankLimits, Segment,
+    Batch, CallId, Calls, Engine, EngineSpec, Enqueued, Load, Outcome, Progress, RankLimits,
+    Segment,
 };
-use crate::kernel::{Arena, Span, Time};
+use crate::kernel::{Span, Time};
 use std::collections::VecDeque;
 
 #[derive(Clone, Debug)]
@@ -67,7 +68,7 @@ impl Rank {
         tokens.div_ceil(self.limits.block_tokens)
     }
 
-    fn preempt_last(&mut self, now: Time, calls: &mut Arena<Call>, outcomes: &mut Vec<Outcome>) {
+    fn preempt_last(&mut self, now: Time, calls: &mut Calls, outcomes: &mut Vec<Outcome>) {
         let victim = self.running.pop().unwrap();
         self.free += victim.blocks;
         let call = &mut calls[victim.call];
@@ -79,7 +80,7 @@ impl Rank {
         outcomes.push(Outcome::Preempted(victim.call));
     }
 
-    fn schedule(&mut self, now: Time, calls: &mut Arena<Call>, outcomes: &mut Vec<Outcome>) {
+    fn schedule(&mut self, now: Time, calls: &mut Calls, outcomes: &mut Vec<Outcome>) {
         let mut budget = self.limits.max_num_batched_tokens;
         let mut preempted = false;
         let mut at = 0;
@@ -129,7 +130,7 @@ impl Rank {
     }
 
     /// The step is over: every sequence has computed its tokens.
-    fn complete(&mut self, now: Time, calls: &mut Arena<Call>, outcomes: &mut Vec<Outcome>) {
+    fn complete(&mut self, now: Time, calls: &mut Calls, outcomes: &mut Vec<Outcome>) {
         for mut sequence in std::mem::take(&mut self.running) {
             sequence.computed += sequence.now;
             if sequence.computed < sequence.known {
@@ -243,7 +244,7 @@ impl Engine for Oracle {
         }
     }
 
-    fn enqueue(&mut self, _now: Time, call: CallId, _calls: &Arena<Call>) -> Enqueued {
+    fn enqueue(&mut self, _now: Time, call: CallId, _calls: &Calls) -> Enqueued {
         let is_empty = |rank: &Rank| rank.running.is_empty() && rank.waiting.is_empty();
         let was_idle = self.ranks.iter().all(is_empty);
         let count = self.ranks.len();
@@ -277,7 +278,7 @@ impl Engine for Oracle {
         &mut self,
         spec: &EngineSpec,
         now: Time,
-        calls: &mut Arena<Call>,
+        calls: &mut Calls,
         outcomes: &mut Vec<Outcome>,
     ) -> Option<Time> {
         if self.current.take().is_some() {
@@ -318,7 +319,7 @@ impl Engine for Oracle {
         &self.decoding
     }
 
-    fn recount(&self, calls: &Arena<Call>) -> u64 {
+    fn recount(&self, calls: &Calls) -> u64 {
         let running = self.ranks.iter().flat_map(|rank| &rank.running).map(|s| s.call);
         let waiting = self.ranks.iter().flat_map(|rank| &rank.waiting).copied();
         running.chain(waiting).map(|id| u64::from(calls[id].generated)).sum()

@@ -17,10 +17,10 @@
 mod recount;
 
 use super::blocks::Blocks;
-use super::call::{Call, CallId};
+use super::call::{Call, CallId, Calls};
 use super::running::{Left, Running};
 use super::step_time::Batch;
-use crate::kernel::{Arena, Span, Time};
+use crate::kernel::{Span, Time};
 use std::collections::VecDeque;
 
 /// Limits of one rank.
@@ -64,7 +64,7 @@ pub struct Turn<'a> {
     /// Number of the step that starts.
     pub step: u64,
     /// The calls in flight.
-    pub calls: &'a mut Arena<Call>,
+    pub calls: &'a mut Calls,
     /// What happened, in order.
     pub outcomes: &'a mut Vec<Outcome>,
     /// Sequences decoding, by use case.
@@ -141,7 +141,7 @@ impl Rank {
 
     /// Puts a call at the end of the queue. Returns whether the next step might
     /// take it; if not, no step can before something else has changed.
-    pub fn enqueue(&mut self, call: CallId, calls: &Arena<Call>) -> bool {
+    pub fn enqueue(&mut self, call: CallId, calls: &Calls) -> bool {
         self.waiting.push_back(call);
         let chunk = self.partial.map_or(0, |partial| partial.chunk);
         self.waiting.len() == 1

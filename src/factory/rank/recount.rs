@@ -1,14 +1,13 @@
 //! A full recount of what a rank keeps as running sums, for the audit.
 
 use super::Rank;
-use crate::factory::call::Call;
-use crate::kernel::Arena;
+use crate::factory::call::Calls;
 
 impl Rank {
     /// Panics unless the sums of the rank, which has taken `step` steps, are
     /// those of its sequences one by one: KV blocks and attended tokens.
     /// Returns the tokens that its calls have sampled.
-    pub fn recount(&self, step: u64, calls: &Arena<Call>) -> u64 {
+    pub fn recount(&self, step: u64, calls: &Calls) -> u64 {
         let attended = || self.running.iter().map(|(_, sequence)| sequence.attended(step));
         let decoding: u32 = attended().map(|tokens| self.blocks.holding(tokens - 1)).sum();
         let partial = self.partial.map_or(0, |partial| self.blocks.holding(partial.computed));

@@ -1,0 +1,110 @@
+//! What a sequence says, as far as a cache can tell.
+//!
+//! A [`Strand`] is an endless text with a name. A sequence follows one strand
+//! up to some token, then another, and so on: a system prompt that all share,
+//! then a tenant's instructions, then the session's own words. Two sequences
+//! hold the same tokens exactly as far as they follow the same strands, so
+//! nobody needs the tokens themselves: a prompt of a million tokens costs a
+//! few words, and comparing two costs as many steps as they have stretches.
+//!
+//! Whoever makes strands keeps one rule: the text before the point where a
+//! strand is entered belongs to its name. A strand is always entered after the
+//! same tokens, so that a strand and a position name one prefix.
+
+use smallvec::SmallVec;
+
+/// Name of an endless text; see the module text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Strand(u64);
+
+/// Who wrote a strand; keeps the names of different writers apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u64)]
+pub enum Author {
+    /// A call, for itself alone.
+    Call = 1,
+    /// A session, over all its turns.
+    Session = 2,
+    /// A prefix shared by a group of sessions or calls.
+    Group = 3,
+    /// A recording.
+    Trace = 4,
+}
+
+impl Strand {
+    /// Strand `number` of its author within a use case; `number` is below 2^44.
+    #[inline]
+    pub fn new(use_case: u16, author: Author, number: u64) -> Self {
+        debug_assert!(number < 1 << 44, "strand {number}");
+        Strand(u64::from(use_case) << 48 | (author as u64) << 44 | number)
+    }
+
+    /// The name as a number, for hashing.
+    #[inline]
+    pub fn number(self) -> u64 {
+        self.0
+    }
+}
+
+/// Part of a sequence: it follows `strand` up to token `until`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stretch {
+    /// The strand.
+    pub strand: Strand,
+    /// Tokens from the start of the sequence to the end of this part.
+    pub until: u32,
+}
+
+/// Strands that a sequence follows one after the other; the last has no end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Content(SmallVec<[Stretch; 3]>);
+
+impl Content {
+    /// Follows one strand from the start.
+    pub fn new(strand: Strand) -> Self {
+        Content(SmallVec::from_elem(Stretch { strand, until: u32::MAX }, 1))
+    }
+
+    /// Leaves the last strand after `until` tokens, counted from the start of
+    /// the sequence, and follows `strand` from there. A last strand without a
+    /// token is left out.
+    pub fn turn_off(&mut self, until: u32, strand: Strand) {
+        let last = self.0.len() - 1;
+        let entered = if last == 0 { 0 } else { self.0[last - 1].until };
+        assert!(until >= entered, "turned off at {until} before {entered}");
+        if until == entered {
+            self.0[last].strand = strand;
+        } else {
+            self.0[last].until = until;
+            self.0.push(Stretch { strand, until: u32::MAX });
+        }
+    }
+
+    /// The parts in order; `until` grows, the last is `u32::MAX`.
+    #[inline]
+    pub fn stretches(&self) -> &[Stretch] {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_content_turns_off_where_it_is_told() {
+        let strand = |number| Strand::new(1, Author::Session, number);
+        let mut content = Content::new(strand(1));
+        content.turn_off(10, strand(2));
+        content.turn_off(10, strand(3));
+        content.turn_off(25, strand(4));
+        let parts: Vec<_> = content.stretches().iter().map(|s| (s.strand, s.until)).collect();
+        assert_eq!(parts, [(strand(1), 10), (strand(3), 25), (strand(4), u32::MAX)]);
+    }
+
+    #[test]
+    fn authors_and_use_cases_do_not_share_names() {
+        assert_ne!(Strand::new(1, Author::Call, 7), Strand::new(1, Author::Session, 7));
+        assert_ne!(Strand::new(1, Author::Call, 7), Strand::new(2, Author::Call, 7));
+    }
+}
