@@ -7,6 +7,7 @@
 //! replicas only as an [`Engine`].
 
 mod blocks;
+mod cache;
 mod call;
 mod engine;
 mod memory;
@@ -21,6 +22,7 @@ mod segment;
 mod shard;
 mod step_time;
 
+pub use cache::{Eviction, Hit, PrefixStore, Published};
 pub use call::{Call, CallId, Calls};
 pub use engine::{Engine, EngineSpec, Enqueued, Load, Progress};
 pub use memory::{KvPlan, MemoryTerm, Misfit, Placement};

@@ -1,0 +1,64 @@
+//! Least recently used: idle runs in the order in which they fell idle.
+//!
+//! A sequence lets go of its blocks from its end to its start, and a block is
+//! in use whenever one behind it is. So what falls idle first is never needed
+//! by what follows it in this order: the oldest run always ends a sequence.
+
+use super::runs::{NONE, Runs};
+
+/// Idle runs, linked from the oldest to the newest.
+#[derive(Clone, Copy, Debug)]
+pub struct Lru {
+    oldest: u32,
+    newest: u32,
+}
+
+impl Lru {
+    pub fn new() -> Self {
+        Lru { oldest: NONE, newest: NONE }
+    }
+
+    /// Run `at` fell idle.
+    pub fn rest(&mut self, runs: &mut Runs, at: u32) {
+        let older = std::mem::replace(&mut self.newest, at);
+        (runs[at].older, runs[at].newer) = (older, NONE);
+        match older {
+            NONE => self.oldest = at,
+            older => runs[older].newer = at,
+        }
+    }
+
+    /// Run `at` is no longer idle, or no longer there.
+    pub fn wake(&mut self, runs: &mut Runs, at: u32) {
+        let (older, newer) = (runs[at].older, runs[at].newer);
+        match older {
+            NONE => self.oldest = newer,
+            older => runs[older].newer = newer,
+        }
+        match newer {
+            NONE => self.newest = older,
+            newer => runs[newer].older = older,
+        }
+    }
+
+    /// An idle run `head` was cut off the front of idle run `at`.
+    pub fn split(&mut self, runs: &mut Runs, head: u32, at: u32) {
+        let newer = std::mem::replace(&mut runs[at].newer, head);
+        (runs[head].older, runs[head].newer) = (at, newer);
+        match newer {
+            NONE => self.newest = head,
+            newer => runs[newer].older = head,
+        }
+    }
+
+    /// Whether idle runs `head` and `at`, its only continuation, are neighbors
+    /// in this order too.
+    pub fn joins(&self, runs: &Runs, head: u32, at: u32) -> bool {
+        runs[head].older == at
+    }
+
+    /// The run to evict from.
+    pub fn victim(&self) -> Option<u32> {
+        (self.oldest != NONE).then_some(self.oldest)
+    }
+}

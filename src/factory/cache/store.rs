@@ -1,0 +1,298 @@
+//! KV blocks that can be found again by what they hold.
+//!
+//! The verbs of a sequence, in the order of its life: `lookup` what is there
+//! already, `acquire` it, `publish` blocks as they are computed, `release` all
+//! of them at the end. What nobody uses stays, idle, until `evict` takes it.
+//! Every verb walks the runs along one sequence; nothing looks at blocks.
+//!
+//! A block's content is kept once: who computes a block that is there already
+//! shares it and gives its own back ([`Published::duplicates`]). A sequence
+//! uses all blocks from its start, so users never grow along a sequence, and
+//! eviction never leaves a block without those before it.
+
+use super::Eviction;
+use super::lru::Lru;
+use super::runs::{NONE, Run, Runs};
+use crate::workload::{Strand, Stretch};
+
+/// What a lookup found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Hit {
+    /// Blocks from the start of the sequence.
+    pub blocks: u32,
+    /// Of these, blocks that nobody uses.
+    pub idle: u32,
+}
+
+/// What publishing did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Published {
+    /// Blocks that were there already.
+    pub duplicates: u32,
+    /// Of these, blocks that nobody used before.
+    pub woken: u32,
+}
+
+/// The prefix cache of one rank; see the module text.
+#[derive(Clone, Debug)]
+pub struct PrefixStore {
+    block_tokens: u32,
+    runs: Runs,
+    order: Lru,
+    resident: u32,
+    idle: u32,
+    /// Runs that a release walks, kept for its memory.
+    path: Vec<u32>,
+}
+
+impl PrefixStore {
+    /// An empty store of blocks of `block_tokens` tokens.
+    pub fn new(eviction: Eviction, block_tokens: u32) -> Self {
+        let Eviction::Lru = eviction;
+        PrefixStore {
+            block_tokens,
+            runs: Runs::default(),
+            order: Lru::new(),
+            resident: 0,
+            idle: 0,
+            path: Vec::new(),
+        }
+    }
+
+    /// Blocks kept.
+    pub fn resident(&self) -> u32 {
+        self.resident
+    }
+
+    /// Blocks kept that nobody uses.
+    #[inline]
+    pub fn idle(&self) -> u32 {
+        self.idle
+    }
+
+    /// Runs kept: what its memory and the cost of its verbs follow.
+    pub fn runs(&self) -> usize {
+        self.runs.len()
+    }
+
+    /// The blocks of a sequence that are there from its start on, at most `blocks`.
+    pub fn lookup(&self, content: &[Stretch], blocks: u32) -> Hit {
+        let mut hit = Hit::default();
+        for piece in pieces(content, self.block_tokens, blocks) {
+            let mut at = self.find(piece.strand, piece.start);
+            while at != NONE && hit.blocks < piece.end && self.runs[at].start <= hit.blocks {
+                let run = &self.runs[at];
+                let end = run.end.min(piece.end);
+                if run.users == 0 {
+                    hit.idle += end - hit.blocks;
+                }
+                hit.blocks = end;
+                at = run.behind;
+            }
+            if hit.blocks < piece.end {
+                break;
+            }
+        }
+        hit
+    }
+
+    /// Uses the first `blocks` blocks of a sequence, which are there. Returns how
+    /// many of them nobody used before.
+    pub fn acquire(&mut self, content: &[Stretch], blocks: u32) -> u32 {
+        let (resident, idle) = (self.resident, self.idle);
+        self.share(content, 0, blocks);
+        debug_assert!(self.resident == resident, "acquired blocks that are not there");
+        idle - self.idle
+    }
+
+    /// Adds blocks `from..to` of a sequence, whose first `from` blocks the caller
+    /// uses, and uses them too.
+    pub fn publish(&mut self, content: &[Stretch], from: u32, to: u32) -> Published {
+        let (resident, idle) = (self.resident, self.idle);
+        self.share(content, from, to);
+        let duplicates = (to - from) - (self.resident - resident);
+        Published { duplicates, woken: idle - self.idle }
+    }
+
+    /// Ends the use of the first `blocks` blocks of a sequence, from the last to
+    /// the first. Returns how many of them nobody uses now.
+    pub fn release(&mut self, content: &[Stretch], blocks: u32) -> u32 {
+        let before = self.idle;
+        let mut path = std::mem::take(&mut self.path);
+        for piece in pieces(content, self.block_tokens, blocks) {
+            let mut at = self.find(piece.strand, piece.start);
+            while at != NONE && self.runs[at].start < piece.end {
+                if self.runs[at].end > piece.end {
+                    at = self.runs.split(at, piece.end);
+                }
+                path.push(at);
+                at = self.runs[at].behind;
+            }
+        }
+        for at in path.drain(..).rev() {
+            self.runs[at].users -= 1;
+            if self.runs[at].users == 0 {
+                self.rest(at);
+            }
+        }
+        self.path = path;
+        self.idle - before
+    }
+
+    /// Takes away `blocks` idle blocks, in the order of the policy, and tells of
+    /// each stretch of them: its strand, first block and end.
+    pub fn evict(&mut self, blocks: u32, mut tell: impl FnMut(Strand, u32, u32)) {
+        let mut left = blocks;
+        while left > 0 {
+            let at = self.order.victim().expect("as many idle blocks as are evicted");
+            let run = &mut self.runs[at];
+            let taken = left.min(run.blocks());
+            run.end -= taken;
+            tell(run.strand, run.end, run.end + taken);
+            left -= taken;
+            if run.blocks() == 0 {
+                self.order.wake(&mut self.runs, at);
+                self.runs.remove(at);
+            }
+        }
+        self.resident -= blocks;
+        self.idle -= blocks;
+    }
+
+    /// The first run of `strand` that reaches beyond `block`.
+    #[inline]
+    fn find(&self, strand: Strand, block: u32) -> u32 {
+        let mut at = self.runs.head(strand);
+        while at != NONE && self.runs[at].end <= block {
+            at = self.runs[at].behind;
+        }
+        at
+    }
+
+    /// One more user for blocks `from..to`; what is not there is added.
+    fn share(&mut self, content: &[Stretch], from: u32, to: u32) {
+        // The run that ends where the walk stands, and the strand before this one.
+        let mut last = NONE;
+        let mut before: Option<Strand> = None;
+        for piece in pieces(content, self.block_tokens, to) {
+            if piece.end > from {
+                let start = piece.start.max(from);
+                if last == NONE && start > 0 {
+                    let inside = if start > piece.start { Some(piece.strand) } else { before };
+                    last = self.run_before(inside.expect("a strand before"), start);
+                }
+                last = self.share_piece(Piece { start, ..piece }, last);
+            }
+            before = Some(piece.strand);
+        }
+    }
+
+    /// The run of `strand` that ends before block `end`; cut so that it does.
+    fn run_before(&mut self, strand: Strand, end: u32) -> u32 {
+        let at = self.find(strand, end - 1);
+        debug_assert!(at != NONE && self.runs[at].start < end, "a hole before block {end}");
+        if self.runs[at].end > end { self.split(at, end) } else { at }
+    }
+
+    /// [`PrefixStore::share`] for the blocks of one strand; `last` is the run
+    /// before them. Returns the last run of the piece.
+    fn share_piece(&mut self, piece: Piece, mut last: u32) -> u32 {
+        let mut block = piece.start;
+        let mut at = self.find(piece.strand, block);
+        while block < piece.end {
+            if at != NONE && self.runs[at].start <= block {
+                debug_assert!(self.runs[at].start == block, "a user of half a run");
+                if self.runs[at].end > piece.end {
+                    at = self.split(at, piece.end);
+                }
+                self.join(at);
+                last = at;
+            } else {
+                let end = if at == NONE { piece.end } else { self.runs[at].start.min(piece.end) };
+                last = self.add(piece.strand, block, end, last);
+            }
+            block = self.runs[last].end;
+            at = self.runs[last].behind;
+        }
+        last
+    }
+
+    /// One more user of run `at`.
+    fn join(&mut self, at: u32) {
+        if self.runs[at].users == 0 {
+            self.idle -= self.runs[at].blocks();
+            self.order.wake(&mut self.runs, at);
+        }
+        self.runs[at].users += 1;
+    }
+
+    /// New blocks `start..end` behind run `last`, which the caller uses.
+    fn add(&mut self, strand: Strand, start: u32, end: u32, last: u32) -> u32 {
+        self.resident += end - start;
+        let mut before = NONE;
+        if last != NONE && self.runs[last].strand == strand {
+            before = last;
+            let run = &mut self.runs[last];
+            if run.users == 1 && run.children == 0 {
+                run.end = end;
+                return last;
+            }
+        }
+        let links = Run {
+            strand,
+            start,
+            end,
+            users: 1,
+            children: 0,
+            parent: last,
+            before,
+            behind: NONE,
+            older: NONE,
+            newer: NONE,
+        };
+        self.runs.insert(links)
+    }
+
+    /// Cuts run `at` before block `cut` and returns the part before it.
+    fn split(&mut self, at: u32, cut: u32) -> u32 {
+        let head = self.runs.split(at, cut);
+        if self.runs[at].users == 0 {
+            self.order.split(&mut self.runs, head, at);
+        }
+        head
+    }
+
+    /// Run `at` has no user any more.
+    fn rest(&mut self, at: u32) {
+        self.idle += self.runs[at].blocks();
+        self.order.rest(&mut self.runs, at);
+        let Run { end, behind, children, .. } = self.runs[at];
+        let continues = children == 1 && behind != NONE && self.runs[behind].start == end;
+        if continues && self.order.joins(&self.runs, at, behind) {
+            self.order.wake(&mut self.runs, at);
+            self.runs.merge(at, behind);
+        }
+    }
+}
+
+/// Blocks `start..end` of a sequence, all of one strand.
+#[derive(Clone, Copy, Debug)]
+struct Piece {
+    strand: Strand,
+    start: u32,
+    end: u32,
+}
+
+/// The first `blocks` blocks of a sequence by strand. A block belongs to the
+/// strand of its last token.
+fn pieces(content: &[Stretch], block_tokens: u32, blocks: u32) -> impl Iterator<Item = Piece> + '_ {
+    let mut start = 0;
+    content.iter().filter_map(move |stretch| {
+        let end = blocks.min(stretch.until / block_tokens);
+        (end > start).then(|| Piece {
+            strand: stretch.strand,
+            start: std::mem::replace(&mut start, end),
+            end,
+        })
+    })
+}

@@ -1,0 +1,108 @@
+use super::reference::ReferenceStore;
+use super::{Eviction, PrefixStore};
+use crate::workload::{Author, Content, Strand};
+use proptest::prelude::*;
+
+fn strand(number: u64) -> Strand {
+    Strand::new(0, Author::Session, number)
+}
+
+/// A tree of texts: each turns off from an earlier one somewhere.
+fn texts() -> impl Strategy<Value = Vec<Content>> {
+    proptest::collection::vec((any::<prop::sample::Index>(), 0..60u32), 1..12).prop_map(|forks| {
+        let mut texts = vec![Content::new(strand(0))];
+        for (number, (from, until)) in (1..).zip(forks) {
+            let mut text = from.get(&texts).clone();
+            // Only the last strand has an end to be moved.
+            let entered = text.stretches().iter().rev().nth(1).map_or(0, |s| s.until);
+            text.turn_off(entered + until, strand(number));
+            texts.push(text);
+        }
+        texts
+    })
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    /// A sequence starts: hits what is there, up to this many blocks in all.
+    Start(prop::sample::Index, u32),
+    /// A live sequence computes this many more blocks.
+    Grow(prop::sample::Index, u32),
+    /// A live sequence ends.
+    End(prop::sample::Index),
+    /// This many idle blocks, if there are so many, go.
+    Evict(u32),
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        3 => (any::<prop::sample::Index>(), 0..40u32).prop_map(|(text, most)| Step::Start(text, most)),
+        3 => (any::<prop::sample::Index>(), 0..12u32).prop_map(|(live, more)| Step::Grow(live, more)),
+        3 => any::<prop::sample::Index>().prop_map(Step::End),
+        2 => (0..30u32).prop_map(Step::Evict),
+    ];
+    proptest::collection::vec(step, 0..120)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
+    #[test]
+    fn runs_equal_blocks(texts in texts(), steps in steps(), block_tokens in 1..5u32) {
+        let mut store = PrefixStore::new(Eviction::Lru, block_tokens);
+        let mut blocks = ReferenceStore::new(block_tokens);
+        let mut live: Vec<(&Content, u32)> = Vec::new();
+        for step in steps {
+            match step {
+                Step::Start(text, most) => {
+                    let content = text.get(&texts);
+                    let words = content.stretches();
+                    let hit = store.lookup(words, most);
+                    prop_assert_eq!(hit, blocks.lookup(words, most));
+                    prop_assert_eq!(store.acquire(words, hit.blocks), blocks.acquire(words, hit.blocks));
+                    live.push((content, hit.blocks));
+                }
+                Step::Grow(which, more) if !live.is_empty() => {
+                    let at = which.index(live.len());
+                    let (content, held) = live[at];
+                    let words = content.stretches();
+                    prop_assert_eq!(
+                        store.publish(words, held, held + more),
+                        blocks.publish(words, held, held + more)
+                    );
+                    live[at].1 += more;
+                }
+                Step::End(which) if !live.is_empty() => {
+                    let (content, held) = live.swap_remove(which.index(live.len()));
+                    let words = content.stretches();
+                    prop_assert_eq!(store.release(words, held), blocks.release(words, held));
+                }
+                Step::Evict(most) => {
+                    let count = most.min(blocks.idle());
+                    let mut evicted = Vec::new();
+                    store.evict(count, |strand, start, end| {
+                        evicted.extend((start..end).rev().map(|block| (strand, block)));
+                    });
+                    prop_assert_eq!(evicted, blocks.evict(count));
+                }
+                Step::Grow(..) | Step::End(_) => {}
+            }
+            prop_assert_eq!((store.resident(), store.idle()), (blocks.resident(), blocks.idle()));
+        }
+    }
+}
+
+#[test]
+fn a_session_stays_one_run() {
+    let mut store = PrefixStore::new(Eviction::Lru, 16);
+    let content = Content::new(strand(1));
+    let mut held = 0;
+    for turn in 1..50 {
+        let words = content.stretches();
+        assert_eq!(store.lookup(words, 1_000_000).blocks, held);
+        store.acquire(words, held);
+        store.publish(words, held, 10 * turn);
+        held = 10 * turn;
+        store.release(words, held);
+        assert_eq!((store.runs(), store.idle()), (1, held));
+    }
+}
