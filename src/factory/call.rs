@@ -30,6 +30,8 @@ pub struct Call {
     pub client: u32,
     /// Replica within its pool.
     pub replica: u32,
+    /// Prompt tokens that were found in the cache when a step first took it in.
+    pub cached: u32,
     /// Its use case.
     pub use_case: u16,
     /// How often it was preempted.
@@ -53,6 +55,7 @@ impl Call {
             generated: 0,
             client: 0,
             replica: 0,
+            cached: 0,
             use_case,
             preemptions: 0,
             content: None,

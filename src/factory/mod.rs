@@ -22,13 +22,15 @@ mod segment;
 mod shard;
 mod step_time;
 
+#[cfg(test)]
+pub(crate) use cache::ReferenceStore;
 pub use cache::{Eviction, Hit, PrefixStore, Published};
 pub use call::{Call, CallId, Calls};
 pub use engine::{Engine, EngineSpec, Enqueued, Load, Progress};
 pub use memory::{KvPlan, MemoryTerm, Misfit, Placement};
 pub use parallelism::Parallelism;
 pub use pool::Pool;
-pub use rank::{Outcome, RankLimits};
+pub use rank::{CacheRules, Outcome, RankLimits};
 pub use replica::Replica;
 pub use router::{Router, Routing};
 pub use segment::Segment;

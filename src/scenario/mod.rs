@@ -19,7 +19,7 @@ pub use overrides::Overrides;
 pub use shape::schema;
 
 use crate::catalog::{GpuHour, Hardware, Model, Precision};
-use crate::factory::{KvPlan, Parallelism, Routing, StepTime};
+use crate::factory::{CacheRules, KvPlan, Parallelism, Routing, StepTime};
 use crate::kernel::Span;
 use crate::random::Distribution;
 use crate::workload::Trace;
@@ -154,6 +154,8 @@ pub struct Engine {
     pub reserve_full_prompt: bool,
     /// Share of the KV blocks that admission leaves free.
     pub kv_watermark: f64,
+    /// What is kept of sequences that have ended; `None`: nothing.
+    pub prefix_cache: Option<CacheRules>,
     /// Factor on the catalog's step time (software efficiency of the engine).
     pub step_scale: f64,
     /// Host time added to every step.

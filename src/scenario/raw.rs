@@ -202,6 +202,11 @@ pub struct RawEngine {
     pub reserve_full_prompt: bool,
     /// Share of the KV blocks that admission leaves free.
     pub kv_watermark: Fraction,
+    /// Keep the KV blocks of sequences that have ended, for prompts that start alike.
+    pub prefix_caching: bool,
+    /// A block can be hit from the step that computes it; false for engines that
+    /// publish a block when it has been computed.
+    pub dedup_in_flight: bool,
     /// Share of a GPU's memory that the engine may use.
     pub gpu_memory_utilization: Fraction,
     /// KV blocks of one rank, in place of the computed count.
@@ -225,6 +230,8 @@ impl Default for RawEngine {
             max_model_len: None,
             reserve_full_prompt: true,
             kv_watermark: Fraction(0.0),
+            prefix_caching: true,
+            dedup_in_flight: true,
             gpu_memory_utilization: Fraction(0.9),
             kv_blocks: None,
             kv_memory: None,

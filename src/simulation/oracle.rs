@@ -8,10 +8,13 @@
 
 use crate::factory::{
     Batch, CallId, Calls, Engine, EngineSpec, Enqueued, Load, Outcome, Progress, RankLimits,
-    Segment,
+    ReferenceStore, Segment,
 };
 use crate::kernel::{Span, Time};
+use crate::workload::{Strand, Stretch};
 use std::collections::VecDeque;
+
+const OWN: Stretch = Stretch { strand: Strand::NONE, until: 0 };
 
 #[derive(Clone, Debug)]
 struct Sequence {
@@ -21,6 +24,8 @@ struct Sequence {
     /// Tokens to compute before the next one is sampled.
     known: u32,
     blocks: u32,
+    /// Of these, blocks that the cache knows.
+    published: u32,
     /// It has sampled a token since it was admitted.
     decodes: bool,
     /// Tokens computed in the current step.
@@ -41,7 +46,9 @@ struct Rank {
     limits: RankLimits,
     waiting: VecDeque<CallId>,
     running: Vec<Sequence>,
-    free: u32,
+    /// Blocks that the cache does not know, of all sequences.
+    private: u32,
+    cache: ReferenceStore,
 }
 
 #[derive(Clone, Debug)]
@@ -68,9 +75,60 @@ impl Rank {
         tokens.div_ceil(self.limits.block_tokens)
     }
 
+    /// Blocks that no sequence holds.
+    fn free(&self) -> u32 {
+        self.limits.blocks - self.private - (self.cache.resident() - self.cache.idle())
+    }
+
+    /// Takes blocks with nothing in them, one by one, and makes them where there are none.
+    fn allocate(&mut self, blocks: u32) {
+        for _ in 0..blocks {
+            if self.private + self.cache.resident() == self.limits.blocks {
+                self.cache.evict(1);
+            }
+            self.private += 1;
+        }
+    }
+
+    /// Whether tokens of the step that starts can be hit at once.
+    fn in_flight(&self) -> u32 {
+        u32::from(self.limits.prefix_cache.is_some_and(|rules| rules.dedup_in_flight))
+    }
+
+    fn publish(&mut self, at: usize, in_flight: u32, calls: &Calls) {
+        let mut sequence = self.running[at].clone();
+        self.publish_sequence(&mut sequence, in_flight, calls);
+        self.running[at] = sequence;
+    }
+
+    /// Makes the full blocks of a sequence known to the cache.
+    fn publish_sequence(&mut self, sequence: &mut Sequence, in_flight: u32, calls: &Calls) {
+        if self.limits.prefix_cache.is_none() {
+            return;
+        }
+        let full = (sequence.computed + in_flight * sequence.now) / self.limits.block_tokens;
+        while sequence.published < full {
+            let mut own = OWN;
+            let content = calls.stretches(&calls[sequence.call], &mut own);
+            self.cache.publish(content, sequence.published, sequence.published + 1);
+            self.private -= 1;
+            sequence.published += 1;
+        }
+    }
+
+    /// A sequence ends or is preempted.
+    fn release(&mut self, sequence: &Sequence, calls: &Calls) {
+        let mut sequence = sequence.clone();
+        self.publish_sequence(&mut sequence, 0, calls);
+        self.private -= sequence.blocks - sequence.published;
+        let mut own = OWN;
+        let content = calls.stretches(&calls[sequence.call], &mut own);
+        self.cache.release(content, sequence.published);
+    }
+
     fn preempt_last(&mut self, now: Time, calls: &mut Calls, outcomes: &mut Vec<Outcome>) {
         let victim = self.running.pop().unwrap();
-        self.free += victim.blocks;
+        self.release(&victim, calls);
         let call = &mut calls[victim.call];
         call.preemptions += 1;
         if victim.decodes {
@@ -89,43 +147,60 @@ impl Rank {
             let tokens = (sequence.known - sequence.computed).min(budget);
             let target = self.blocks_for(sequence.computed + tokens);
             let needed = target.saturating_sub(sequence.blocks);
-            if needed > self.free {
+            if needed > self.free() {
                 self.preempt_last(now, calls, outcomes);
                 preempted = true;
                 continue;
             }
-            self.free -= needed;
+            self.allocate(needed);
             budget -= tokens;
             let sequence = &mut self.running[at];
             sequence.blocks += needed;
             sequence.now = tokens;
+            if !sequence.decodes {
+                self.publish(at, self.in_flight(), calls);
+            }
             at += 1;
         }
         while !preempted && budget > 0 && self.running.len() < self.limits.max_num_seqs as usize {
             let Some(&id) = self.waiting.front() else { return };
-            let call = &mut calls[id];
+            let call = calls[id];
             let known = call.prompt + call.generated;
-            let tokens = known.min(budget);
-            let reserve = if self.limits.reserve_full_prompt { known } else { tokens };
+            let mut own = OWN;
+            let content = calls.stretches(&call, &mut own);
+            let hit = match self.limits.prefix_cache {
+                Some(_) => self.cache.lookup(content, (known - 1) / self.limits.block_tokens),
+                None => Default::default(),
+            };
+            let computed = hit.blocks * self.limits.block_tokens;
+            let tokens = (known - computed).min(budget);
+            let reserve = if self.limits.reserve_full_prompt { known } else { computed + tokens };
             let watermark = if self.running.is_empty() { 0 } else { self.limits.watermark };
-            if self.blocks_for(reserve) + watermark > self.free {
+            let needed = self.blocks_for(reserve) - hit.blocks + watermark;
+            if needed + hit.idle > self.free() {
                 return;
             }
             self.waiting.pop_front();
-            call.scheduled = call.scheduled.min(now);
+            self.cache.acquire(content, hit.blocks);
+            if call.scheduled == Time::MAX {
+                calls[id].scheduled = now;
+                calls[id].cached = computed;
+            }
             outcomes.push(Outcome::Scheduled(id));
-            let blocks = self.blocks_for(tokens);
-            self.free -= blocks;
+            let blocks = self.blocks_for(computed + tokens);
+            self.allocate(blocks - hit.blocks);
             budget -= tokens;
             self.running.push(Sequence {
                 call: id,
                 use_case: call.use_case,
-                computed: 0,
+                computed,
                 known,
                 blocks,
+                published: hit.blocks,
                 decodes: false,
                 now: tokens,
             });
+            self.publish(self.running.len() - 1, self.in_flight(), calls);
         }
     }
 
@@ -133,6 +208,10 @@ impl Rank {
     fn complete(&mut self, now: Time, calls: &mut Calls, outcomes: &mut Vec<Outcome>) {
         for mut sequence in std::mem::take(&mut self.running) {
             sequence.computed += sequence.now;
+            sequence.now = 0;
+            if !sequence.decodes {
+                self.publish_sequence(&mut sequence, 0, calls);
+            }
             if sequence.computed < sequence.known {
                 self.running.push(sequence);
                 continue;
@@ -151,7 +230,7 @@ impl Rank {
             sequence.decodes = true;
             sequence.known += 1;
             if call.generated == call.output {
-                self.free += sequence.blocks;
+                self.release(&sequence, calls);
                 outcomes.push(Outcome::Finished(sequence.call));
             } else {
                 self.running.push(sequence);
@@ -230,7 +309,8 @@ impl Engine for Oracle {
             limits: spec.limits,
             waiting: VecDeque::new(),
             running: Vec::new(),
-            free: spec.limits.blocks,
+            private: 0,
+            cache: ReferenceStore::new(spec.limits.block_tokens),
         };
         Oracle {
             ranks: vec![rank; spec.ranks as usize],
@@ -270,7 +350,7 @@ impl Engine for Oracle {
 
     fn finish_segment(&mut self) -> Option<Progress> {
         let segment = self.current?;
-        let used = |rank: &Rank| u64::from(rank.limits.blocks - rank.free);
+        let used = |rank: &Rank| u64::from(rank.limits.blocks - rank.free());
         Some(Progress { segment, blocks_used: self.ranks.iter().map(used).max().unwrap() })
     }
 
@@ -326,7 +406,7 @@ impl Engine for Oracle {
     }
 
     fn load(&self, _now: Time) -> Load {
-        let blocks = |rank: &Rank| u64::from(rank.limits.blocks - rank.free);
+        let blocks = |rank: &Rank| u64::from(rank.limits.blocks - rank.free());
         Load {
             running: self.ranks.iter().map(|rank| rank.running.len() as u32).sum(),
             waiting: self.ranks.iter().map(|rank| rank.waiting.len() as u32).sum(),

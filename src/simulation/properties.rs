@@ -6,7 +6,9 @@
 use super::oracle::Oracle;
 use super::{Options, Simulation};
 use crate::catalog::{Catalog, GpuHour};
-use crate::factory::{Experts, KvPlan, Parallelism, Replica, Routing, StepTime};
+use crate::factory::{
+    CacheRules, Eviction, Experts, KvPlan, Parallelism, Replica, Routing, StepTime,
+};
 use crate::kernel::{Span, Time};
 use crate::metrics::RunRecord;
 use crate::random::Distribution;
@@ -59,13 +61,19 @@ fn step_time() -> impl Strategy<Value = StepTime> {
 }
 
 fn engine() -> impl Strategy<Value = Engine> {
-    (1..24u32, 0..200u32, any::<bool>(), prop_oneof![Just(0.0), 0.0..0.2]).prop_map(
-        |(max_num_seqs, spare, reserve_full_prompt, kv_watermark)| Engine {
+    let cache = proptest::option::weighted(
+        0.8,
+        any::<bool>()
+            .prop_map(|dedup_in_flight| CacheRules { eviction: Eviction::Lru, dedup_in_flight }),
+    );
+    (1..24u32, 0..200u32, any::<bool>(), prop_oneof![Just(0.0), 0.0..0.2], cache).prop_map(
+        |(max_num_seqs, spare, reserve_full_prompt, kv_watermark, prefix_cache)| Engine {
             max_num_seqs,
             max_num_batched_tokens: max_num_seqs + spare,
             max_model_len: 2000,
             reserve_full_prompt,
             kv_watermark,
+            prefix_cache,
             step_scale: 1.0,
             step_overhead: Span::ZERO,
         },

@@ -46,6 +46,7 @@ fn engine_spec(pool: &scenario::Pool) -> EngineSpec {
         watermark: (f64::from(pool.kv.blocks) * engine.kv_watermark) as u32,
         reserve_full_prompt: engine.reserve_full_prompt,
         window: pool.step_time.window,
+        prefix_cache: engine.prefix_cache,
     };
     EngineSpec { limits, ranks: pool.parallelism.data, step_time: pool.step_time.clone() }
 }

@@ -32,6 +32,9 @@ pub enum Author {
 }
 
 impl Strand {
+    /// No strand: a placeholder.
+    pub const NONE: Strand = Strand(0);
+
     /// Strand `number` of its author within a use case; `number` is below 2^44.
     #[inline]
     pub fn new(use_case: u16, author: Author, number: u64) -> Self {

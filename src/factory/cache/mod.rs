@@ -15,6 +15,8 @@ mod store;
 #[cfg(test)]
 mod tests;
 
+#[cfg(test)]
+pub(crate) use reference::ReferenceStore;
 pub use store::{Hit, PrefixStore, Published};
 
 /// Which of the blocks that nobody uses goes first.

@@ -14,9 +14,11 @@
 //! blocks in [`Blocks`], and [`Rank::horizon`] tells how many steps can pass
 //! before anything has to be decided.
 
+mod prefix;
 mod recount;
 
 use super::blocks::Blocks;
+use super::cache::{Eviction, Hit, PrefixStore};
 use super::call::{Call, CallId, Calls};
 use super::running::{Left, Running};
 use super::step_time::Batch;
@@ -40,6 +42,17 @@ pub struct RankLimits {
     pub reserve_full_prompt: bool,
     /// Attention window of windowed layers, tokens.
     pub window: Option<u32>,
+    /// What is kept of sequences that have ended; `None`: nothing.
+    pub prefix_cache: Option<CacheRules>,
+}
+
+/// How a rank keeps KV blocks for sequences to come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CacheRules {
+    /// Which idle blocks go first.
+    pub eviction: Eviction,
+    /// A block can be hit from the step that computes it, not only after it.
+    pub dedup_in_flight: bool,
 }
 
 /// What happened to a call at a step boundary.
@@ -81,6 +94,16 @@ struct Partial {
     known: u32,
     /// Tokens computed in the current step.
     chunk: u32,
+    /// Its blocks that the prefix cache knows.
+    published: u32,
+}
+
+/// A prompt whose last chunk is in the current step.
+#[derive(Clone, Copy, Debug)]
+struct Completing {
+    call: CallId,
+    /// Its blocks that the prefix cache knows.
+    published: u32,
 }
 
 /// One data-parallel rank.
@@ -91,8 +114,9 @@ pub struct Rank {
     running: Running,
     blocks: Blocks,
     partial: Option<Partial>,
+    cache: Option<Box<PrefixStore>>,
     /// Prompts whose last chunk is in the current step, and the work of those chunks.
-    completing: Vec<CallId>,
+    completing: Vec<Completing>,
     completing_work: Batch,
     /// A sequence was preempted when the current step was scheduled.
     preempted: bool,
@@ -108,6 +132,9 @@ impl Rank {
             running: Running::new(limits.max_num_seqs, limits.window),
             blocks: Blocks::new(limits.blocks, limits.block_tokens),
             partial: None,
+            cache: limits
+                .prefix_cache
+                .map(|rules| Box::new(PrefixStore::new(rules.eviction, limits.block_tokens))),
             completing: Vec::new(),
             completing_work: Batch::default(),
             preempted: false,
@@ -147,7 +174,7 @@ impl Rank {
         self.waiting.len() == 1
             && self.running() < self.limits.max_num_seqs
             && self.running.len() + chunk < self.limits.max_num_batched_tokens
-            && self.room_to_admit(&calls[call], 0) <= self.blocks.free()
+            && self.can_admit(self.find(&calls[call], calls), &calls[call], 0, 0)
     }
 
     /// Work of the current step.
@@ -193,7 +220,7 @@ impl Rank {
     #[inline]
     pub fn advance(&mut self, step: u64, steps: u64) {
         let needed = self.blocks_needed(step, steps);
-        self.blocks.take(needed as u32);
+        self.take(needed as u32, 0);
         self.running.advance(steps);
         if let Some(partial) = &mut self.partial {
             partial.computed += partial.chunk * steps as u32;
@@ -207,7 +234,7 @@ impl Rank {
         let mut changed = false;
         while let Some(left) = self.running.pop_ended(turn.step, &mut changed) {
             changed = true;
-            self.release(turn, &left);
+            self.stop_decoding(turn, &left);
             turn.outcomes.push(Outcome::Finished(left.call));
         }
         changed |= !self.completing.is_empty();
@@ -224,8 +251,12 @@ impl Rank {
     pub fn schedule(&mut self, turn: &mut Turn) -> bool {
         self.preempted = false;
         while self.blocks.needed_in(turn.step) > self.blocks.free() {
+            // The sequences before the victim have taken all there was.
+            self.evict_down_to(0);
             self.preempt_last(turn);
         }
+        // Running sequences come first: what they take now is not there to be hit.
+        self.take(0, self.blocks.needed_in(turn.step));
         let chunk_before = self.partial.map(|partial| partial.chunk);
         self.schedule_partial(turn);
         if !self.preempted {
@@ -244,9 +275,14 @@ impl Rank {
             && self.limits.window.is_some_and(|window| partial.computed < window + partial.chunk)
     }
 
-    fn sample_after_prefill(&mut self, turn: &mut Turn, id: CallId) {
+    fn sample_after_prefill(
+        &mut self,
+        turn: &mut Turn,
+        Completing { call: id, published }: Completing,
+    ) {
+        let computed = turn.calls[id].known_tokens();
+        self.publish(turn.calls, id, published, computed);
         let call = &mut turn.calls[id];
-        let computed = call.known_tokens();
         call.generated += 1;
         if call.generated == 1 {
             call.first_token = turn.now;
@@ -256,7 +292,8 @@ impl Rank {
         }
         let remaining = call.output - call.generated;
         if remaining == 0 {
-            self.blocks.give(self.blocks.holding(computed));
+            let published = self.published(call);
+            self.release(turn.calls, id, computed, published);
             turn.outcomes.push(Outcome::Finished(id));
         } else {
             self.running.admit(id, turn.step, computed + 1, remaining);
@@ -267,21 +304,22 @@ impl Rank {
 
     /// Takes the blocks of a sequence that stopped decoding.
     #[inline]
-    fn release(&mut self, turn: &mut Turn, left: &Left) {
+    fn stop_decoding(&mut self, turn: &mut Turn, left: &Left) {
+        let call = &turn.calls[left.call];
+        turn.decoding[usize::from(call.use_case)] -= 1;
         self.blocks.leave(turn.step, left.attended);
-        self.blocks.give(self.blocks.holding(left.attended - 1));
-        turn.decoding[usize::from(turn.calls[left.call].use_case)] -= 1;
+        self.release(turn.calls, left.call, left.attended - 1, self.published(call));
     }
 
     fn preempt_last(&mut self, turn: &mut Turn) {
         let id = match self.partial.take() {
-            Some(partial) => {
-                self.blocks.give(self.blocks.holding(partial.computed));
-                partial.call
+            Some(Partial { call, computed, published, .. }) => {
+                self.release(turn.calls, call, computed, published);
+                call
             }
             None => {
                 let left = self.running.pop_last(turn.step).expect("a decode needs a block");
-                self.release(turn, &left);
+                self.stop_decoding(turn, &left);
                 let call = &mut turn.calls[left.call];
                 call.generated = call.output - left.remaining;
                 call.last_token = turn.now;
@@ -302,10 +340,12 @@ impl Rank {
         if self.blocks.needed_in(turn.step) + needed > self.blocks.free() {
             self.preempt_last(turn);
         } else if partial.chunk == left {
-            self.blocks.take(needed);
+            self.take(needed, self.blocks.needed_in(turn.step));
             self.partial = None;
-            self.complete_this_step(partial.call, partial.computed, partial.chunk);
+            self.start_chunk(turn, &mut partial);
+            self.complete_this_step(&partial);
         } else {
+            self.start_chunk(turn, &mut partial);
             self.partial = Some(partial);
         }
     }
@@ -319,41 +359,58 @@ impl Rank {
             if budget == 0 || self.running() == self.limits.max_num_seqs {
                 return;
             }
-            let call = &mut turn.calls[id];
+            let hit = self.find(&turn.calls[id], turn.calls);
             // The unfinished prompt takes all that is left of a budget, so the
-            // blocks it will need in this step are the only others to keep.
-            let free = self.blocks.free() - self.blocks.needed_in(turn.step);
-            if self.room_to_admit(call, budget) > free {
+            // blocks of decodes in this step are the only others to keep.
+            let needed = self.blocks.needed_in(turn.step);
+            if !self.can_admit(hit, &turn.calls[id], budget, needed) {
                 return;
             }
             self.waiting.pop_front();
-            if call.scheduled == Time::MAX {
-                call.scheduled = turn.now;
-            }
             turn.outcomes.push(Outcome::Scheduled(id));
-            let known = call.known_tokens();
-            let chunk = known.min(budget);
-            budget -= chunk;
-            if chunk == known {
-                self.blocks.take(self.blocks.holding(known));
-                self.complete_this_step(id, 0, chunk);
+            let mut partial = self.admit(turn, id, hit);
+            let left = partial.known - partial.computed;
+            partial.chunk = left.min(budget);
+            budget -= partial.chunk;
+            if partial.chunk == left {
+                self.take(self.partial_blocks(&partial, 1) as u32, needed);
+                self.start_chunk(turn, &mut partial);
+                self.complete_this_step(&partial);
             } else {
-                self.partial = Some(Partial { call: id, computed: 0, known, chunk });
+                self.start_chunk(turn, &mut partial);
+                self.partial = Some(partial);
             }
         }
     }
 
-    /// Blocks that must be free to admit `call` into a step with `budget` tokens left.
-    fn room_to_admit(&self, call: &Call, budget: u32) -> u32 {
-        let known = call.known_tokens();
-        let tokens = if self.limits.reserve_full_prompt { known } else { known.min(budget) };
-        // An empty rank takes whatever fits: nobody else would need the rest.
-        let watermark = if self.running() > 0 { self.limits.watermark } else { 0 };
-        self.blocks.holding(tokens) + watermark
+    /// Takes a call in with the blocks that it hits.
+    fn admit(&mut self, turn: &mut Turn, id: CallId, hit: Hit) -> Partial {
+        self.acquire(turn.calls, id, hit);
+        let computed = hit.blocks * self.limits.block_tokens;
+        let call = &mut turn.calls[id];
+        if call.scheduled == Time::MAX {
+            call.scheduled = turn.now;
+            call.cached = computed;
+        }
+        Partial { call: id, computed, known: call.known_tokens(), chunk: 0, published: hit.blocks }
     }
 
-    fn complete_this_step(&mut self, id: CallId, computed: u32, chunk: u32) {
-        self.completing.push(id);
+    /// Whether there is room for `call`, which hits `hit`, in a step with
+    /// `budget` tokens left, beside `kept` blocks.
+    fn can_admit(&self, hit: Hit, call: &Call, budget: u32, kept: u32) -> bool {
+        let known = call.known_tokens();
+        let first = (hit.blocks * self.limits.block_tokens).saturating_add(budget);
+        let tokens = if self.limits.reserve_full_prompt { known } else { known.min(first) };
+        // An empty rank takes whatever fits: nobody else would need the rest.
+        let watermark = if self.running() > 0 { self.limits.watermark } else { 0 };
+        let needed = self.blocks.holding(tokens) - hit.blocks + watermark;
+        needed + hit.idle + kept <= self.blocks.free()
+    }
+
+    /// The last chunk of a prompt is in the step that starts.
+    fn complete_this_step(&mut self, partial: &Partial) {
+        let Partial { call, computed, chunk, published, .. } = *partial;
+        self.completing.push(Completing { call, published });
         add_chunk(&mut self.completing_work, computed, chunk, self.limits.window);
     }
 

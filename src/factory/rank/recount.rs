@@ -11,7 +11,7 @@ impl Rank {
         let attended = || self.running.iter().map(|(_, sequence)| sequence.attended(step));
         let decoding: u32 = attended().map(|tokens| self.blocks.holding(tokens - 1)).sum();
         let partial = self.partial.map_or(0, |partial| self.blocks.holding(partial.computed));
-        let completing = self.completing.iter().map(|&id| calls[id].known_tokens());
+        let completing = self.completing.iter().map(|prompt| calls[prompt.call].known_tokens());
         let completing: u32 = completing.map(|tokens| self.blocks.holding(tokens)).sum();
         assert_eq!(self.blocks.used(), decoding + partial + completing, "KV blocks");
         assert_eq!(
@@ -24,7 +24,8 @@ impl Rank {
         let decoded = self.running.iter().map(|(_, sequence)| {
             u64::from(calls[sequence.call()].output) - u64::from(sequence.remaining(step))
         });
-        let others = self.waiting.iter().chain(&self.completing).copied();
+        let completing = self.completing.iter().map(|prompt| prompt.call);
+        let others = self.waiting.iter().copied().chain(completing);
         let others = others.chain(self.partial.map(|partial| partial.call));
         decoded.sum::<u64>() + others.map(|id| u64::from(calls[id].generated)).sum::<u64>()
     }

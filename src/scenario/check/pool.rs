@@ -3,7 +3,7 @@
 use super::Check;
 use super::catalog::{USD_PER_HOUR_MAX, WATTS_MAX};
 use crate::catalog::{Catalog, CostSet, GpuHour, Hardware, KvFormat, Model, Precision};
-use crate::factory::{KvPlan, Parallelism, Placement, Routing, StepTime};
+use crate::factory::{CacheRules, Eviction, KvPlan, Parallelism, Placement, Routing, StepTime};
 use crate::kernel::Span;
 use crate::scenario::raw::{RawEngine, RawPolicy, RawPool};
 use crate::scenario::tree::At;
@@ -197,6 +197,10 @@ fn engine(raw: &mut RawEngine, longest: u32) -> Engine {
         max_num_batched_tokens: raw.max_num_batched_tokens,
         max_model_len: *raw.max_model_len.get_or_insert(longest),
         reserve_full_prompt: raw.reserve_full_prompt,
+        prefix_cache: raw.prefix_caching.then_some(CacheRules {
+            eviction: Eviction::Lru,
+            dedup_in_flight: raw.dedup_in_flight,
+        }),
         kv_watermark: raw.kv_watermark.0,
         step_scale: raw.step_scale,
         step_overhead: Span::from_seconds(raw.step_overhead.value),

@@ -1,0 +1,112 @@
+//! What a rank does with its prefix cache.
+//!
+//! Free blocks are all that no running sequence holds: those with nothing in
+//! them and the idle ones of the cache, which are evicted when they are needed.
+//! A sequence shares the blocks that the cache knows; the others, its last one
+//! and those it has decoded into, are its own until it ends. Nobody could hit
+//! decoded blocks earlier: only a later call can continue them.
+
+use super::{Partial, Rank, Turn};
+use crate::factory::cache::Hit;
+use crate::factory::call::{Call, CallId, Calls};
+use crate::workload::{Strand, Stretch};
+
+impl Rank {
+    /// The blocks of `call` that are in the cache. At least one token is left
+    /// to compute: without it there would be nothing to sample from.
+    pub(super) fn find(&self, call: &Call, calls: &Calls) -> Hit {
+        match &self.cache {
+            None => Hit::default(),
+            Some(cache) => {
+                let most = (call.known_tokens() - 1) / self.limits.block_tokens;
+                cache.lookup(calls.stretches(call, &mut nothing()), most)
+            }
+        }
+    }
+
+    /// Holds the blocks that were hit.
+    pub(super) fn acquire(&mut self, calls: &Calls, id: CallId, hit: Hit) {
+        if let (Some(cache), 1..) = (&mut self.cache, hit.blocks) {
+            cache.acquire(calls.stretches(&calls[id], &mut nothing()), hit.blocks);
+            self.blocks.take(hit.idle);
+        }
+    }
+
+    /// A chunk of a prompt enters the step that starts: its blocks can be hit
+    /// from now on, or once they have been computed.
+    pub(super) fn start_chunk(&mut self, turn: &Turn, partial: &mut Partial) {
+        let Some(rules) = &self.limits.prefix_cache else { return };
+        let in_flight = if rules.dedup_in_flight { partial.chunk } else { 0 };
+        let tokens = partial.computed + in_flight;
+        partial.published = self.publish(turn.calls, partial.call, partial.published, tokens);
+    }
+
+    /// Lets the cache know the full blocks of the first `tokens` tokens of a
+    /// sequence, of which it knows `published`. Returns how many it knows now.
+    pub(super) fn publish(
+        &mut self,
+        calls: &Calls,
+        id: CallId,
+        published: u32,
+        tokens: u32,
+    ) -> u32 {
+        let full = tokens / self.limits.block_tokens;
+        match &mut self.cache {
+            Some(cache) if full > published => {
+                let mut own = nothing();
+                let content = calls.stretches(&calls[id], &mut own);
+                let added = cache.publish(content, published, full);
+                self.blocks.give(added.duplicates - added.woken);
+                full
+            }
+            _ => published,
+        }
+    }
+
+    /// Blocks of a decoding sequence that the cache knows: those of its prompt,
+    /// and of what it had generated when it was admitted last.
+    pub(super) fn published(&self, call: &Call) -> u32 {
+        match &self.cache {
+            None => 0,
+            Some(_) => (call.known_tokens() - 1) / self.limits.block_tokens,
+        }
+    }
+
+    /// A sequence with KV of `tokens` tokens ends here; the cache knows
+    /// `published` of its blocks and keeps the other full ones too.
+    pub(super) fn release(&mut self, calls: &Calls, id: CallId, tokens: u32, published: u32) {
+        let held = self.blocks.holding(tokens);
+        let Some(cache) = &mut self.cache else { return self.blocks.give(held) };
+        let full = tokens / self.limits.block_tokens;
+        let mut own = nothing();
+        let content = calls.stretches(&calls[id], &mut own);
+        let added = cache.publish(content, published, full);
+        let fallen_idle = cache.release(content, full);
+        let kept = full - published - added.duplicates;
+        self.blocks.give(held - published - kept + fallen_idle - added.woken);
+    }
+
+    /// Takes `blocks` free blocks, and evicts what is in the way of them and of
+    /// `kept` more.
+    #[inline]
+    pub(super) fn take(&mut self, blocks: u32, kept: u32) {
+        self.blocks.take(blocks);
+        self.evict_down_to(self.blocks.free() - kept);
+    }
+
+    /// Evicts until at most `blocks` blocks are idle.
+    #[inline]
+    pub(super) fn evict_down_to(&mut self, blocks: u32) {
+        if let Some(cache) = &mut self.cache {
+            let excess = cache.idle().saturating_sub(blocks);
+            if excess > 0 {
+                cache.evict(excess, |_, _, _| {});
+            }
+        }
+    }
+}
+
+/// Place for the strand of a call that has no others.
+const fn nothing() -> Stretch {
+    Stretch { strand: Strand::NONE, until: 0 }
+}
