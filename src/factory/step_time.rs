@@ -39,6 +39,23 @@ impl Batch {
         self.decodes + self.prefill_tokens
     }
 
+    /// Adds a chunk of `chunk` prompt tokens after `computed` tokens, on a model
+    /// whose windowed layers attend `window` tokens.
+    pub fn add_chunk(&mut self, computed: u32, chunk: u32, window: Option<u32>) {
+        let (prefix, tokens) = (u64::from(computed), u64::from(chunk));
+        self.prefills += 1;
+        self.prefill_tokens += tokens;
+        self.prefill_prefix += prefix;
+        self.prefill_pairs += tokens * prefix + tokens * (tokens + 1) / 2;
+        if let Some(window) = window {
+            // Queries before the window's edge attend all, the others `window` tokens.
+            let window = u64::from(window);
+            let whole = window.saturating_sub(prefix).min(tokens);
+            self.prefill_pairs_windowed +=
+                whole * prefix + whole * (whole + 1) / 2 + (tokens - whole) * window;
+        }
+    }
+
     /// Whether there is nothing to compute.
     pub fn is_empty(&self) -> bool {
         self.decodes == 0 && self.prefills == 0
@@ -95,6 +112,15 @@ impl StepTime {
             seconds += experts.per_group_token * group_tokens as f64 + experts.weights[active];
         }
         seconds
+    }
+
+    /// What computing prompt tokens `from..to` adds to a step that takes place
+    /// anyway, in seconds: no weights, no overhead of the step.
+    pub fn prompt_seconds(&self, from: u32, to: u32) -> f64 {
+        let mut batch = Batch::default();
+        batch.add_chunk(from, to - from, self.window);
+        let per_group_token = self.experts.as_ref().map_or(0.0, |experts| experts.per_group_token);
+        (self.per_token + per_group_token) * batch.tokens() as f64 + self.context_seconds(&batch)
     }
 
     /// The part of [`StepTime::seconds`] that follows from context lengths.

@@ -74,6 +74,8 @@ pub struct UseCaseRecord {
     pub good: u64,
     /// Prompt tokens of `calls`.
     pub prompt_tokens: u64,
+    /// Of these, tokens found in the cache.
+    pub cached_tokens: u64,
     /// Output tokens of `calls`.
     pub output_tokens: u64,
     /// Preemptions of `calls`.
@@ -109,6 +111,10 @@ pub struct PoolRecord {
     pub preemptions: u64,
     /// Prompt tokens of calls whose first token was sampled.
     pub input_tokens: u64,
+    /// Of these, tokens found in the cache.
+    pub cached_tokens: u64,
+    /// Seconds of a rank that computing the cached tokens would have taken.
+    pub saved_s: f64,
     /// Output tokens sampled.
     pub output_tokens: u64,
     /// Mean share of KV blocks in use, over the samples of the timeline.

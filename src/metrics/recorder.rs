@@ -50,6 +50,7 @@ struct UseCase {
     finished: u64,
     good: u64,
     prompt_tokens: u64,
+    cached_tokens: u64,
     output_tokens: u64,
     preemptions: u64,
     ttft: Sample,
@@ -68,6 +69,8 @@ struct Pool {
     finished: u64,
     preemptions: u64,
     input_tokens: u64,
+    cached_tokens: u64,
+    saved_s: f64,
     output_tokens: u64,
     blocks_peak: u64,
 }
@@ -149,12 +152,16 @@ impl Recorder {
         pool.preemptions += u64::from(self.is_open);
     }
 
-    /// The first token of `call` was sampled.
+    /// The first token of `call` was sampled; its cached tokens saved `saved_s`
+    /// seconds of computing.
     #[inline]
-    pub fn first_token(&mut self, pool: usize, call: &Call) {
+    pub fn first_token(&mut self, pool: usize, call: &Call, saved_s: f64) {
         if self.is_open {
             let pool = &mut self.pools[pool];
+            let cached = u64::from(call.cached);
             pool.input_tokens += u64::from(call.prompt);
+            pool.cached_tokens += cached;
+            pool.saved_s += saved_s;
             pool.output_tokens += 1;
         }
     }
@@ -222,6 +229,7 @@ impl UseCase {
             finished: 0,
             good: 0,
             prompt_tokens: 0,
+            cached_tokens: 0,
             output_tokens: 0,
             preemptions: 0,
             ttft: sample(),
@@ -240,6 +248,7 @@ impl UseCase {
         let queue = call.scheduled.since(call.arrived);
         self.calls += 1;
         self.prompt_tokens += u64::from(call.prompt);
+        self.cached_tokens += u64::from(call.cached);
         self.output_tokens += u64::from(call.output);
         self.preemptions += u64::from(call.preemptions);
         self.ttft.record(ttft.ticks());
@@ -266,6 +275,7 @@ impl UseCase {
             finished: self.finished,
             good: self.good,
             prompt_tokens: self.prompt_tokens,
+            cached_tokens: self.cached_tokens,
             output_tokens: self.output_tokens,
             preemptions: self.preemptions,
             ttft: LatencyRecord::new(&mut self.ttft),
@@ -292,6 +302,8 @@ impl Pool {
             unfinished: 0,
             preemptions: self.preemptions,
             input_tokens: self.input_tokens,
+            cached_tokens: self.cached_tokens,
+            saved_s: self.saved_s,
             output_tokens: self.output_tokens,
             kv_use_mean: 0.0,
             kv_use_peak: self.blocks_peak as f64 / kv_blocks as f64,

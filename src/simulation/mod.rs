@@ -290,7 +290,11 @@ impl<'s, E: Engine> Simulation<'s, E> {
                 Outcome::Scheduled(_) => self.recorder.scheduled(now, pool),
                 Outcome::Preempted(_) => self.recorder.preempted(now, pool),
                 Outcome::FirstToken(_) => {
-                    self.recorder.first_token(pool, &call);
+                    let saved_s = match call.cached {
+                        0 => 0.0,
+                        cached => self.pools[pool].spec.step_time.prompt_seconds(0, cached),
+                    };
+                    self.recorder.first_token(pool, &call, saved_s);
                     self.audit.sampled();
                 }
                 Outcome::Resumed(_, gap) => {

@@ -55,6 +55,8 @@ pub struct UseCaseSummary {
     pub calls_per_s: Option<Interval>,
     /// Mean prompt tokens a call.
     pub prompt_tokens_mean: Option<Interval>,
+    /// Share of prompt tokens found in the cache; absent without a cache.
+    pub cache_hit_fraction: Option<Interval>,
     /// Mean output tokens a call.
     pub output_tokens_mean: Option<Interval>,
     /// Time to first token, s.
@@ -132,8 +134,13 @@ pub struct PoolSummary {
     pub input_tok_per_s_per_gpu: Option<Interval>,
     /// Output tokens per second seen by one user: 1 / mean ITL.
     pub tok_per_s_per_user: Option<Interval>,
-    /// Share of prompt tokens taken from the cache.
+    /// Share of prompt tokens found in the cache; absent without a cache.
     pub cache_hit_fraction: Option<Interval>,
+    /// Prompt tokens computed per second and GPU: those not found in the cache.
+    pub computed_tok_per_s_per_gpu: Option<Interval>,
+    /// Dollars an hour of GPU time that computing the cached tokens would have
+    /// taken: the marginal time of their prefill, no queueing.
+    pub cache_saved_usd_per_hour: Option<Interval>,
     /// Dollars per million tokens.
     pub usd_per_mtok: UsdPerMtok,
     /// Tokens (input and output) per second and megawatt of provisioned facility power.

@@ -44,6 +44,7 @@ fn use_case(pool: &str, rate: f64, slowness: f64) -> UseCaseSummary {
         rejected: 0,
         calls_per_s: interval(rate, 0.012),
         prompt_tokens_mean: interval(1210.0 * slowness, 0.01),
+        cache_hit_fraction: interval(0.0, 0.0),
         output_tokens_mean: interval(248.0 * slowness, 0.008),
         ttft_s: latency(0.118 * slowness, 0.5),
         tpot_s: latency(0.021 * slowness, 0.2),
@@ -77,6 +78,8 @@ fn pool(gpus: u32, output: f64) -> PoolSummary {
         input_tok_per_s_per_gpu: interval(output * 4.9, 0.012),
         tok_per_s_per_user: interval(47.3, 0.015),
         cache_hit_fraction: interval(0.0, 0.0),
+        computed_tok_per_s_per_gpu: interval(output * 4.9, 0.012),
+        cache_saved_usd_per_hour: interval(0.0, 0.0),
         usd_per_mtok: UsdPerMtok {
             input: interval(0.38, 0.02),
             cached_input: None,

@@ -183,7 +183,7 @@ impl Rank {
         (batch.decode_context, batch.decode_context_windowed) = self.running.context();
         batch.decodes = u64::from(self.running.len());
         if let Some(partial) = self.partial.filter(|partial| partial.chunk > 0) {
-            add_chunk(&mut batch, partial.computed, partial.chunk, self.limits.window);
+            batch.add_chunk(partial.computed, partial.chunk, self.limits.window);
         }
         batch
     }
@@ -411,7 +411,7 @@ impl Rank {
     fn complete_this_step(&mut self, partial: &Partial) {
         let Partial { call, computed, chunk, published, .. } = *partial;
         self.completing.push(Completing { call, published });
-        add_chunk(&mut self.completing_work, computed, chunk, self.limits.window);
+        self.completing_work.add_chunk(computed, chunk, self.limits.window);
     }
 
     /// Most steps, at most `limit`, that the free blocks allow.
@@ -442,21 +442,5 @@ impl Rank {
         let block = u64::from(self.limits.block_tokens);
         let computed = u64::from(partial.computed);
         (computed + u64::from(partial.chunk) * steps).div_ceil(block) - computed.div_ceil(block)
-    }
-}
-
-/// Adds a chunk of `chunk` prompt tokens after `computed` tokens.
-fn add_chunk(batch: &mut Batch, computed: u32, chunk: u32, window: Option<u32>) {
-    let (prefix, tokens) = (u64::from(computed), u64::from(chunk));
-    batch.prefills += 1;
-    batch.prefill_tokens += tokens;
-    batch.prefill_prefix += prefix;
-    batch.prefill_pairs += tokens * prefix + tokens * (tokens + 1) / 2;
-    if let Some(window) = window {
-        // Queries before the window's edge attend all, the others `window` tokens.
-        let window = u64::from(window);
-        let whole = window.saturating_sub(prefix).min(tokens);
-        batch.prefill_pairs_windowed +=
-            whole * prefix + whole * (whole + 1) / 2 + (tokens - whole) * window;
     }
 }

@@ -83,9 +83,10 @@ static OF_USE_CASES: [Key; 7] = [
     },
 ];
 
-static OF_POOLS: [Key; 3] = [
+static OF_POOLS: [Key; 4] = [
     key("output_tok_per_s_per_gpu", "output per GPU", Measure::Plain("tok/s"), Good::More, true),
     key("usd_per_mtok.total", "$/Mtok", Measure::Dollars, Good::Less, true),
+    key("cache_hit_fraction", "prompt from cache", Measure::Fraction, Good::More, false),
     key("kv_use_mean", "KV cache in use", Measure::Fraction, Good::Neither, false),
 ];
 

@@ -74,6 +74,11 @@ pub fn jackknife_pair(first: &[Share], second: &[Share]) -> Option<(Jackknife, J
 }
 
 impl Share {
+    /// Two totals whose ratio is the figure; nothing when there is none to divide by.
+    pub fn over(numerator: f64, denominator: f64) -> Share {
+        if denominator > 0.0 { Share::Ratio(numerator, denominator) } else { Share::Nothing }
+    }
+
     /// As a ratio; a value is over one.
     fn parts(&self) -> Option<(f64, f64)> {
         match *self {

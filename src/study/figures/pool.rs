@@ -8,6 +8,8 @@ use crate::scenario::{Pool, Scenario};
 type Count = fn(&PoolRecord) -> u64;
 type Level = fn(&PoolRecord) -> f64;
 
+const CACHED: Count = |pool| pool.cached_tokens;
+const COMPUTED: Count = |pool| pool.input_tokens - pool.cached_tokens;
 const OUTPUT: Count = |pool| pool.output_tokens;
 const INPUT: Count = |pool| pool.input_tokens;
 const TOKENS: Count = |pool| pool.input_tokens + pool.output_tokens;
@@ -40,8 +42,31 @@ pub fn figures(scenario: &Scenario, at: usize) -> Vec<Figure> {
         Figure::new(path(key), move |run| Share::Value(value(&run.pools[at]))).steady_on(at)
     }));
     figures.extend(usd_per_mtok(pool, at, path));
+    if pool.engine.prefix_cache.is_some() {
+        figures.extend(cache(pool, at, path));
+    }
     if let Some(watts) = facility_watts(pool) {
         figures.push(per_second(path("tok_per_s_per_mw"), at, watts / 1e6, TOKENS));
+    }
+    figures
+}
+
+/// What the prefix cache brings.
+fn cache(pool: &Pool, at: usize, path: impl Fn(&str) -> String) -> Vec<Figure> {
+    let gpus = f64::from(pool.gpus());
+    let mut figures = vec![
+        Figure::new(path("cache_hit_fraction"), move |run| {
+            let pool = &run.pools[at];
+            Share::over(pool.cached_tokens as f64, pool.input_tokens as f64)
+        }),
+        per_second(path("computed_tok_per_s_per_gpu"), at, gpus, COMPUTED),
+    ];
+    if let Some(usd_per_s) = usd_per_second(pool) {
+        let ranks = f64::from(pool.replicas * pool.parallelism.data);
+        let usd_per_hour_of_rank = usd_per_s / ranks * 3600.0;
+        figures.push(Figure::new(path("cache_saved_usd_per_hour"), move |run| {
+            Share::Ratio(run.pools[at].saved_s * usd_per_hour_of_rank, run.window_s)
+        }));
     }
     figures
 }
@@ -57,10 +82,15 @@ fn usd_per_mtok(pool: &Pool, at: usize, path: impl Fn(&str) -> String) -> Vec<Fi
     let Some(usd_per_s) = usd_per_second(pool) else { return Vec::new() };
     let over = |key: &str, count: Count| {
         Figure::new(path(&format!("usd_per_mtok.{key}")), move |run| {
-            Share::Ratio(usd_per_s * run.window_s, count(&run.pools[at]) as f64 / 1e6)
+            Share::over(usd_per_s * run.window_s, count(&run.pools[at]) as f64 / 1e6)
         })
     };
-    vec![over("input", INPUT), over("output", OUTPUT), over("total", TOKENS)]
+    vec![
+        over("input", INPUT),
+        over("cached_input", CACHED),
+        over("output", OUTPUT),
+        over("total", TOKENS),
+    ]
 }
 
 /// The inverse of the mean ITL over all use cases of the pool.

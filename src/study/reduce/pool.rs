@@ -40,11 +40,12 @@ fn summary(pool: &Pool, found: &Found, verdict: &Stability, load: Option<Load>) 
         output_tok_per_s_per_gpu: get("output_tok_per_s_per_gpu"),
         input_tok_per_s_per_gpu: get("input_tok_per_s_per_gpu"),
         tok_per_s_per_user: get("tok_per_s_per_user"),
-        // No prefix cache yet, so there is no share to tell.
-        cache_hit_fraction: None,
+        cache_hit_fraction: get("cache_hit_fraction"),
+        computed_tok_per_s_per_gpu: get("computed_tok_per_s_per_gpu"),
+        cache_saved_usd_per_hour: get("cache_saved_usd_per_hour"),
         usd_per_mtok: UsdPerMtok {
             input: get("usd_per_mtok.input"),
-            cached_input: None,
+            cached_input: get("usd_per_mtok.cached_input"),
             output: get("usd_per_mtok.output"),
             total: get("usd_per_mtok.total"),
         },

@@ -65,6 +65,7 @@ fn summary(scenario: &Scenario, records: &[RunRecord], found: &Found, at: usize)
         rejected: total(|record| record.rejected),
         calls_per_s: get("calls_per_s"),
         prompt_tokens_mean: get("prompt_tokens_mean"),
+        cache_hit_fraction: get("cache_hit_fraction"),
         output_tokens_mean: get("output_tokens_mean"),
         ttft_s: latency("ttft_s", Metric::Ttft),
         tpot_s: latency("tpot_s", Metric::Tpot),
