@@ -246,28 +246,33 @@ fn a_long_prompt_is_chunked_beside_a_decode() {
 
 #[test]
 fn the_newest_is_preempted_when_blocks_run_out() {
-    let calls = [asked(0, 32, 40); 2];
-    let scenario = factory("kv_blocks = 6", &calls);
-    let record = simulate(&scenario);
-    // Two blocks each for the prompts; the 33rd token takes the last two.
-    let ttft = step(&[], &[(0, 32), (0, 32)]);
-    let both = decoding(&[32, 32], 1, 16);
-    // Both need a block for the 49th token and none is free: the second goes,
-    // with 17 tokens generated. The first goes on to its 40th token alone.
-    let first_alone = decoding(&[32], 17, 39);
-    // 49 tokens are computed anew and sample the 18th; 22 decodes are left.
-    let again = step(&[], &[(0, 32 + 17)]);
-    let second_alone = decoding(&[49], 1, 22);
-    let first_end = ttft + both + first_alone;
-    assert_eq!(seen(&record, 0), [0, ttft, first_end]);
-    assert_eq!(seen(&record, 1), [0, ttft, first_end + again + second_alone]);
-    assert_eq!([0, 1].map(|number| record.use_cases[number].preemptions), [0, 1]);
-    assert_eq!(record.pools[0].preemptions, 1);
-    assert_eq!(peak_blocks(&record, &scenario), 6);
-    // The longest gap between its tokens is the one it waited out.
-    let longest = *record.use_cases[1].itl.curve.last().expect("gaps") * TICKS_PER_SECOND as f64;
-    let gap = (first_alone + again) as f64;
-    assert!((longest / gap - 1.0).abs() <= 0.004, "{longest} {gap}");
+    // What is left of the second call's three full blocks when it is readmitted:
+    // the first call, with 71 tokens at its end, has taken the last two of them.
+    for (engine, left) in [("prefix_caching = false", 0), ("prefix_caching = true", 16)] {
+        let calls = [asked(0, 32, 40); 2];
+        let scenario = factory(&format!("kv_blocks = 6, {engine}"), &calls);
+        let record = simulate(&scenario);
+        // Two blocks each for the prompts; the 33rd token takes the last two.
+        let ttft = step(&[], &[(0, 32), (0, 32)]);
+        let both = decoding(&[32, 32], 1, 16);
+        // Both need a block for the 49th token and none is free: the second goes,
+        // with 17 tokens generated. The first goes on to its 40th token alone.
+        let first_alone = decoding(&[32], 17, 39);
+        // Of 49 tokens, those not in the cache are computed anew and sample the
+        // 18th; 22 decodes are left.
+        let again = step(&[], &[(left, 32 + 17 - left)]);
+        let second_alone = decoding(&[49], 1, 22);
+        let first_end = ttft + both + first_alone;
+        assert_eq!(seen(&record, 0), [0, ttft, first_end]);
+        assert_eq!(seen(&record, 1), [0, ttft, first_end + again + second_alone]);
+        assert_eq!([0, 1].map(|number| record.use_cases[number].preemptions), [0, 1]);
+        assert_eq!(record.pools[0].preemptions, 1);
+        assert_eq!(peak_blocks(&record, &scenario), 6);
+        // The longest gap between its tokens is the one it waited out.
+        let longest = *record.use_cases[1].itl.curve.last().expect("gaps");
+        let (longest, gap) = (longest * TICKS_PER_SECOND as f64, (first_alone + again) as f64);
+        assert!((longest / gap - 1.0).abs() <= 0.004, "{longest} {gap}");
+    }
 }
 
 #[test]

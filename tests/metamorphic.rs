@@ -29,7 +29,7 @@ const TEXT: &str = r#"
     model = "llama-3.1-8b"
     hardware = "l40s"
     replicas = 3
-    engine = { kv_blocks = 600, reserve_full_prompt = false, max_num_batched_tokens = 512 }
+    engine = { kv_blocks = 400, reserve_full_prompt = false, max_num_batched_tokens = 512 }
     [[use_case]]
     name = "chat"
     pool = "first"
