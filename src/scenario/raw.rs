@@ -437,5 +437,5 @@ fn bf16() -> String {
 }
 
 fn block_tokens() -> u32 {
-    crate::workload::ReadOptions::default().block_tokens
+    crate::workload::MOONCAKE_BLOCK_TOKENS
 }

@@ -42,10 +42,10 @@ fn record(line: &[u8], columns: [usize; 3]) -> Result<Record, String> {
         field.ok_or_else(|| format!("has no {}", COLUMNS[which]))
     };
     Ok(Record {
-        at_ticks: ticks(field(0)?)?,
+        at_ticks: Some(ticks(field(0)?)?),
         prompt: tokens(field(1)?, COLUMNS[1])?,
         output: tokens(field(2)?, COLUMNS[2])?,
-        prefix_ids: Vec::new(),
+        ..Record::default()
     })
 }
 

@@ -1,13 +1,23 @@
 //! WHAT arrives: token lengths, recorded calls, and later sessions and agents.
 
 mod azure;
+mod bailian;
 mod content;
+mod format;
+mod ids;
 mod lengths;
 mod mooncake;
+mod prefix_tree;
 mod read;
 mod trace;
+mod turns;
+mod weka;
 
 pub use content::{Author, Content, Strand, Stretch};
+pub use format::{Format, open_trace};
 pub use lengths::LengthSource;
-pub use read::{Format, ReadOptions, read_trace};
-pub use trace::{Trace, TraceCall};
+pub use mooncake::BLOCK_TOKENS as MOONCAKE_BLOCK_TOKENS;
+pub use prefix_tree::{IdsName, NO_NODE, PrefixTree, Request};
+pub use read::ReadOptions;
+pub use trace::{Trace, TraceCall, read_trace};
+pub use turns::Turns;

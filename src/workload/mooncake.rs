@@ -1,69 +1,100 @@
 //! The Mooncake trace: one JSON object a line with `timestamp` (ms),
 //! `input_length`, `output_length` (tokens) and optionally `hash_ids`, the ids
 //! of the prompt's prefix blocks (<https://github.com/kvcache-ai/Mooncake>).
-//! Other members are ignored.
+//! AIPerf's extension of it adds `session_id` and `delay` (ms, after the turn
+//! before, in place of a time stamp). Other members are ignored.
 
-use super::read::{Builder, Record, next_line};
+use super::ids::Ids;
+use super::read::{Builder, Record, next_line, shorten};
+use super::turns::{Sessions, Turn};
 use crate::kernel::TICKS_PER_SECOND;
 use serde::Deserialize;
 use std::io::BufRead;
 
 /// Prompt tokens of one block, as its authors chose.
-pub(super) const BLOCK_TOKENS: u32 = 512;
+pub const BLOCK_TOKENS: u32 = 512;
 const EXAMPLE: &str =
     "{\"timestamp\": 27, \"input_length\": 6955, \"output_length\": 52, \"hash_ids\": [..]}";
 const TICKS_PER_MILLISECOND: f64 = TICKS_PER_SECOND as f64 / 1_000.0;
 
 #[derive(Deserialize)]
 struct Line {
-    timestamp: f64,
+    timestamp: Option<f64>,
+    delay: Option<f64>,
     input_length: u32,
-    output_length: u32,
+    output_length: Option<u32>,
     #[serde(default)]
-    hash_ids: Vec<u64>,
+    hash_ids: Ids,
+    session_id: Option<Name>,
+}
+
+/// A session's name; some writers use numbers.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Name {
+    Text(String),
+    Number(i64),
 }
 
 pub(super) fn read(input: &mut impl BufRead, builder: &mut Builder<'_>) {
+    builder.default_block_tokens(BLOCK_TOKENS);
+    let mut sessions = Sessions::new(builder.options.turns);
     let mut bytes = Vec::new();
     while let Some((number, line)) = next_line(input, &mut bytes, builder) {
-        builder.add(number, line, record(line));
+        match turn(number, line) {
+            Ok(turn) => sessions.add(turn, builder),
+            Err(problem) => builder.add(number, line, Err(problem)),
+        }
     }
+    sessions.finish(builder);
 }
 
-fn record(line: &[u8]) -> Result<Record, String> {
+fn turn(number: usize, line: &[u8]) -> Result<Turn, String> {
     // A list of four numbers would be taken for a record otherwise.
     if line.first() != Some(&b'{') {
         return Err(format!("is not a JSON object such as {EXAMPLE}"));
     }
-    let parsed: Line = serde_json::from_slice(line).map_err(|error| explain(&error))?;
-    // Beyond this a count of milliseconds is no longer exact as a float.
-    if !(0.0..=9.0e15).contains(&parsed.timestamp) {
-        return Err("`timestamp` is not a time in milliseconds".to_owned());
-    }
-    Ok(Record {
-        at_ticks: ticks(parsed.timestamp),
+    let parsed: Line = serde_json::from_slice(line).map_err(|error| explain(&error, EXAMPLE))?;
+    let record = Record {
+        at_ticks: parsed.timestamp.map(|ms| milliseconds("timestamp", ms)).transpose()?,
         prompt: parsed.input_length,
-        output: parsed.output_length,
-        prefix_ids: parsed.hash_ids,
-    })
+        output: parsed.output_length.unwrap_or(0),
+        prefix_ids: parsed.hash_ids.0,
+        scope: 0,
+    };
+    let session = parsed.session_id.map(|name| match name {
+        Name::Text(text) => text,
+        Name::Number(number) => number.to_string(),
+    });
+    let delay_ticks = parsed.delay.map(|ms| milliseconds("delay", ms)).transpose()?;
+    Ok(Turn { line: number, shown: shorten(line).into_bytes(), record, session, delay_ticks })
 }
 
-/// Whole and fractional milliseconds apart, so that an epoch stamp loses nothing.
-fn ticks(milliseconds: f64) -> i128 {
-    let whole = milliseconds.floor();
-    let fraction = ((milliseconds - whole) * TICKS_PER_MILLISECOND + 0.5) as i128;
-    whole as i128 * TICKS_PER_MILLISECOND as i128 + fraction
+fn milliseconds(key: &str, milliseconds: f64) -> Result<i128, String> {
+    // Beyond this a count of milliseconds is no longer exact as a float.
+    if !(0.0..=9.0e15).contains(&milliseconds) {
+        return Err(format!("`{key}` is not a time in milliseconds"));
+    }
+    Ok(ticks(milliseconds, TICKS_PER_MILLISECOND))
+}
+
+/// A time in units of so many ticks. Whole and fractional units apart, so that
+/// an epoch stamp loses nothing.
+pub(super) fn ticks(units: f64, ticks_per_unit: f64) -> i128 {
+    let whole = units.floor();
+    let fraction = ((units - whole) * ticks_per_unit + 0.5) as i128;
+    whole as i128 * ticks_per_unit as i128 + fraction
 }
 
 /// serde_json counts lines within the one line it sees: keep the column only.
-fn explain(error: &serde_json::Error) -> String {
+pub(super) fn explain(error: &serde_json::Error, example: &str) -> String {
     let text = error.to_string();
     let what = text.split(" at line ").next().unwrap_or(&text);
     let what = what
         .replace("expected u32", "expected a whole number below 2^32")
         .replace("expected u64", "expected a whole number below 2^64")
         .replace("expected f64", "expected a number");
-    format!("column {}: {what}; a line looks like {EXAMPLE}", error.column())
+    format!("column {}: {what}; a line looks like {example}", error.column())
 }
 
 #[cfg(test)]

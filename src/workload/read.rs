@@ -1,82 +1,95 @@
 //! Reading a recording: what all trace formats have in common.
 //!
-//! A format is a function from a byte stream to [`Record`]s; this file turns
-//! records into a [`Trace`], judges them, and collects what is broken. Files
-//! are read line by line: only the calls themselves stay in memory.
+//! A format is a function from a byte stream to [`Record`]s; this file hands
+//! them to a [`Sink`], which may refuse one, and collects what is broken. Files
+//! are read line by line: only what the sink keeps stays in memory.
 //!
-//! A broken line is one that cannot be read, or that goes back in time. It is
-//! a mistake, or, when asked to skip, left out and counted. A call recorded
-//! with no prompt or no output tokens (a failed or cancelled one) is kept as
-//! one of one token, since it did arrive, and counted too.
+//! A broken line is one that cannot be read, or that the sink refuses. It is a
+//! mistake, or, when asked to skip, left out and counted.
 
-use super::{Trace, TraceCall, azure, mooncake};
+use super::{Format, Turns, azure, bailian, mooncake, weka};
 use crate::error::Mistake;
-use crate::kernel::{Span, TICKS_PER_SECOND};
 use std::io::{BufRead, Read};
 
-/// Layouts of recordings.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
-    /// Azure LLM inference CSV.
-    Azure,
-    /// Mooncake JSON lines.
-    Mooncake,
-}
-
 /// How to read a recording.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ReadOptions {
     /// Leave broken lines out instead of refusing the file.
     pub skip_bad_lines: bool,
     /// Stop after this many calls.
     pub calls_max: Option<u64>,
-    /// Prompt tokens that one prefix id stands for.
-    pub block_tokens: u32,
+    /// Prompt tokens that one prefix id stands for; as the format or the file
+    /// says when absent.
+    pub block_tokens: Option<u32>,
+    /// What later turns of a session carry; found out when absent.
+    pub turns: Option<Turns>,
+    /// Ticks from the start of one session to the next, where the recording does
+    /// not say when sessions start.
+    pub session_gap_ticks: u64,
 }
 
-impl Default for ReadOptions {
-    fn default() -> Self {
-        Self { skip_bad_lines: false, calls_max: None, block_tokens: mooncake::BLOCK_TOKENS }
-    }
-}
-
-/// One readable line.
+/// One recorded call.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Record {
-    /// Ticks since the format's own origin; only differences matter.
-    pub at_ticks: i128,
+pub struct Record {
+    /// Ticks since the format's own origin, only differences matter; `None`
+    /// where the recording does not say.
+    pub at_ticks: Option<i128>,
+    /// Prompt tokens.
     pub prompt: u32,
+    /// Output tokens.
     pub output: u32,
+    /// Ids of its prompt blocks, from the start of the prompt.
     pub prefix_ids: Vec<u64>,
+    /// Where the ids are known: equal ids of two scopes name different blocks.
+    pub scope: u32,
 }
 
 /// What is wrong with a line.
 #[derive(Debug)]
-struct BadLine {
-    problem: String,
-    fix: &'static str,
+pub struct BadLine {
+    /// The problem, as a fragment.
+    pub problem: String,
+    /// What would mend it.
+    pub fix: &'static str,
+}
+
+/// Who takes the calls of a recording, in the order of the file.
+pub trait Sink {
+    /// Takes the call of `line`, or says what is wrong with it.
+    fn take(&mut self, line: usize, record: Record) -> Result<(), BadLine>;
+}
+
+/// What a recording says beside its calls.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Prompt tokens that one prefix id stands for.
+    pub block_tokens: u32,
+    /// Broken lines left out on request.
+    pub skipped_lines: u64,
+    /// What later turns carry, where sessions have any.
+    pub turns: Option<Turns>,
 }
 
 /// Mistakes listed one by one; the rest are counted.
 const MISTAKES_MAX: usize = 10;
-/// Longest recording, as for scenarios: ten years.
-const TICKS_MAX: i128 = 3_653 * 86_400 * TICKS_PER_SECOND as i128;
-
 /// Longest line, in bytes; a longer one is no trace.
 const LINE_MAX: u64 = 16 << 20;
 const FIX: &str = "mend the line, or leave such lines out with --skip-bad-lines";
 
-/// Reads a recording; `file` is its name in messages.
-pub fn read_trace(
+/// Reads a recording into `sink`; `file` is its name in messages.
+pub fn read_calls(
     format: Format,
     mut input: impl BufRead,
     file: &str,
     options: ReadOptions,
-) -> Result<Trace, Vec<Mistake>> {
-    let mut builder = Builder::new(file, options);
+    sink: &mut dyn Sink,
+) -> Result<Tally, Vec<Mistake>> {
+    let mut builder = Builder::new(file, options, sink);
     match format {
         Format::Azure => azure::read(&mut input, &mut builder),
+        Format::Bailian => bailian::read(&mut input, &mut builder),
         Format::Mooncake => mooncake::read(&mut input, &mut builder),
+        Format::Weka => weka::read(&mut input, &mut builder),
     }
     builder.finish()
 }
@@ -88,14 +101,24 @@ pub(super) fn next_line<'b>(
     bytes: &'b mut Vec<u8>,
     builder: &mut Builder<'_>,
 ) -> Option<(usize, &'b [u8])> {
+    next_line_up_to(LINE_MAX, input, bytes, builder)
+}
+
+/// [`next_line`] with another longest line, in bytes.
+pub(super) fn next_line_up_to<'b>(
+    bytes_max: u64,
+    input: &mut impl BufRead,
+    bytes: &'b mut Vec<u8>,
+    builder: &mut Builder<'_>,
+) -> Option<(usize, &'b [u8])> {
     while !builder.is_full() {
         bytes.clear();
         builder.lines += 1;
         let number = builder.lines;
-        match input.by_ref().take(LINE_MAX).read_until(b'\n', bytes) {
+        match input.by_ref().take(bytes_max).read_until(b'\n', bytes) {
             Ok(0) => return None,
-            Ok(read) if read as u64 == LINE_MAX => {
-                let problem = format!("is longer than {LINE_MAX} bytes");
+            Ok(read) if read as u64 == bytes_max => {
+                let problem = format!("is longer than {bytes_max} bytes");
                 builder.fault(Some(number), None, problem, "check `format`");
                 return None;
             }
@@ -116,45 +139,53 @@ fn content(line: &[u8], number: usize) -> &[u8] {
     line.strip_prefix(mark).unwrap_or(line).trim_ascii()
 }
 
-/// Collects records into a trace.
+/// Hands records to the sink and keeps count of what is broken.
 pub(super) struct Builder<'f> {
     file: &'f str,
-    options: ReadOptions,
-    trace: Trace,
-    first_ticks: i128,
-    last: (i128, usize),
+    pub options: ReadOptions,
+    sink: &'f mut dyn Sink,
+    pub tally: Tally,
+    calls: u64,
     mistakes: Vec<Mistake>,
     bad_lines: u64,
     lines: usize,
 }
 
 impl<'f> Builder<'f> {
-    fn new(file: &'f str, options: ReadOptions) -> Self {
-        let trace = Trace { block_tokens: options.block_tokens, ..Trace::default() };
+    fn new(file: &'f str, options: ReadOptions, sink: &'f mut dyn Sink) -> Self {
+        let block_tokens = options.block_tokens.unwrap_or(0);
         Self {
             file,
             options,
-            trace,
-            first_ticks: 0,
-            last: (0, 0),
+            sink,
+            tally: Tally { block_tokens, ..Tally::default() },
+            calls: 0,
             mistakes: Vec::new(),
             bad_lines: 0,
             lines: 0,
         }
     }
 
-    /// Whether as many calls as asked for have been read.
-    pub fn is_full(&self) -> bool {
-        self.options.calls_max.is_some_and(|max| self.trace.calls.len() as u64 >= max)
+    /// Says what a block holds where nobody else did.
+    pub fn default_block_tokens(&mut self, tokens: u32) {
+        self.tally.block_tokens = self.options.block_tokens.unwrap_or(tokens);
     }
 
-    /// Adds what was read from one line.
+    /// Whether as many calls as asked for have been read.
+    pub fn is_full(&self) -> bool {
+        self.options.calls_max.is_some_and(|max| self.calls >= max)
+    }
+
+    /// Hands on what was read from one line.
     pub fn add(&mut self, line: usize, bytes: &[u8], read: Result<Record, String>) {
-        let judged = read
+        if self.is_full() {
+            return;
+        }
+        let taken = read
             .map_err(|problem| BadLine { problem, fix: FIX })
-            .and_then(|record| self.judge(&record).map(|()| record));
-        match judged {
-            Ok(record) => self.keep(line, record),
+            .and_then(|record| self.sink.take(line, record));
+        match taken {
+            Ok(()) => self.calls += 1,
             Err(bad) => self.refuse(line, bytes, bad),
         }
     }
@@ -179,58 +210,10 @@ impl<'f> Builder<'f> {
         self.options.skip_bad_lines = false;
     }
 
-    fn judge(&self, record: &Record) -> Result<(), BadLine> {
-        let bad = |problem: String, fix| Err(BadLine { problem, fix });
-        if self.trace.calls.is_empty() {
-            return Ok(());
-        }
-        let (last_ticks, last_line) = self.last;
-        if record.at_ticks < last_ticks {
-            let back_s = (last_ticks - record.at_ticks) as f64 / TICKS_PER_SECOND as f64;
-            return bad(
-                format!("is out of order: {back_s} s before line {last_line}"),
-                "sort the trace by time, or leave such lines out with --skip-bad-lines",
-            );
-        }
-        if record.at_ticks - self.first_ticks > TICKS_MAX {
-            return bad(
-                "is more than ten years after the first call".to_owned(),
-                "correct its time, or leave such lines out with --skip-bad-lines",
-            );
-        }
-        let ids = self.trace.prefix_ids.len() + record.prefix_ids.len();
-        if u32::try_from(ids).is_err() {
-            return bad(
-                "brings the trace above four billion prefix ids".to_owned(),
-                "read fewer calls with `requests`",
-            );
-        }
-        Ok(())
-    }
-
-    fn keep(&mut self, line: usize, record: Record) {
-        if self.trace.calls.is_empty() {
-            self.first_ticks = record.at_ticks;
-        }
-        self.last = (record.at_ticks, line);
-        if record.prompt == 0 || record.output == 0 {
-            self.trace.raised_calls += 1;
-        }
-        let at = u64::try_from(record.at_ticks - self.first_ticks).expect("judged not negative");
-        self.trace.calls.push(TraceCall {
-            at: Span::from_ticks(at),
-            prompt: record.prompt.max(1),
-            output: record.output.max(1),
-            prefix_start: self.trace.prefix_ids.len() as u32,
-            prefix_len: record.prefix_ids.len() as u32,
-        });
-        self.trace.prefix_ids.extend(record.prefix_ids);
-    }
-
     fn refuse(&mut self, line: usize, bytes: &[u8], bad: BadLine) {
         self.bad_lines += 1;
         if self.options.skip_bad_lines {
-            self.trace.skipped_lines += 1;
+            self.tally.skipped_lines += 1;
         } else if self.mistakes.len() < MISTAKES_MAX {
             self.mistakes.push(Mistake {
                 file: self.file.to_owned(),
@@ -243,7 +226,7 @@ impl<'f> Builder<'f> {
         }
     }
 
-    fn finish(mut self) -> Result<Trace, Vec<Mistake>> {
+    fn finish(mut self) -> Result<Tally, Vec<Mistake>> {
         let unlisted = self.bad_lines.saturating_sub(MISTAKES_MAX as u64);
         if !self.mistakes.is_empty() && unlisted > 0 {
             self.fault(
@@ -253,8 +236,8 @@ impl<'f> Builder<'f> {
                 "--skip-bad-lines leaves them out and counts them",
             );
         }
-        if self.trace.calls.is_empty() && self.mistakes.is_empty() {
-            let (problem, fix) = match self.trace.skipped_lines {
+        if self.calls == 0 && self.mistakes.is_empty() {
+            let (problem, fix) = match self.tally.skipped_lines {
                 0 => ("is empty: it holds no call".to_owned(), "give a trace with calls in it"),
                 skipped => (
                     format!("holds no readable call ({skipped} broken lines skipped)"),
@@ -263,10 +246,7 @@ impl<'f> Builder<'f> {
             };
             self.fault(None, None, problem, fix);
         }
-        if self.trace.prefix_ids.is_empty() {
-            self.trace.block_tokens = 0;
-        }
-        if self.mistakes.is_empty() { Ok(self.trace) } else { Err(self.mistakes) }
+        if self.mistakes.is_empty() { Ok(self.tally) } else { Err(self.mistakes) }
     }
 }
 

@@ -1,6 +1,18 @@
 //! A recording of calls: when they came and how long they were.
+//!
+//! Calls come in order of time; one that goes back is a broken line. A call
+//! recorded with no prompt or no output tokens (a failed or cancelled one) is
+//! kept as one of one token, since it did arrive, and counted too.
 
-use crate::kernel::Span;
+use super::Format;
+use super::read::{BadLine, ReadOptions, Record, Sink, read_calls};
+use crate::error::Mistake;
+use crate::kernel::{Span, TICKS_PER_SECOND};
+use std::collections::HashMap;
+use std::io::BufRead;
+
+/// Longest recording, as for scenarios: ten years.
+pub(super) const TICKS_MAX: i128 = 3_653 * 86_400 * TICKS_PER_SECOND as i128;
 
 /// Recorded calls in order of arrival.
 #[derive(Clone, Debug, Default)]
@@ -30,4 +42,94 @@ pub struct TraceCall {
     pub prefix_start: u32,
     /// How many ids it has.
     pub prefix_len: u32,
+}
+
+/// Reads a recording; `file` is its name in messages.
+pub fn read_trace(
+    format: Format,
+    input: impl BufRead,
+    file: &str,
+    options: ReadOptions,
+) -> Result<Trace, Vec<Mistake>> {
+    let mut keeper = Keeper::default();
+    let tally = read_calls(format, input, file, options, &mut keeper)?;
+    let mut trace = keeper.trace;
+    trace.skipped_lines = tally.skipped_lines;
+    trace.block_tokens = if trace.prefix_ids.is_empty() { 0 } else { tally.block_tokens };
+    Ok(trace)
+}
+
+/// Keeps records as a [`Trace`].
+#[derive(Debug, Default)]
+struct Keeper {
+    trace: Trace,
+    first_ticks: i128,
+    last: (i128, usize),
+    /// Ids of scopes of their own, renamed so that all differ.
+    renamed: HashMap<(u32, u64), u64>,
+}
+
+impl Sink for Keeper {
+    fn take(&mut self, line: usize, mut record: Record) -> Result<(), BadLine> {
+        let at_ticks = self.judge(&record)?;
+        if self.trace.calls.is_empty() {
+            self.first_ticks = at_ticks;
+        }
+        self.last = (at_ticks, line);
+        if record.prompt == 0 || record.output == 0 {
+            self.trace.raised_calls += 1;
+        }
+        if record.scope != 0 {
+            for id in &mut record.prefix_ids {
+                let new = self.renamed.len() as u64;
+                *id = *self.renamed.entry((record.scope, *id)).or_insert(new);
+            }
+        }
+        let at = u64::try_from(at_ticks - self.first_ticks).expect("judged not negative");
+        self.trace.calls.push(TraceCall {
+            at: Span::from_ticks(at),
+            prompt: record.prompt.max(1),
+            output: record.output.max(1),
+            prefix_start: self.trace.prefix_ids.len() as u32,
+            prefix_len: record.prefix_ids.len() as u32,
+        });
+        self.trace.prefix_ids.extend(record.prefix_ids);
+        Ok(())
+    }
+}
+
+impl Keeper {
+    /// The time of `record`, if it can follow the others.
+    fn judge(&self, record: &Record) -> Result<i128, BadLine> {
+        let bad = |problem: String, fix| Err(BadLine { problem, fix });
+        let Some(at_ticks) = record.at_ticks else {
+            let fix = "give it a time, or leave such lines out with --skip-bad-lines";
+            return bad("has no `timestamp`".to_owned(), fix);
+        };
+        if self.trace.calls.is_empty() {
+            return Ok(at_ticks);
+        }
+        let (last_ticks, last_line) = self.last;
+        if at_ticks < last_ticks {
+            let back_s = (last_ticks - at_ticks) as f64 / TICKS_PER_SECOND as f64;
+            return bad(
+                format!("is out of order: {back_s} s before line {last_line}"),
+                "sort the trace by time, or leave such lines out with --skip-bad-lines",
+            );
+        }
+        if at_ticks - self.first_ticks > TICKS_MAX {
+            return bad(
+                "is more than ten years after the first call".to_owned(),
+                "correct its time, or leave such lines out with --skip-bad-lines",
+            );
+        }
+        let ids = self.trace.prefix_ids.len() + record.prefix_ids.len();
+        if u32::try_from(ids).is_err() {
+            return bad(
+                "brings the trace above four billion prefix ids".to_owned(),
+                "read fewer calls with `requests`",
+            );
+        }
+        Ok(at_ticks)
+    }
 }

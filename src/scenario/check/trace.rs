@@ -46,7 +46,8 @@ impl Check<'_> {
         let options = ReadOptions {
             skip_bad_lines: self.skip_bad_lines,
             calls_max: raw.requests,
-            block_tokens: raw.block_tokens,
+            block_tokens: Some(raw.block_tokens),
+            ..ReadOptions::default()
         };
         let reading = (path.clone(), format, raw.requests, raw.block_tokens);
         let trace = self.traces.get(reading, || {
