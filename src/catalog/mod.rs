@@ -1,4 +1,4 @@
-//! Hardware, models and prices: TOML data with a source and a confidence for
+//! Hardware, models, memory tiers and prices: TOML data with a source and a confidence for
 //! each group of values, and the types they are read into.
 //!
 //! The embedded data are parsed once a process, on first use (well below a
@@ -12,6 +12,8 @@ mod origin;
 mod precision;
 mod raw_hardware;
 mod raw_model;
+mod raw_tier;
+mod tier;
 
 pub use coefficients::Coefficients;
 pub use hardware::{
@@ -22,18 +24,22 @@ pub use origin::{Confidence, Origin, Problem};
 pub use precision::{KvFormat, Precision, WeightFormat};
 pub use raw_hardware::RawHardware;
 pub use raw_model::RawModel;
+pub use raw_tier::RawTier;
+pub use tier::{Per, Scope, Tier, TierPrice, Transfer};
 
 use indexmap::IndexMap;
 use raw_hardware::HardwareFile;
 use raw_model::ModelFile;
+use raw_tier::TierFile;
 use std::fmt;
 use std::sync::{Arc, LazyLock};
 
-/// What can be named in a scenario: hardware and models.
+/// What can be named in a scenario: hardware, models and memory tiers.
 #[derive(Clone, Debug)]
 pub struct Catalog {
     hardware: Shelf<Hardware>,
     models: Shelf<Model>,
+    tiers: Shelf<Tier>,
     defaults: raw_hardware::Defaults,
 }
 
@@ -41,19 +47,22 @@ impl Catalog {
     /// The catalog that comes with the program.
     pub fn embedded() -> &'static Catalog {
         static CATALOG: LazyLock<Catalog> = LazyLock::new(|| {
-            Catalog::parse(include_str!("hardware.toml"), include_str!("models.toml"))
+            let hardware = include_str!("hardware.toml");
+            Catalog::parse(hardware, include_str!("models.toml"), include_str!("tiers.toml"))
         });
         &CATALOG
     }
 
     /// Panics on faulty data: these files are part of the program.
-    fn parse(hardware: &str, models: &str) -> Catalog {
+    fn parse(hardware: &str, models: &str, tiers: &str) -> Catalog {
         let HardwareFile { pue, transfer, hardware } =
             toml::from_str(hardware).expect("hardware.toml parses");
         let ModelFile { model } = toml::from_str(models).expect("models.toml parses");
+        let TierFile { tier } = toml::from_str(tiers).expect("tiers.toml parses");
         let mut catalog = Catalog {
             hardware: Shelf::new("hardware"),
             models: Shelf::new("model"),
+            tiers: Shelf::new("tier"),
             defaults: raw_hardware::Defaults { pue, transfer },
         };
         for raw in &hardware {
@@ -61,6 +70,9 @@ impl Catalog {
         }
         for raw in &model {
             catalog.add_model(raw).expect("models.toml is consistent");
+        }
+        for raw in &tier {
+            catalog.add_tier(raw).expect("tiers.toml is consistent");
         }
         catalog
     }
@@ -75,6 +87,11 @@ impl Catalog {
         self.models.get(name)
     }
 
+    /// The tier called `name`, or one of its aliases; case, `_` and `-` alike.
+    pub fn tier(&self, name: &str) -> Result<Arc<Tier>, Unknown> {
+        self.tiers.get(name)
+    }
+
     /// All GPUs, in the order of the data file, then as added.
     pub fn all_hardware(&self) -> impl Iterator<Item = &Arc<Hardware>> {
         self.hardware.entries.values()
@@ -83,6 +100,11 @@ impl Catalog {
     /// All models, in the order of the data file, then as added.
     pub fn all_models(&self) -> impl Iterator<Item = &Arc<Model>> {
         self.models.entries.values()
+    }
+
+    /// All tiers, in the order of the data file, then as added.
+    pub fn all_tiers(&self) -> impl Iterator<Item = &Arc<Tier>> {
+        self.tiers.entries.values()
     }
 
     /// Adds a GPU, or replaces one of the same name. Groups that `raw` leaves
@@ -108,6 +130,18 @@ impl Catalog {
         };
         let checked = Arc::new(raw.check(base.as_deref())?);
         self.models.put(&checked.name, &checked.aliases, checked.clone());
+        Ok(checked)
+    }
+
+    /// Adds a tier, or replaces the one of the same name. Groups that `raw`
+    /// leaves out come from its `base`, or from the entry it replaces.
+    pub fn add_tier(&mut self, raw: &RawTier) -> Result<Arc<Tier>, Vec<Problem>> {
+        let base = match &raw.base {
+            Some(base) => Some(self.tier(base).map_err(|unknown| vec![unknown.in_key("base")])?),
+            None => self.tier(&raw.name).ok(),
+        };
+        let checked = Arc::new(raw.check(base.as_deref())?);
+        self.tiers.put(&checked.name, &checked.aliases, checked.clone());
         Ok(checked)
     }
 }
@@ -175,7 +209,7 @@ pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Opt
 /// A name that the catalog does not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unknown {
-    /// What was looked for: "hardware", "model", "precision".
+    /// What was looked for: "hardware", "model", "tier", "precision".
     pub kind: &'static str,
     /// The name as written.
     pub name: String,

@@ -91,6 +91,8 @@ macro_rules! raw_group {
     };
 }
 
+pub(super) use raw_group;
+
 raw_group! {
     /// Memory of a GPU.
     RawMemory {

@@ -185,3 +185,41 @@ fn a_model_is_changed_added_and_checked() {
         ["hidden", "max_context_tokens", "grouped.kv_heads", "experts.active", "layers"]
     );
 }
+
+#[test]
+fn every_tier_names_its_sources_and_has_a_way_to_the_gpu() {
+    let catalog = Catalog::embedded();
+    assert_eq!(catalog.all_tiers().count(), 6);
+    for tier in catalog.all_tiers() {
+        assert!(tier.origins.iter().all(|origin| origin.source != "scenario"), "{}", tier.name);
+        assert!(tier.origins.iter().any(|origin| origin.what == "transfer"), "{}", tier.name);
+        let (read, write) = tier.bandwidths();
+        assert!(read >= write && write >= 5e9, "{}: {read} {write}", tier.name);
+    }
+    assert_eq!(catalog.tier("NVMe").unwrap().name, "local-nvme");
+    let unknown = catalog.tier("host-drma").unwrap_err();
+    assert_eq!(unknown.nearest.as_deref(), Some("host-dram"));
+    // $13.8 a GB over four years of 8,760 hours: 512 GB cost 20 cents an hour.
+    let price = catalog.tier("host-dram").unwrap().price.unwrap();
+    assert!((price.usd_per_hour(512e9) - 0.201_644).abs() < 1e-6);
+}
+
+#[test]
+fn a_tier_takes_what_it_leaves_out_from_its_base() {
+    let raw = |text: &str| -> RawTier { toml::from_str(text).unwrap() };
+    let mut catalog = Catalog::embedded().clone();
+    let slow =
+        raw("name = 'attic'\nbase = 'local-nvme'\nscope = 'pool'\ncapacity = { gb_per_gpu = 1.0 }");
+    let slow = catalog.add_tier(&slow).unwrap();
+    assert_eq!((slow.scope, slow.capacity_per_gpu), (Scope::Pool, Some(1e9)));
+    assert_eq!(slow.bandwidths(), (7e9, 5e9));
+    let problems = |text: &str| catalog.clone().add_tier(&raw(text)).unwrap_err();
+    assert_eq!(problems("name = 'new'")[0].key, "transfer");
+    let transfer = "per = 'gpu', read_gb_per_s = 1.0, write_gb_per_s = -1.0, latency_us = 1.0";
+    let by_size =
+        "efficiency_by_size = [{ mb = 2.0, efficiency = 0.1 }, { mb = 3.0, efficiency = 0.9 }]";
+    let found = problems(&format!("name = 'new'\ntransfer = {{ {transfer}, {by_size} }}"));
+    let keys: Vec<&str> = found.iter().map(|problem| problem.key.as_str()).collect();
+    assert_eq!(keys, ["transfer.write_gb_per_s", "transfer.efficiency_by_size"]);
+    assert_eq!(found[1].problem, "a larger transfer would take less time");
+}

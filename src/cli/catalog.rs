@@ -1,8 +1,9 @@
-//! `catalog`: what the program knows of hardware and models, with sources.
+//! `catalog`: what the program knows of hardware, models and memory tiers, with
+//! sources.
 
 use super::columns::columns;
 use super::{Globals, json};
-use crate::catalog::{Catalog, CostSet, Hardware, Model, Unknown};
+use crate::catalog::{Catalog, CostSet, Hardware, Model, Tier, Unknown};
 use crate::error::{Error, Mistake, Result};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
@@ -11,7 +12,7 @@ use serde_json::{Value, json};
 /// Arguments of `catalog`.
 #[derive(Debug, Args)]
 pub(super) struct CatalogArgs {
-    /// What to list [default: both]
+    /// What to list [default: all]
     shelf: Option<Shelf>,
     /// One entry, with every value and its source
     name: Option<String>,
@@ -23,6 +24,8 @@ enum Shelf {
     Hardware,
     /// Models
     Models,
+    /// Memory tiers for KV offload
+    Tiers,
 }
 
 pub(super) fn catalog(args: &CatalogArgs, globals: &Globals) -> Result<String> {
@@ -34,10 +37,10 @@ pub(super) fn catalog(args: &CatalogArgs, globals: &Globals) -> Result<String> {
         (Some(Shelf::Models), Some(name)) => {
             entry(&*catalog.model(name).map_err(mistake)?, globals.json)
         }
-        (shelf, _) => {
-            let wants = |other: Shelf| shelf.is_none_or(|shelf| shelf == other);
-            Ok(list(catalog, wants(Shelf::Hardware), wants(Shelf::Models), globals.json))
+        (Some(Shelf::Tiers), Some(name)) => {
+            entry(&*catalog.tier(name).map_err(mistake)?, globals.json)
         }
+        (shelf, _) => Ok(list(catalog, shelf, globals.json)),
     }
 }
 
@@ -63,42 +66,45 @@ fn entry(entry: &impl Serialize, as_json: bool) -> Result<String> {
     toml::to_string(entry).map_err(|e| failed(e.to_string()))
 }
 
-fn list(catalog: &Catalog, hardware: bool, models: bool, as_json: bool) -> String {
+fn list(catalog: &Catalog, shelf: Option<Shelf>, as_json: bool) -> String {
+    let wants = |other: Shelf| shelf.is_none_or(|shelf| shelf == other);
     if as_json {
         let mut document = json!({});
-        if hardware {
+        if wants(Shelf::Hardware) {
             document["hardware"] = catalog.all_hardware().map(|entry| json!(**entry)).collect();
         }
-        if models {
+        if wants(Shelf::Models) {
             document["models"] =
                 catalog.all_models().map(|entry| json!(**entry)).collect::<Value>();
+        }
+        if wants(Shelf::Tiers) {
+            document["tiers"] = catalog.all_tiers().map(|entry| json!(**entry)).collect();
         }
         return json(&document);
     }
     let mut tables = Vec::new();
-    if hardware {
+    if wants(Shelf::Hardware) {
         let rows: Vec<_> = catalog.all_hardware().map(|entry| hardware_row(entry)).collect();
-        let header = [
-            "hardware",
-            "step time",
-            "memory GiB",
-            "TB/s",
-            "bf16 TFLOP/s",
-            "fp8",
-            "fp4",
-            "W",
-            "$/h",
-        ];
-        tables.push(columns(&header, &rows, 2));
+        tables.push(columns(&HARDWARE, &rows, 2));
     }
-    if models {
+    if wants(Shelf::Models) {
         let rows: Vec<_> = catalog.all_models().map(|entry| model_row(entry)).collect();
-        let header = ["model", "parameters B", "active B", "layers", "hidden", "context"];
-        tables.push(columns(&header, &rows, 1));
+        tables.push(columns(&MODELS, &rows, 1));
     }
-    tables.push("Values with their sources: tokenmill catalog hardware|models NAME\n".to_owned());
+    if wants(Shelf::Tiers) {
+        let rows: Vec<_> = catalog.all_tiers().map(|entry| tier_row(entry)).collect();
+        tables.push(columns(&TIERS, &rows, 3));
+    }
+    let hint = "Values with their sources: tokenmill catalog hardware|models|tiers NAME\n";
+    tables.push(hint.to_owned());
     tables.join("\n")
 }
+
+const HARDWARE: [&str; 9] =
+    ["hardware", "step time", "memory GiB", "TB/s", "bf16 TFLOP/s", "fp8", "fp4", "W", "$/h"];
+const MODELS: [&str; 6] = ["model", "parameters B", "active B", "layers", "hidden", "context"];
+const TIERS: [&str; 8] =
+    ["tier", "shared by", "way per", "read GB/s", "write GB/s", "latency us", "GB per GPU", "$/GB"];
 
 fn hardware_row(hardware: &Hardware) -> Vec<String> {
     let or_dash = |value: Option<f64>| value.map_or("-".to_owned(), |value| value.to_string());
@@ -126,5 +132,21 @@ fn model_row(model: &Model) -> Vec<String> {
         model.layers.to_string(),
         model.hidden.to_string(),
         model.max_context_tokens.to_string(),
+    ]
+}
+
+fn tier_row(tier: &Tier) -> Vec<String> {
+    let or_dash = |value: Option<f64>| value.map_or("-".to_owned(), |value| value.to_string());
+    let word = |word: Value| word.as_str().unwrap_or_default().to_owned();
+    let (read, write) = tier.bandwidths();
+    vec![
+        tier.name.clone(),
+        word(json!(tier.scope)),
+        word(json!(tier.transfer.per)),
+        format!("{:.0}", read / 1e9),
+        format!("{:.0}", write / 1e9),
+        format!("{:.0}", tier.transfer.latency_s * 1e6),
+        or_dash(tier.capacity_per_gpu.map(|bytes| bytes / 1e9)),
+        or_dash(tier.price.map(|price| price.usd_per_gb)),
     ]
 }

@@ -21,10 +21,11 @@ mod running;
 mod segment;
 mod shard;
 mod step_time;
+mod tier;
 
 #[cfg(test)]
 pub(crate) use cache::ReferenceStore;
-pub use cache::{Eviction, Hit, PrefixStore, Published};
+pub use cache::{Eviction, Hit, Piece, PrefixStore, Published};
 pub use call::{Call, CallId, Calls};
 pub use engine::{Engine, EngineSpec, Enqueued, Load, Progress};
 pub use memory::{KvPlan, MemoryTerm, Misfit, Placement};
@@ -35,6 +36,7 @@ pub use replica::Replica;
 pub use router::{Router, Routing};
 pub use segment::Segment;
 pub use step_time::{Batch, Experts, StepTime};
+pub use tier::{Channel, Dropped, Link, Pace, Store, TierStore};
 
 /// Most steps planned at once; longer stretches are planned again, to the same effect.
 const STEPS_MAX: u64 = 1 << 20;

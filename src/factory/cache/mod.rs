@@ -17,7 +17,10 @@ mod tests;
 
 #[cfg(test)]
 pub(crate) use reference::ReferenceStore;
-pub use store::{Hit, PrefixStore, Published};
+pub(in crate::factory) use runs::StrandHasher;
+#[cfg(test)]
+pub(in crate::factory) use store::pieces;
+pub use store::{Hit, Piece, PrefixStore, Published};
 
 /// Which of the blocks that nobody uses goes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -276,16 +276,23 @@ impl PrefixStore {
 }
 
 /// Blocks `start..end` of a sequence, all of one strand.
-#[derive(Clone, Copy, Debug)]
-struct Piece {
-    strand: Strand,
-    start: u32,
-    end: u32,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Piece {
+    /// The strand.
+    pub strand: Strand,
+    /// Its first block.
+    pub start: u32,
+    /// The block after its last.
+    pub end: u32,
 }
 
 /// The first `blocks` blocks of a sequence by strand. A block belongs to the
 /// strand of its last token.
-fn pieces(content: &[Stretch], block_tokens: u32, blocks: u32) -> impl Iterator<Item = Piece> + '_ {
+pub fn pieces(
+    content: &[Stretch],
+    block_tokens: u32,
+    blocks: u32,
+) -> impl Iterator<Item = Piece> + '_ {
     let mut start = 0;
     content.iter().filter_map(move |stretch| {
         let end = blocks.min(stretch.until / block_tokens);
