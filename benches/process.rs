@@ -5,8 +5,10 @@
 //! program's short verbs, a hundred runs each. *Instructions*: what callgrind
 //! counts a call of the chat row and of 1000 replicas, between two horizons;
 //! instruction counts do not predict time, but they repeat exactly, so they
-//! show drift that a loaded machine hides. `-- memory`, `-- start-up` or
-//! `-- instructions` runs one of them.
+//! show drift that a loaded machine hides. *Sweep*: CPU time and memory of
+//! sweeps whose runs simulate next to nothing, so that what is left is what the
+//! sweep adds to them. `-- memory`, `-- start-up`, `-- instructions` or
+//! `-- sweep` runs one of them.
 
 mod support;
 
@@ -123,6 +125,93 @@ fn instructions() {
     table(&["replicas", "instructions a call"], &rows);
 }
 
+/// Points of the larger sweep.
+const POINTS: u32 = 10_000;
+/// CPU time of a run that the cost of a sweep is held against, µs.
+const RUN_US: f64 = 20_000.0;
+
+/// A sweep of `points` points with one run each, of 2 ms of simulated time.
+fn sweep_toml(points: u32) -> String {
+    let chat = include_str!("../scenarios/sweep-load.toml");
+    let (scenario, _) = chat.split_once("[sweep]").expect("its last table");
+    let axis = |to: u32| format!("{{ from = 1, to = {to}, points = {to} }}");
+    format!(
+        "{}\n[sweep]\n\"seed\" = {}\n\"pool.assistant.replicas\" = {}\n",
+        scenario
+            .replace("replications = 8", "replications = 1")
+            .replace("\"3 min\"", "\"2 ms\"")
+            .replace("\"30 s\"", "\"1 ms\""),
+        axis(points / 10),
+        axis(10)
+    )
+}
+
+/// CPU seconds of a sweep of that many points, and its peak memory in MB.
+fn sweep_once(points: u32) -> (f64, f64) {
+    let dir = tempfile::tempdir().expect("a folder");
+    let file = dir.path().join("sweep.toml");
+    fs::write(&file, sweep_toml(points)).expect("a scenario");
+    let before = children_cpu_seconds();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tokenmill"));
+    command.args(["sweep", "--no-progress", "--threads", "1", "--out"]).arg(dir.path().join("out"));
+    command.arg(&file).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = command.spawn().expect("it starts");
+    let mut peak_kib = 0.0f64;
+    let status = loop {
+        if let Some(status) = child.try_wait().expect("a child") {
+            break status;
+        }
+        let text = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
+        let line = text.lines().find(|line| line.starts_with("VmHWM:"));
+        let kib = line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok());
+        peak_kib = peak_kib.max(kib.unwrap_or(0.0));
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    };
+    assert!(status.success(), "the sweep failed");
+    (children_cpu_seconds() - before, peak_kib * 1024.0 / 1e6)
+}
+
+/// CPU µs of one of those runs alone.
+fn bare_run_us() -> f64 {
+    let (toml, _) = sweep_toml(POINTS).split_once("[sweep]").map(owned).expect("its last table");
+    let runs = 1_000;
+    let scenario = support::scenario(&toml);
+    let start = cpu_time::ThreadTime::now();
+    (0..runs).for_each(|replication| drop(run(&scenario, replication, Options::default())));
+    start.elapsed().as_secs_f64() * 1e6 / runs as f64
+}
+
+fn owned((first, second): (&str, &str)) -> (String, String) {
+    (first.to_owned(), second.to_owned())
+}
+
+fn sweep() {
+    let (mut few, mut many, mut bare) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..TURNS {
+        few.push(sweep_once(POINTS / 10));
+        many.push(sweep_once(POINTS));
+        bare.push(bare_run_us());
+    }
+    let row = |points: u32, turns: &[(f64, f64)]| {
+        let added_us: Vec<f64> = turns
+            .iter()
+            .zip(&bare)
+            .map(|((cpu_s, _), bare)| cpu_s * 1e6 / f64::from(points) - bare)
+            .collect();
+        let shares: Vec<f64> = added_us.iter().map(|us| us / RUN_US * 100.0).collect();
+        let peaks: Vec<f64> = turns.iter().map(|(_, peak)| *peak).collect();
+        vec![
+            points.to_string(),
+            Quartiles::of(&added_us).text(0),
+            Quartiles::of(&shares).text(2),
+            Quartiles::of(&peaks).text(1),
+        ]
+    };
+    let heads = ["runs", "added to a run, CPU µs", "% of a run of 20 ms", "peak memory, MB"];
+    table(&heads, &[row(POINTS / 10, &few), row(POINTS, &many)]);
+    println!("a run alone: {} CPU µs", Quartiles::of(&bare).text(0));
+}
+
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with("--")).collect();
     if let ["simulate", replicas, calls] = args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
@@ -138,5 +227,8 @@ fn main() {
     }
     if wanted("instructions") {
         instructions();
+    }
+    if wanted("sweep") {
+        sweep();
     }
 }

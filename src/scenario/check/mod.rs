@@ -173,6 +173,8 @@ struct Check<'b> {
     warnings: Vec<String>,
     base_dir: &'b Path,
     skip_bad_lines: bool,
+    /// The form of the whole file is flawless.
+    is_well_formed: bool,
     /// Names of the user's own GPUs and models that were objected to.
     unusable_entries: Vec<String>,
     /// Recordings read so far, shared by all arms.
@@ -186,6 +188,7 @@ impl<'b> Check<'b> {
             warnings: Vec::new(),
             base_dir,
             skip_bad_lines,
+            is_well_formed: false,
             unusable_entries: Vec::new(),
             traces,
         }
@@ -195,7 +198,14 @@ impl<'b> Check<'b> {
     fn whole(&mut self, root: &At<'_>) -> Option<(Scenario, RawScenario)> {
         let mut findings = Findings::default();
         findings.walk(root, schema());
+        self.is_well_formed = findings.mistakes.is_empty();
         self.mistakes.append(&mut findings.mistakes);
+        self.scenario(root)
+    }
+
+    /// Checks the sense of a whole scenario whose form is known to be flawless.
+    fn well_formed(&mut self, root: &At<'_>) -> Option<(Scenario, RawScenario)> {
+        self.is_well_formed = true;
         self.scenario(root)
     }
 }
@@ -247,8 +257,8 @@ impl Check<'_> {
 
     /// The top-level values; lists empty.
     fn head(&mut self, root: &At<'_>) -> Option<RawScenario> {
-        let (mut table, _) = usable(root, schema());
-        table.retain(|key, _| schema()["properties"][key]["type"] != "array");
+        let is_list = |key: &str| schema()["properties"][key]["type"] == "array";
+        let (mut table, _) = self.usable(root, schema(), |key| !is_list(key));
         table.entry("name").or_insert_with(|| toml::Value::from("unnamed"));
         self.deserialize(root, table)
     }
@@ -271,7 +281,8 @@ impl Check<'_> {
                     self.wrong(&at.key("name"), problem, "give each entry a name of its own");
                 }
             }
-            let (table, flawless) = usable(&at, &schema()["properties"][key]["items"]);
+            let (table, flawless) =
+                self.usable(&at, &schema()["properties"][key]["items"], |_| true);
             let entry = if flawless {
                 self.deserialize(&at, table)
             } else {
@@ -280,6 +291,31 @@ impl Check<'_> {
             entries.push((at, entry));
         }
         entries
+    }
+
+    /// The wanted members of the table at `at` that are of usable form, and
+    /// whether there was nothing to object to in it. What is left out has been
+    /// objected to already. A flawless file is not looked at again: sweeps check
+    /// thousands of them.
+    fn usable(
+        &self,
+        at: &At<'_>,
+        schema: &serde_json::Value,
+        wanted: impl Fn(&str) -> bool,
+    ) -> (toml::Table, bool) {
+        let schema = resolve(schema);
+        let mut table = toml::Table::new();
+        let members = at.node.and_then(Node::table).into_iter().flatten();
+        for (key, node) in members.filter(|(key, _)| wanted(key)) {
+            if self.is_well_formed || is_usable(&at.key(key), &schema["properties"][key]) {
+                table.insert(key.clone(), node.to_toml());
+            }
+        }
+        let mut findings = Findings::default();
+        if !self.is_well_formed {
+            findings.walk(at, schema);
+        }
+        (table, findings.mistakes.is_empty())
     }
 
     fn deserialize<T: DeserializeOwned>(&mut self, at: &At<'_>, table: toml::Table) -> Option<T> {
@@ -403,19 +439,8 @@ impl Check<'_> {
     }
 }
 
-/// The members of the table at `at` that are of usable form, and whether there
-/// was nothing to object to. What is left out has been objected to already.
-fn usable(at: &At<'_>, schema: &serde_json::Value) -> (toml::Table, bool) {
-    let schema = resolve(schema);
-    let mut table = toml::Table::new();
-    for (key, node) in at.node.and_then(Node::table).into_iter().flatten() {
-        let mut findings = Findings::default();
-        findings.walk(&at.key(key), &schema["properties"][key]);
-        if findings.unusable == 0 {
-            table.insert(key.clone(), node.to_toml());
-        }
-    }
+fn is_usable(at: &At<'_>, schema: &serde_json::Value) -> bool {
     let mut findings = Findings::default();
     findings.walk(at, schema);
-    (table, findings.mistakes.is_empty())
+    findings.unusable == 0
 }

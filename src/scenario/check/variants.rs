@@ -5,7 +5,7 @@
 //! file. Cost: about 0.1 ms a variant.
 
 use super::trace::Traces;
-use super::{Check, Error, Loaded, Mistake, Result, Scenario, in_order, loaded};
+use super::{Check, Error, Loaded, Mistake, RawScenario, Result, Scenario, in_order, loaded};
 use crate::scenario::overrides::assign;
 use crate::scenario::sweep;
 use crate::scenario::tree::{At, Node, Value};
@@ -30,6 +30,20 @@ impl Variants {
     /// The scenario with these keys changed, its studies left out. Mistakes
     /// point at where the values were written.
     pub fn scenario(&self, changes: &[(&str, Node)]) -> Result<Scenario> {
+        self.varied(changes, |check, root| check.whole(root))
+    }
+
+    /// As [`Variants::scenario`], for changes that it has accepted before: their
+    /// form is not looked at again.
+    pub fn scenario_again(&self, changes: &[(&str, Node)]) -> Result<Scenario> {
+        self.varied(changes, |check, root| check.well_formed(root))
+    }
+
+    fn varied(
+        &self,
+        changes: &[(&str, Node)],
+        look: impl FnOnce(&mut Check<'_>, &At<'_>) -> Option<(Scenario, RawScenario)>,
+    ) -> Result<Scenario> {
         let mut tree = self.tree.clone();
         if let Value::Table(table) = &mut tree.value {
             table.shift_remove("sweep");
@@ -39,7 +53,7 @@ impl Variants {
         let outcomes = changes.iter().map(put);
         let mistakes = outcomes.filter_map(|outcome| Some(*outcome.err()?)).collect();
         let mut check = self.check(mistakes);
-        let outcome = check.whole(&At::root(&tree));
+        let outcome = look(&mut check, &At::root(&tree));
         Ok(self.settle(outcome, check)?.0)
     }
 

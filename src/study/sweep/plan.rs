@@ -85,8 +85,9 @@ impl Plan {
 
     /// The scenario at `point`.
     pub(super) fn scenario(&self, point: u32) -> Scenario {
-        let scenario = prepare(&self.variants, &self.points, self.replications(), point);
-        scenario.expect("every point was checked")
+        let scenario = self.variants.scenario_again(&self.points.at(point));
+        let scenario = scenario.expect("every point was checked");
+        Scenario { replications: self.replications(), ..scenario }
     }
 
     /// Nothing done yet of what is the share of `shard`.
