@@ -64,6 +64,26 @@ fn unknown_keys() {
 }
 
 #[test]
+fn precisions_that_cannot_be() {
+    let all = [
+        "{ precision = 0 }",
+        "{ precision = \"2\" }",
+        "{ precision = \"200 %\" }",
+        "{ max = 100 }",
+        "{ precision = 0.02, min = 4, maximum = 100 }",
+        "{ precision = 0.02, min = 100, max = 50 }",
+        "{ precision = 0.02, of = [] }",
+        "{ precision = 0.02, of = 3 }",
+        "{ precision = 0.02, of = \"use_cases.chat.tftt_s.p95\" }",
+        "{ precision = 0.02, of = [\"use_cases.chat.e2e_s.p95\", \"latency\"] }",
+        "\"2 %\"",
+        "0",
+    ];
+    let told = |text: &str| mistakes(&[("duration", &format!("replications = {text}\nduration"))]);
+    insta::assert_snapshot!(all.map(|text| format!("{text}\n{}", told(text))).join("\n"));
+}
+
+#[test]
 fn keys_of_later_versions() {
     insta::assert_snapshot!(mistakes(&[
         ("[[use_case]]", "[[fault]]\nname = \"x\"\n\n[[use_case]]"),

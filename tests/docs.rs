@@ -151,6 +151,10 @@ fn scenario_with(heading: &str, example: &str) -> String {
         "[[pool]]" => ("pool", ""),
         "router" | "engine" => ("pool", heading),
         "[[use_case]]" | "arrivals" | "slo" | "### Distributions" => ("use_case", ""),
+        "replications" => {
+            scenario.insert(heading.to_owned(), toml::from_str("precision = 0.02").unwrap());
+            ("", heading)
+        }
         "trace" | "price" => ("use_case", heading),
         "[[hardware]]" => ("hardware", ""),
         "[[model]]" => ("model", ""),

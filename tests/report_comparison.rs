@@ -58,6 +58,7 @@ fn comparison(
             (path.clone(), figure(by, half))
         });
         ArmSummary {
+            precision: None,
             changes: vec![format!("pool.assistant.replicas = {arm}")],
             digest: "0".repeat(16),
             unstable_pools: Vec::new(),

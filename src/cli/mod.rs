@@ -58,6 +58,9 @@ pub struct Globals {
     /// Replications, in place of the scenario's
     #[arg(long, global = true, value_name = "N")]
     replications: Option<u32>,
+    /// Replications until figures are within this share of the truth, e.g. "2 %"
+    #[arg(long, global = true, value_name = "SHARE", conflicts_with = "replications")]
+    precision: Option<String>,
     /// Threads to use [default: one a core]
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096))]
     threads: Option<u16>,
@@ -105,6 +108,7 @@ impl Globals {
             set: self.set.clone(),
             seed: self.seed,
             replications: self.replications,
+            precision: self.precision.clone(),
             skip_bad_lines: self.skip_bad_lines,
         }
     }

@@ -5,7 +5,7 @@ use super::columns::columns;
 use super::{Globals, json};
 use crate::error::Result;
 use crate::factory::{Batch, StepTime};
-use crate::scenario::{Arrivals, Lengths, Loaded, Pool, Regime, UseCase};
+use crate::scenario::{Arrivals, Lengths, Loaded, Pool, Regime, Scenario, UseCase};
 use crate::study::sweep::Plan;
 use crate::study::{Load, Mix, load_of};
 use clap::Args;
@@ -50,8 +50,8 @@ fn text(loaded: &Loaded) -> String {
     });
     let _ = writeln!(
         text,
-        "{} replication(s), seed {}, duration {duration}, {} regime",
-        scenario.replications,
+        "{}, seed {}, duration {duration}, {} regime",
+        replications(scenario),
         scenario.seed,
         match scenario.regime {
             Regime::Steady => "steady",
@@ -71,6 +71,18 @@ fn text(loaded: &Loaded) -> String {
         let _ = writeln!(text, "\narm {}: {}", arm.name, arm.changes.join(", "));
     }
     text
+}
+
+fn replications(scenario: &Scenario) -> String {
+    match &scenario.stopping {
+        Some(stopping) if scenario.replications > stopping.min => format!(
+            "{} to {} replications, until figures are within {} %",
+            stopping.min,
+            scenario.replications,
+            stopping.precision * 100.0
+        ),
+        _ => format!("{} replication(s)", scenario.replications),
+    }
 }
 
 fn pool_text(pool: &Pool, load: Option<Load>) -> String {

@@ -6,9 +6,10 @@
 use super::figure::{Figure, Measure, grouped};
 use super::table::is_stable;
 use crate::statistics::Interval;
-use crate::study::{PoolSummary, Summary, UseCaseSummary};
+use crate::study::{PoolSummary, Precision, Summary, UseCaseSummary};
 
-/// What figures rest on: the run's own notes, and which quantiles are not exact.
+/// What figures rest on: how replications ended, the run's own notes, and which
+/// quantiles are not exact.
 pub fn notes(summary: &Summary) -> Vec<String> {
     let metrics = |u: &UseCaseSummary| {
         let all = [
@@ -30,7 +31,9 @@ pub fn notes(summary: &Summary) -> Vec<String> {
              calls), so their quantiles come from a histogram and are within 0.4 %: {rough}."
         )),
     };
-    summary.notes.iter().cloned().chain(summary.use_cases.iter().filter_map(of)).collect()
+    let stopping = summary.precision.as_ref().map(|it| stopping(it, summary.replications));
+    let rough = summary.use_cases.iter().filter_map(of);
+    stopping.into_iter().chain(summary.notes.iter().cloned()).chain(rough).collect()
 }
 
 /// What was simulated: "12 replications of 1.00 h in steady state, after ...".
@@ -58,6 +61,23 @@ pub fn setting_of(replications: u32, measured_s: f64, regime: &str, warm_up_s: f
         String::new()
     };
     format!("{count} of {span}{regime}{warm_up}")
+}
+
+/// How replications were found to be enough, or not.
+pub fn stopping(precision: &Precision, replications: u32) -> String {
+    let target = Figure::exact(precision.target, Measure::Fraction).plain();
+    let figures = match precision.figures.len() {
+        1 => "one figure".to_owned(),
+        count => format!("{count} figures"),
+    };
+    let outcome = match precision.is_met {
+        true => format!("{replications} were enough"),
+        false => format!("{replications} were not enough"),
+    };
+    format!(
+        "Replications ran in waves until {figures} had a 95 % confidence of being within {target} \
+         of the truth: {outcome}."
+    )
 }
 
 /// A sentence or two on one use case.

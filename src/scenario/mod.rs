@@ -33,8 +33,11 @@ pub struct Scenario {
     pub name: String,
     /// Root of all random streams.
     pub seed: u64,
-    /// Independent replications to run.
+    /// Independent replications to run; at most so many where `stopping` says
+    /// when they are enough.
     pub replications: u32,
+    /// When fewer replications are enough; `None`: all of them run.
+    pub stopping: Option<Stopping>,
     /// Calendar instant of time zero, RFC 3339, as written (demand curves use it).
     pub start: Option<String>,
     /// When arrivals end. `None`: when every source is exhausted.
@@ -57,6 +60,18 @@ impl Scenario {
         let draws_pairs = |pool: &Pool| pool.router == Routing::PowerOfTwo && pool.replicas > 1;
         self.use_cases.iter().any(UseCase::is_random) || self.pools.iter().any(draws_pairs)
     }
+}
+
+/// When replications are enough: as soon as figures are precise.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stopping {
+    /// Largest error that figures may have, as a share of their true values.
+    pub precision: f64,
+    /// Paths of the figures that are held to it; empty: those of
+    /// [`crate::study::headline_figures`].
+    pub of: Vec<String>,
+    /// Replications after which it is tested first.
+    pub min: u32,
 }
 
 /// A variant of a scenario, to be compared with it.

@@ -18,6 +18,8 @@ pub struct Overrides {
     pub seed: Option<u64>,
     /// Replications.
     pub replications: Option<u32>,
+    /// Replications until figures are as precise as this, e.g. "2 %".
+    pub precision: Option<String>,
     /// Leave broken trace lines out and count them.
     pub skip_bad_lines: bool,
 }
@@ -26,6 +28,10 @@ impl Overrides {
     /// Changes `tree`; what cannot be applied is returned.
     pub(super) fn apply(&self, tree: &mut Node) -> Vec<Mistake> {
         let mut mistakes = Vec::new();
+        if let Some(share) = &self.precision {
+            let outcome = until_precise(tree, share);
+            mistakes.extend(outcome.err().map(|mistake| *mistake));
+        }
         for assignment in &self.set {
             let outcome = match assignment.split_once('=') {
                 Some((path, value)) => set(tree, path.trim(), value.trim(), "--set"),
@@ -45,6 +51,16 @@ impl Overrides {
         }
         mistakes
     }
+}
+
+/// Lets replications go on until figures are as precise as `share`; what else a
+/// table of `replications` says stays.
+fn until_precise(tree: &mut Node, share: &str) -> Result<(), Box<Mistake>> {
+    const OPTION: &str = "--precision";
+    if tree.get("replications").and_then(Node::table).is_none() {
+        assign(tree, "replications", "replications", Node::empty_table(OPTION))?;
+    }
+    set(tree, "replications.precision", share, OPTION)
 }
 
 /// Puts the value that `text` is at `path`; `option` names where it was given.

@@ -26,9 +26,9 @@ pub struct RawScenario {
     /// Root of all random streams.
     #[serde(default = "one_u64")]
     pub seed: u64,
-    /// Independent replications; 32, or 1 where nothing is random.
-    #[schemars(range(min = 1, max = 100_000))]
-    pub replications: Option<u32>,
+    /// Independent replications: how many, or how precise figures must be; 32,
+    /// or 1 where nothing is random.
+    pub replications: Option<RawReplications>,
     /// Calendar instant of time zero, RFC 3339.
     pub start: Option<String>,
     /// When arrivals end; may be absent when every use case ends by itself.
@@ -55,6 +55,47 @@ pub struct RawScenario {
     pub arm: Vec<RawArm>,
     /// What `tokenmill sweep` varies: keys of the scenario by their path.
     pub sweep: Option<RawSweep>,
+}
+
+/// How many replications run.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum RawReplications {
+    /// So many.
+    Fixed(#[schemars(range(min = 1, max = 100_000))] u32),
+    /// Until figures are precise.
+    UntilPrecise(RawStopping),
+}
+
+/// When replications are enough.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct RawStopping {
+    /// Largest error of a figure, as a share of its true value.
+    /// It holds with 95 % confidence.
+    pub precision: Fraction,
+    /// Figures that are held to it, by path; mean TTFT, TPOT and end-to-end time
+    /// of every use case and $/Mtok of every pool when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<RawPaths>,
+    /// Replications after which it is tested first; then at twice that, and so on.
+    #[serde(default = "eight")]
+    #[schemars(range(min = 8, max = 100_000))]
+    pub min: u32,
+    /// Replications after which it is given up.
+    #[serde(default = "max_replications")]
+    #[schemars(range(min = 8, max = 100_000))]
+    pub max: u32,
+}
+
+/// Paths of figures, as the keys of summary.json joined by dots.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum RawPaths {
+    /// One figure.
+    One(String),
+    /// Several figures.
+    Several(Vec<String>),
 }
 
 /// A variant of the scenario.
@@ -422,6 +463,14 @@ pub struct RawPrice {
 
 fn one() -> u32 {
     1
+}
+
+fn eight() -> u32 {
+    8
+}
+
+fn max_replications() -> u32 {
+    512
 }
 
 fn one_u64() -> u64 {

@@ -155,6 +155,7 @@ prop_compose! {
             name: "random".to_string(),
             seed,
             replications: 1,
+            stopping: None,
             start: None,
             duration: Some(Span::from_seconds(2.0)),
             regime: if steady { Regime::Steady } else { Regime::Terminating },

@@ -11,6 +11,7 @@ mod quantile;
 pub mod queueing;
 mod sample;
 mod stability;
+mod stopping;
 mod student;
 mod warm_up;
 
@@ -20,5 +21,6 @@ pub use jackknife::{Jackknife, Paired};
 pub use quantile::{Value, quantile, quantiles};
 pub use sample::Sample;
 pub use stability::{Drift, Trend, drift};
+pub use stopping::{relative_error, waves};
 pub use student::student_quantile;
 pub use warm_up::{RunTooShort, mser5};

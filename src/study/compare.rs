@@ -6,14 +6,13 @@
 //! Each of k arms is compared with the baseline at confidence 1 - 5 %/k, so that
 //! all intervals of one figure hold together with 95 % (Bonferroni).
 
-use super::figures::{Figure, Share, figures, jackknife_pair};
-use super::reduce::{Found, rejections, stability};
-use super::replicate::{digest, run_all};
+use super::measured::Measured;
+use super::precision::{Precision, waves};
 use super::transient::{Transient, pilots};
 use crate::kernel::{Digest, Span};
-use crate::scenario::{Arm, Regime};
+use crate::scenario::{Arm, Regime, Scenario};
 use crate::simulation::Options;
-use crate::statistics::{Interval, Paired};
+use crate::statistics::Interval;
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -57,6 +56,9 @@ pub struct ArmSummary {
     pub changes: Vec<String>,
     /// Fold of every event of every replication, 16 hexadecimal digits.
     pub digest: String,
+    /// How precise figures are that were to be; absent where `replications` is
+    /// a number.
+    pub precision: Option<Precision>,
     /// Pools that cannot sustain the load; their steady-state figures are withheld.
     pub unstable_pools: Vec<String>,
     /// Paths of figures that are withheld because a pool is unstable.
@@ -87,16 +89,34 @@ pub struct Compared {
     pub calls: u64,
 }
 
-/// Replications that [`compare`] will run, pilots included.
+/// Replications that [`compare`] will run, at most, pilots included.
 pub fn runs(arms: &[Arm]) -> u32 {
     let pilots: u32 = arms.iter().map(|arm| pilots(&arm.scenario)).sum();
-    arms.len() as u32 * replications(arms) + pilots
+    arms.len() as u32 * most_demanding(arms).replications + pilots
 }
 
-/// Replications of each arm: what the most demanding one asks for, because
+/// The arm that asks for most replications: all run as many as it does, because
 /// they are paired one by one.
-fn replications(arms: &[Arm]) -> u32 {
-    arms.iter().map(|arm| arm.scenario.replications).max().unwrap_or(0)
+fn most_demanding(arms: &[Arm]) -> &Scenario {
+    let most = arms.iter().max_by_key(|arm| arm.scenario.replications);
+    &most.expect("a comparison has a baseline").scenario
+}
+
+/// Runs all arms: as many replications as are asked for, or waves of them until
+/// the figures of every arm are precise.
+fn measure<'a>(
+    arms: &'a [Arm],
+    options: Options,
+    done: &(impl Fn(u64) + Sync),
+) -> Vec<Measured<'a>> {
+    let mut measured: Vec<Measured> = arms.iter().map(|arm| Measured::new(&arm.scenario)).collect();
+    for wave in waves(most_demanding(arms)) {
+        measured.iter_mut().for_each(|arm| arm.run_until(wave, options, done));
+        if measured.iter().all(Measured::is_precise) {
+            break;
+        }
+    }
+    measured
 }
 
 /// Compares `arms` with the first of them, the baseline, on the current rayon
@@ -136,9 +156,7 @@ pub fn compare(arms: &[Arm], audit: bool, done: impl Fn(u64) + Sync) -> Compared
         arms.iter().map(|arm| Transient::of(&arm.scenario, audit, &done)).collect();
     let warm_up = transients.iter().map(|found| found.warm_up).max().unwrap_or(Span::ZERO);
     let options = Options { warm_up, audit };
-    let replications = replications(arms);
-    let measure = |arm| Measured::new(arm, replications, options, &done);
-    let measured: Vec<Measured> = arms.iter().map(measure).collect();
+    let measured = measure(arms, options, &done);
     let confidence = 1.0 - ERROR_SHARE / (arms.len() - 1).max(1) as f64;
     let of = |(at, (arm, found)): (usize, (&Arm, &Measured))| {
         let against = (at > 0).then_some(&measured[0]);
@@ -153,104 +171,20 @@ pub fn compare(arms: &[Arm], audit: bool, done: impl Fn(u64) + Sync) -> Compared
         scenario: baseline.scenario.name.clone(),
         version: env!("CARGO_PKG_VERSION").to_string(),
         seed: baseline.scenario.seed,
-        replications,
+        replications: measured[0].runs,
         digest: digest.to_string(),
         regime: match baseline.scenario.regime {
             Regime::Steady => "steady".to_string(),
             Regime::Terminating => "terminating".to_string(),
         },
         warm_up_s: warm_up.seconds(),
-        measured_s: measured[0].measured_s,
+        measured_s: measured[0].measured_s(),
         confidence,
         warnings: warnings(arms, &transients, &measured, &summaries),
         arms: summaries,
     };
     let pilots: u64 = transients.iter().map(|found| found.calls).sum();
     Compared { comparison, calls: pilots + measured.iter().map(|found| found.calls).sum::<u64>() }
-}
-
-/// What the replications of one arm contribute.
-struct Measured {
-    /// By path, one share a replication.
-    shares: IndexMap<String, Vec<Share>>,
-    found: Found,
-    digest: Digest,
-    unstable_pools: Vec<String>,
-    withheld: Vec<String>,
-    /// Sentences on calls that were refused.
-    rejections: Vec<String>,
-    is_random: bool,
-    measured_s: f64,
-    calls: u64,
-}
-
-impl Measured {
-    fn new(
-        arm: &Arm,
-        replications: u32,
-        options: Options,
-        done: &(impl Fn(u64) + Sync),
-    ) -> Measured {
-        let scenario = &arm.scenario;
-        let records = run_all(scenario, 0..replications, options, done);
-        let stability = stability(scenario, &records);
-        let figures = figures(scenario);
-        let shares = |figure: &Figure| records.iter().map(|run| figure.share(run)).collect();
-        let is_unstable = |pool: usize| !stability[pool].is_stable;
-        let withheld = figures.iter().filter(|figure| figure.steady_on.is_some_and(is_unstable));
-        let unstable = (0..scenario.pools.len()).filter(|&pool| is_unstable(pool));
-        let rejected = scenario.use_cases.iter().enumerate().map(|(at, use_case)| {
-            let calls = records.iter().map(|run| run.use_cases[at].rejected).sum();
-            (use_case.name.as_str(), calls)
-        });
-        Measured {
-            shares: figures.iter().map(|f| (f.path.clone(), shares(f))).collect(),
-            found: Found::new(scenario, &records, &stability),
-            digest: digest(&records),
-            unstable_pools: unstable.map(|pool| scenario.pools[pool].name.clone()).collect(),
-            withheld: withheld.map(|figure| figure.path.clone()).collect(),
-            rejections: rejections(rejected),
-            is_random: scenario.is_random(),
-            measured_s: records.iter().map(|run| run.window_s).sum::<f64>() / records.len() as f64,
-            calls: records.iter().map(|record| record.calls).sum(),
-        }
-    }
-
-    fn summary(&self, arm: &Arm, baseline: Option<&Measured>, confidence: f64) -> ArmSummary {
-        let figures = self.found.iter().map(|(path, value)| {
-            let paired = baseline.and_then(|baseline| self.paired(baseline, path, confidence));
-            let base = baseline.and_then(|baseline| baseline.found.at(path));
-            let relative = paired.zip(base).and_then(|(paired, base)| {
-                (base.mean != 0.0).then(|| paired.difference.mean / base.mean)
-            });
-            let difference = Difference {
-                value,
-                difference: paired.map(|paired| paired.difference),
-                relative,
-                variance_reduction: paired.and_then(|paired| paired.variance_reduction),
-            };
-            (path.to_string(), difference)
-        });
-        ArmSummary {
-            changes: arm.changes.clone(),
-            digest: self.digest.to_string(),
-            unstable_pools: self.unstable_pools.clone(),
-            withheld: self.withheld.clone(),
-            figures: figures.collect(),
-        }
-    }
-
-    /// The paired difference of a figure that both arms have and neither withholds.
-    fn paired(&self, baseline: &Measured, path: &str, confidence: f64) -> Option<Paired> {
-        baseline.found.at(path)?;
-        let (ours, theirs) = (self.shares.get(path)?, baseline.shares.get(path)?);
-        let (ours, theirs) = jackknife_pair(ours, theirs)?;
-        let paired = ours.minus(&theirs, confidence);
-        // Without randomness one run of each is exact, and so is the difference.
-        let is_exact = !self.is_random && !baseline.is_random;
-        let exact = || Interval::constant(paired.difference.mean);
-        Some(Paired { difference: if is_exact { exact() } else { paired.difference }, ..paired })
-    }
 }
 
 fn warnings(
@@ -283,7 +217,7 @@ fn warnings(
             .iter()
             .filter(|text| index == 0 || !arms[0].scenario.warnings.contains(text));
         warnings.extend(own.map(|text| format!("{name}: {text}")));
-        warnings.extend(measured.rejections.iter().map(|text| format!("{name}: {text}")));
+        warnings.extend(measured.warnings().iter().map(|text| format!("{name}: {text}")));
         warnings.extend(widened(summary).map(|what| format!("{name}: {what}")));
     }
     warnings

@@ -7,7 +7,9 @@
 mod capacity;
 mod compare;
 mod figures;
+mod measured;
 mod mix;
+mod precision;
 mod reduce;
 mod replicate;
 mod series;
@@ -19,7 +21,9 @@ pub mod validation;
 
 pub use capacity::{Load, load_of};
 pub use compare::{ArmSummary, Compared, Comparison, Difference, compare, runs as compare_runs};
+pub use figures::{figure_paths, headline_figures};
 pub use mix::Mix;
+pub use precision::Precision;
 pub use replicate::{Replicated, replicate, runs};
 pub use series::{Band, Cdf, FrontierPoint, PoolSeries, Series, UseCaseSeries};
 pub use step_table::{Annotated, Deployment, StepTable, Work};

@@ -3,7 +3,8 @@
 //! Each replication is a pure function of the scenario and its number, so the
 //! result does not depend on how many threads share the work.
 
-use super::reduce;
+use super::precision::{Precision, waves};
+use super::reduce::{self, Found};
 use super::transient::{Transient, pilots};
 use super::{Series, Summary};
 use crate::kernel::Digest;
@@ -33,7 +34,7 @@ pub struct Replicated {
 pub fn replicate(scenario: &Scenario, audit: bool, done: impl Fn(u64) + Sync) -> Replicated {
     let transient = Transient::of(scenario, audit, &done);
     let options = Options { warm_up: transient.warm_up, audit };
-    let records = run_all(scenario, 0..scenario.replications, options, &done);
+    let records = run_waves(scenario, options, &done);
     let mut summary = reduce::summary(scenario, &records, digest(&records));
     // A load that grows has no warm-up to find; its own warning says more.
     if summary.pools.values().all(|pool| pool.stable) {
@@ -47,9 +48,25 @@ pub fn replicate(scenario: &Scenario, audit: bool, done: impl Fn(u64) + Sync) ->
     }
 }
 
-/// Replications that [`replicate`] will run, pilots included.
+/// Replications that [`replicate`] will run, at most, pilots included.
 pub fn runs(scenario: &Scenario) -> u32 {
     scenario.replications + pilots(scenario)
+}
+
+/// Runs waves of replications until they are enough.
+fn run_waves(
+    scenario: &Scenario,
+    options: Options,
+    done: &(impl Fn(u64) + Sync),
+) -> Vec<RunRecord> {
+    let mut records = Vec::new();
+    for wave in waves(scenario) {
+        records.extend(run_all(scenario, records.len() as u32..wave, options, done));
+        if Precision::is_reached(scenario, || Found::of(scenario, &records)) {
+            break;
+        }
+    }
+    records
 }
 
 /// Runs these replications of `scenario` on the current rayon pool; their

@@ -4,6 +4,7 @@
 //! describes it key by key. Names end in their unit. Additions keep `schema`;
 //! a changed meaning raises it.
 
+use super::Precision;
 use crate::statistics::Interval;
 use indexmap::IndexMap;
 use schemars::JsonSchema;
@@ -22,6 +23,9 @@ pub struct Summary {
     pub seed: u64,
     /// Replications run.
     pub replications: u32,
+    /// How precise figures are that were to be; absent where `replications` is
+    /// a number.
+    pub precision: Option<Precision>,
     /// Fold of every event of every replication, 16 hexadecimal digits.
     pub digest: String,
     /// `steady` or `terminating`.

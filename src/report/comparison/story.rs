@@ -2,9 +2,9 @@
 
 use super::headline::{Headline, Owner, Verdict};
 use crate::report::figure::{Figure, Measure};
-use crate::report::story::{setting_of, unbroken};
+use crate::report::story::{setting_of, stopping, unbroken};
 use crate::scenario::BASELINE;
-use crate::study::{ArmSummary, Comparison};
+use crate::study::{ArmSummary, Comparison, Precision};
 
 /// Most changes that a sentence names.
 const NAMED_MAX: usize = 4;
@@ -32,10 +32,17 @@ pub fn intervals(comparison: &Comparison) -> Option<String> {
             format!(" (each at {each:.1} %, so that those of all arms hold together with 95 %)")
         }
     };
+    let precision = comparison.arms.values().find_map(|arm| arm.precision.as_ref());
+    let stopping = precision.map(|precision| {
+        let is_met = comparison.arms.values().filter_map(|arm| arm.precision.as_ref());
+        let all = Precision { is_met: is_met.clone().all(|it| it.is_met), ..precision.clone() };
+        format!(" {}", stopping(&all, comparison.replications))
+    });
     Some(format!(
         "± is half of the 95 % confidence interval over replications{together}. Differences are \
          paired by replication; a verdict is given where the interval excludes zero. The gain is \
-         how many times more runs independent arms would need for the same interval."
+         how many times more runs independent arms would need for the same interval.{}",
+        stopping.unwrap_or_default()
     ))
 }
 

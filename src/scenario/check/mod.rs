@@ -9,6 +9,7 @@ mod arm;
 mod catalog;
 mod limits;
 mod pool;
+mod replications;
 mod slo;
 mod trace;
 mod use_case;
@@ -44,8 +45,6 @@ const FILE_MAX: u64 = 16 << 20;
 const MISTAKES_MAX: usize = 50;
 /// What the scenario as it stands is called among its arms.
 pub const BASELINE: &str = "baseline";
-/// Replications of a scenario in which something is random.
-const REPLICATIONS: u32 = 32;
 
 /// A checked scenario and what it was made from.
 #[derive(Clone, Debug)]
@@ -242,6 +241,7 @@ impl Check<'_> {
             name: raw.name.clone(),
             seed: raw.seed,
             replications: 1,
+            stopping: None,
             start: raw.start.clone(),
             duration,
             regime,
@@ -250,8 +250,7 @@ impl Check<'_> {
             use_cases,
             warnings: std::mem::take(&mut self.warnings),
         };
-        let default = if scenario.is_random() { REPLICATIONS } else { 1 };
-        scenario.replications = *raw.replications.get_or_insert(default);
+        self.replications(root, &mut scenario, &mut raw);
         Some((scenario, raw))
     }
 

@@ -57,12 +57,21 @@ impl Variants {
         Ok(self.settle(outcome, check)?.0)
     }
 
+    /// A mistake at the top-level key `key`.
+    pub fn mistake(&self, key: &str, problem: &str, fix: &str) -> Mistake {
+        At::root(&self.tree).key(key).mistake(problem, fix)
+    }
+
     /// Checks the file as it stands, with its arms and its sweep.
     pub(super) fn whole(&self, mistakes: Vec<Mistake>) -> Result<Loaded> {
         let mut check = self.check(mistakes);
         let root = At::root(&self.tree);
         let outcome = check.whole(&root);
-        let replications = outcome.as_ref().map_or(1, |(scenario, _)| scenario.replications);
+        // A sweep has its own word on replications without a number.
+        let replications = match &outcome {
+            Some((scenario, _)) if scenario.stopping.is_none() => scenario.replications,
+            _ => 1,
+        };
         let sweep = sweep::read(&root.key("sweep"), replications, &mut check.mistakes);
         let arms = check.arms(&self.tree, outcome.as_ref().map(|(scenario, _)| scenario));
         let (scenario, raw) = self.settle(outcome, check)?;

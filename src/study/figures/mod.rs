@@ -11,6 +11,23 @@ pub use use_case::latency;
 
 use crate::scenario::Scenario;
 
+/// Paths of all figures of `scenario`, in the order of summary.json.
+pub fn figure_paths(scenario: &Scenario) -> Vec<String> {
+    figures(scenario).into_iter().map(|figure| figure.path).collect()
+}
+
+/// Paths of the figures that most questions are about: mean TTFT, TPOT and
+/// end-to-end time of every use case, dollars a token of every pool.
+pub fn headline_figures(scenario: &Scenario) -> Vec<String> {
+    const KEYS: [&str; 3] = ["ttft_s.mean", "tpot_s.mean", "e2e_s.mean"];
+    let latencies = |name: &String| KEYS.map(|key| format!("use_cases.{name}.{key}"));
+    let use_cases = scenario.use_cases.iter().flat_map(|use_case| latencies(&use_case.name));
+    let costs = scenario.pools.iter().map(|pool| format!("pools.{}.usd_per_mtok.total", pool.name));
+    // A pool without a price has no such figure.
+    let known = figure_paths(scenario);
+    use_cases.chain(costs).filter(|path| known.contains(path)).collect()
+}
+
 /// All figures of `scenario`, in the order of summary.json.
 pub fn figures(scenario: &Scenario) -> Vec<Figure> {
     let use_cases = (0..scenario.use_cases.len()).flat_map(|at| use_case::figures(scenario, at));

@@ -18,6 +18,7 @@ pub use use_case::rejections;
 use super::Summary;
 use super::capacity::{Load, load_of};
 use super::figures::{Figure, Share, figures, interval};
+use super::precision::Precision;
 use crate::kernel::Digest;
 use crate::metrics::RunRecord;
 use crate::scenario::{Regime, Scenario};
@@ -41,13 +42,17 @@ pub fn summary(scenario: &Scenario, records: &[RunRecord], digest: Digest) -> Su
     warnings.extend(use_case::unmeasured(&use_cases));
     let rejected = use_cases.iter().map(|(name, use_case)| (name.as_str(), use_case.rejected));
     warnings.extend(rejections(rejected));
+    let precision = Precision::of(scenario, &found);
+    let count = records.len() as u32;
+    warnings.extend(precision.iter().flat_map(|precision| precision.warnings(count, &found)));
     warnings.extend(scenario.warnings.iter().cloned());
     Summary {
         schema: SCHEMA,
         scenario: scenario.name.clone(),
         version: env!("CARGO_PKG_VERSION").to_string(),
         seed: scenario.seed,
-        replications: records.len() as u32,
+        replications: count,
+        precision,
         digest: digest.to_string(),
         regime: match scenario.regime {
             Regime::Steady => "steady".to_string(),
@@ -72,18 +77,32 @@ pub fn stability(scenario: &Scenario, records: &[RunRecord]) -> Vec<Stability> {
 pub struct Found(IndexMap<String, Option<Interval>>);
 
 impl Found {
-    /// Reduces all figures; those of unstable pools that need a steady state are withheld.
-    pub fn new(scenario: &Scenario, records: &[RunRecord], stability: &[Stability]) -> Self {
-        let is_random = scenario.is_random();
-        let reduce = |figure: &Figure| {
-            if figure.steady_on.is_some_and(|pool| !stability[pool].is_stable) {
-                return None;
-            }
-            let shares: Vec<Share> = records.iter().map(|run| figure.share(run)).collect();
-            reduced(&shares, is_random)
-        };
+    /// Reduces all figures of the replications so far.
+    pub fn of(scenario: &Scenario, records: &[RunRecord]) -> Self {
+        Found::new(scenario, records, &stability(scenario, records))
+    }
+
+    fn new(scenario: &Scenario, records: &[RunRecord], stability: &[Stability]) -> Self {
         let figures = figures(scenario);
-        Found(figures.iter().map(|figure| (figure.path.clone(), reduce(figure))).collect())
+        let shares = |figure: &Figure| records.iter().map(|run| figure.share(run)).collect();
+        let shares: Vec<Vec<Share>> = figures.iter().map(shares).collect();
+        Found::from(&figures, &shares, stability, scenario.is_random())
+    }
+
+    /// Reduces `figures` from the shares of each; those of unstable pools that
+    /// need a steady state are withheld.
+    pub fn from(
+        figures: &[Figure],
+        shares: &[Vec<Share>],
+        stability: &[Stability],
+        is_random: bool,
+    ) -> Self {
+        let reduce = |(figure, shares): (&Figure, &Vec<Share>)| {
+            let is_withheld = figure.steady_on.is_some_and(|pool| !stability[pool].is_stable);
+            let found = if is_withheld { None } else { reduced(shares, is_random) };
+            (figure.path.clone(), found)
+        };
+        Found(figures.iter().zip(shares).map(reduce).collect())
     }
 
     /// The figure at `owner` (`pools.assistant`) and `key`; `None` when it is

@@ -35,6 +35,12 @@ impl Plan {
     /// Checks every point of the `[sweep]` of `loaded` on the current rayon pool.
     pub fn new(loaded: &Loaded, variants: Variants, sweep: Sweep) -> Result<Plan> {
         let scenario = &loaded.scenario;
+        if scenario.stopping.is_some() {
+            // A part file counts its runs before any is done.
+            let problem = "is no number: a sweep runs as many replications at every point";
+            let fix = "write e.g. replications = 32, or add --replications 32";
+            return Err(Error::Invalid(vec![variants.mistake("replications", problem, fix)]));
+        }
         let points = Points::new(sweep, scenario.seed);
         let header = header(loaded, &points);
         let check = |point: u32| -> Result<(f64, u8)> {

@@ -1,0 +1,142 @@
+//! One arm of a comparison while its replications run.
+
+use super::compare::{ArmSummary, Difference};
+use super::figures::{Figure, Share, figures, jackknife_pair};
+use super::precision::Precision;
+use super::reduce::{Evidence, Found, Stability, rejections};
+use super::replicate::run_all;
+use crate::kernel::Digest;
+use crate::scenario::{Arm, Scenario};
+use crate::simulation::Options;
+use crate::statistics::{Interval, Paired};
+
+/// What the replications of one arm contribute; records are not kept.
+pub struct Measured<'a> {
+    scenario: &'a Scenario,
+    figures: Vec<Figure>,
+    /// By figure, one share a replication.
+    shares: Vec<Vec<Share>>,
+    /// By pool, what each replication says of its stability.
+    evidence: Vec<Vec<Evidence>>,
+    /// Calls that were refused, by use case.
+    rejected: Vec<u64>,
+    /// Fold of the digests of all replications.
+    pub digest: Digest,
+    /// Replications run.
+    pub runs: u32,
+    window_s: f64,
+    /// Calls simulated.
+    pub calls: u64,
+    /// What all of it comes to.
+    found: Found,
+}
+
+impl<'a> Measured<'a> {
+    /// An arm of which nothing has run.
+    pub fn new(scenario: &'a Scenario) -> Self {
+        let figures = figures(scenario);
+        Measured {
+            scenario,
+            shares: vec![Vec::new(); figures.len()],
+            evidence: vec![Vec::new(); scenario.pools.len()],
+            rejected: vec![0; scenario.use_cases.len()],
+            digest: Digest::default(),
+            runs: 0,
+            window_s: 0.0,
+            calls: 0,
+            found: Found::from(&[], &[], &[], false),
+            figures,
+        }
+    }
+
+    /// Runs the replications up to number `until` that have not run yet.
+    pub fn run_until(&mut self, until: u32, options: Options, done: &(impl Fn(u64) + Sync)) {
+        for record in run_all(self.scenario, self.runs..until, options, done) {
+            for (figure, shares) in self.figures.iter().zip(&mut self.shares) {
+                shares.push(figure.share(&record));
+            }
+            for (pool, evidence) in self.evidence.iter_mut().enumerate() {
+                evidence.push(Evidence::of(&record, pool));
+            }
+            for (calls, use_case) in self.rejected.iter_mut().zip(&record.use_cases) {
+                *calls += use_case.rejected;
+            }
+            self.digest.word(record.digest);
+            self.runs += 1;
+            self.window_s += record.window_s;
+            self.calls += record.calls;
+        }
+        let is_random = self.scenario.is_random();
+        self.found = Found::from(&self.figures, &self.shares, &self.stability(), is_random);
+    }
+
+    /// Time measured in a replication, mean, s.
+    pub fn measured_s(&self) -> f64 {
+        self.window_s / f64::from(self.runs)
+    }
+
+    fn stability(&self) -> Vec<Stability> {
+        let verdict = |evidence: &Vec<Evidence>| Stability::from(self.scenario.regime, evidence);
+        self.evidence.iter().map(verdict).collect()
+    }
+
+    /// Whether its figures are as precise as its scenario wants them.
+    pub fn is_precise(&self) -> bool {
+        Precision::of(self.scenario, &self.found).is_some_and(|precision| precision.is_met)
+    }
+
+    /// Its figures, and how they differ from those of the baseline.
+    pub fn summary(&self, arm: &Arm, baseline: Option<&Measured>, confidence: f64) -> ArmSummary {
+        let figures = self.found.iter().map(|(path, value)| {
+            let paired = baseline.and_then(|baseline| self.paired(baseline, path, confidence));
+            let base = baseline.and_then(|baseline| baseline.found.at(path));
+            let relative = paired.zip(base).and_then(|(paired, base)| {
+                (base.mean != 0.0).then(|| paired.difference.mean / base.mean)
+            });
+            let difference = Difference {
+                value,
+                difference: paired.map(|paired| paired.difference),
+                relative,
+                variance_reduction: paired.and_then(|paired| paired.variance_reduction),
+            };
+            (path.to_string(), difference)
+        });
+        let stability = self.stability();
+        let is_unstable = |pool: usize| !stability[pool].is_stable;
+        let withheld = self.figures.iter().filter(|fig| fig.steady_on.is_some_and(is_unstable));
+        let unstable = (0..stability.len()).filter(|&pool| is_unstable(pool));
+        ArmSummary {
+            changes: arm.changes.clone(),
+            digest: self.digest.to_string(),
+            unstable_pools: unstable.map(|pool| self.scenario.pools[pool].name.clone()).collect(),
+            precision: Precision::of(self.scenario, &self.found),
+            withheld: withheld.map(|figure| figure.path.clone()).collect(),
+            figures: figures.collect(),
+        }
+    }
+
+    /// What the reader must know of it.
+    pub fn warnings(&self) -> Vec<String> {
+        let names = self.scenario.use_cases.iter().map(|use_case| use_case.name.as_str());
+        let mut warnings = rejections(names.zip(self.rejected.iter().copied()));
+        let precision = Precision::of(self.scenario, &self.found);
+        warnings.extend(precision.iter().flat_map(|it| it.warnings(self.runs, &self.found)));
+        warnings
+    }
+
+    /// The paired difference of a figure that both arms have and neither withholds.
+    fn paired(&self, baseline: &Measured, path: &str, confidence: f64) -> Option<Paired> {
+        baseline.found.at(path)?;
+        let (ours, theirs) = jackknife_pair(self.shares(path)?, baseline.shares(path)?)?;
+        let paired = ours.minus(&theirs, confidence);
+        // Without randomness one run of each is exact, and so is the difference.
+        let is_exact = !self.scenario.is_random() && !baseline.scenario.is_random();
+        let exact = || Interval::constant(paired.difference.mean);
+        Some(Paired { difference: if is_exact { exact() } else { paired.difference }, ..paired })
+    }
+
+    fn shares(&self, path: &str) -> Option<&[Share]> {
+        let at = self.figures.iter().position(|figure| figure.path == path)?;
+        Some(&self.shares[at])
+    }
+}
