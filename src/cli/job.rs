@@ -83,6 +83,11 @@ impl<'a> Job<'a> {
         report::write(dir, outputs, &facts)
     }
 
+    /// As [`Job::keep_in`], where nothing was simulated whose speed could be told.
+    pub fn leave(&self, dir: &Path, outputs: &Outputs) -> Result<PathBuf> {
+        report::write(dir, outputs, &self.facts())
+    }
+
     /// Hidden where standard error is no terminal.
     fn progress_bar(&self, runs: u32) -> ProgressBar {
         let target = match self.globals.no_progress {

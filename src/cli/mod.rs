@@ -4,6 +4,7 @@
 //! and exit codes are settled here once. Progress and errors go to standard
 //! error.
 
+mod cache;
 mod catalog;
 mod columns;
 mod compare;
@@ -92,6 +93,8 @@ enum Verb {
     Validate(validate::ValidateArgs),
     /// Write a commented scenario to start from
     Init(init::InitArgs),
+    /// Replay a trace through a prefix cache, without time: hits by capacity, miss-ratio curve
+    Cache(cache::CacheArgs),
     /// Look up hardware and models
     Catalog(catalog::CatalogArgs),
     /// Latency of one engine step
@@ -157,6 +160,7 @@ fn execute(cli: Cli) -> Result<String> {
         Verb::Merge(args) => merge::merge(&args, globals),
         Verb::Validate(args) => validate::validate(&args, globals),
         Verb::Init(args) => init::init(&args, globals),
+        Verb::Cache(args) => cache::cache(&args, globals),
         Verb::Catalog(args) => catalog::catalog(&args, globals),
         Verb::Steptime(args) => steptime::steptime(&args, globals),
         Verb::Validation(args) => validation::validation(&args, globals),

@@ -4,6 +4,7 @@
 //! Everything but the manifest is a pure function of summary, series and
 //! resolved scenario, so equal runs give equal bytes.
 
+mod cache;
 mod charts;
 mod comparison;
 mod figure;
@@ -18,6 +19,7 @@ mod sweep;
 mod table;
 mod terminal;
 
+pub use cache::CacheReport;
 pub use charts::{Chart, Drawing, Mark, Text, WIDTH, charts, png, replay_chart, svg};
 pub use comparison::{comparison, comparison_html, comparison_terminal};
 pub use figure::{Figure, Measure};

@@ -4,6 +4,7 @@
 //! them, in replication order, to a [`Summary`] and the [`Series`] that charts
 //! are drawn from.
 
+mod cache_replay;
 mod capacity;
 mod compare;
 mod figures;
@@ -19,6 +20,10 @@ pub mod sweep;
 mod transient;
 pub mod validation;
 
+pub use cache_replay::{
+    CacheAnswer, CacheQuestion, CacheReplay, CurvePoint, Distances, Hits, MissCurve, Prompt,
+    Prompts, StoreReplay, Variant, replay_cache,
+};
 pub use capacity::{Load, load_of};
 pub use compare::{ArmSummary, Compared, Comparison, Difference, compare, runs as compare_runs};
 pub use figures::{figure_paths, headline_figures};

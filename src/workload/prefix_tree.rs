@@ -12,6 +12,7 @@ use super::Format;
 use super::read::{BadLine, ReadOptions, Record, Sink, Tally, read_calls};
 use super::trace::TICKS_MAX;
 use crate::error::Mistake;
+use crate::kernel::TICKS_PER_SECOND;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -31,10 +32,10 @@ pub enum IdsName {
 }
 
 /// A request: when it came and what it asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Request {
-    /// Ticks since the earliest request.
-    pub at_ticks: u64,
+    /// When, in seconds of the recording's own time.
+    pub at_s: f64,
     /// Last block of the prompt, or [`NO_NODE`].
     pub node: u32,
     /// Prompt tokens.
@@ -103,14 +104,13 @@ struct Planter {
     /// Where each block was met first.
     lines: Vec<u32>,
     index: HashMap<(u32, u64), u32, BuildHasherDefault<IdHasher>>,
-    /// Times as in the file, since the first call of it.
-    at_ticks: Vec<i64>,
+    /// Time of the first call of the file.
     first_ticks: i128,
 }
 
 impl Sink for Planter {
     fn take(&mut self, line: usize, record: Record) -> Result<(), BadLine> {
-        let at_ticks = self.time(&record)?;
+        let at_s = self.time(&record)?;
         let known = self.ids.len();
         let mut node = NO_NODE;
         for &id in &record.prefix_ids {
@@ -122,33 +122,33 @@ impl Sink for Planter {
                 }
             }
         }
-        if at_ticks < self.at_ticks.last().copied().unwrap_or(at_ticks) {
-            self.tree.unsorted += 1;
-        }
-        self.at_ticks.push(at_ticks);
-        self.tree.requests.push(Request { at_ticks: 0, node, prompt: record.prompt });
+        self.tree.unsorted += u64::from(at_s < self.last_s().unwrap_or(at_s));
+        self.tree.requests.push(Request { at_s, node, prompt: record.prompt });
         Ok(())
     }
 }
 
 impl Planter {
-    /// When the call came, since the first one of the file. One that does not
-    /// say comes with the one before it.
-    fn time(&mut self, record: &Record) -> Result<i64, BadLine> {
+    /// When the call before this one came.
+    fn last_s(&self) -> Option<f64> {
+        self.tree.requests.last().map(|request| request.at_s)
+    }
+
+    /// When the call came. One that does not say comes with the one before it.
+    fn time(&mut self, record: &Record) -> Result<f64, BadLine> {
         let Some(at_ticks) = record.at_ticks else {
-            return Ok(self.at_ticks.last().copied().unwrap_or(0));
+            return Ok(self.last_s().unwrap_or(0.0));
         };
-        if self.at_ticks.is_empty() {
+        if self.tree.requests.is_empty() {
             self.first_ticks = at_ticks;
         }
-        let since = at_ticks - self.first_ticks;
-        if since.abs() > TICKS_MAX {
+        if (at_ticks - self.first_ticks).abs() > TICKS_MAX {
             return Err(BadLine {
                 problem: "is more than ten years from the first call".to_owned(),
                 fix: "correct its time, or leave such lines out with --skip-bad-lines",
             });
         }
-        Ok(since as i64)
+        Ok(at_ticks as f64 / TICKS_PER_SECOND as f64)
     }
 
     /// The block `id` behind `node`, which may be new.
@@ -216,13 +216,11 @@ impl Planter {
     }
 
     fn finish(self, tally: Tally) -> PrefixTree {
-        let Planter { mut tree, at_ticks, .. } = self;
+        let mut tree = self.tree;
         tree.tally = tally;
         tree.block_tokens = tally.block_tokens;
         let block = tree.block_tokens.max(1);
-        let earliest = at_ticks.iter().copied().min().unwrap_or(0);
-        for (request, at_ticks) in tree.requests.iter_mut().zip(at_ticks) {
-            request.at_ticks = (at_ticks - earliest) as u64;
+        for request in &tree.requests {
             let blocks =
                 if request.node == NO_NODE { 0 } else { tree.depth[request.node as usize] };
             let (full, begun) = (request.prompt / block, request.prompt.div_ceil(block));
@@ -231,7 +229,7 @@ impl Planter {
             tree.too_many_ids += u64::from(blocks > begun);
         }
         if tree.unsorted > 0 {
-            tree.requests.sort_by_key(|request| request.at_ticks);
+            tree.requests.sort_by(|a, b| a.at_s.total_cmp(&b.at_s));
         }
         tree.parent.shrink_to_fit();
         tree.depth.shrink_to_fit();
@@ -300,7 +298,7 @@ mod tests {
         let tree = read(&text, ReadOptions::default(), IdsName::Prefixes).unwrap();
         assert_eq!(shape(&tree), (vec![1, 2, 3, 2], vec![3, 2, NO_NODE]));
         assert_eq!((tree.unsorted, tree.without_ids, tree.parent[3]), (1, 0, 0));
-        assert_eq!(tree.requests[1].at_ticks, 5 * 10_000_000);
+        assert_eq!(tree.requests[1].at_s, 0.009);
         assert_eq!((tree.cut(2, 1), tree.cut(2, 0), tree.cut(2, 9)), (0, NO_NODE, 2));
     }
 

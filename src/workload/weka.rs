@@ -195,7 +195,7 @@ mod tests {
 
     /// Seconds and last node of each request.
     fn requests(tree: &PrefixTree) -> Vec<(f64, u32)> {
-        tree.requests.iter().map(|r| (r.at_ticks as f64 / 1e10, r.node)).collect()
+        tree.requests.iter().map(|r| (r.at_s - 0.5, r.node)).collect()
     }
 
     #[test]

@@ -28,3 +28,12 @@ pub enum Eviction {
     /// The one that was used longest ago, the end of a sequence before its start.
     Lru,
 }
+
+impl Eviction {
+    /// Its name.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Eviction::Lru => "lru",
+        }
+    }
+}

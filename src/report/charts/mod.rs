@@ -9,6 +9,7 @@ mod drawing;
 pub mod forest;
 mod latency;
 mod load;
+pub mod miss_ratio;
 mod paint;
 mod panel;
 mod replay;
