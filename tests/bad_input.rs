@@ -47,6 +47,46 @@ fn set(assignments: &[&str]) -> String {
 }
 
 #[test]
+fn routers_that_cannot_route() {
+    let router = |text: &str| {
+        let router = format!("replicas = 2\nrouter = {{ {text} }}");
+        mistakes(&[("replicas = 2", router.as_str())])
+    };
+    insta::assert_snapshot!(
+        [
+            router("policy = \"kv-awair\""),
+            router("policy = \"kv-aware\", overlap_weight = -1, temperature = -0.5"),
+            router("policy = \"prefix-affinity\", spill_over = 0.9"),
+            router("policy = \"kv-aware\", signal_delay = \"2 h\""),
+            router("policy = \"kv-aware\", signal_delay = \"-1 ms\""),
+            router("policy = \"kv-aware\", overlap = 1.0"),
+        ]
+        .join("\n")
+    );
+}
+
+#[test]
+fn routers_that_do_not_use_what_they_are_given() {
+    let warnings = |router: &str, engine: &str| {
+        let text = GOOD
+            .replace("replicas = 2", &format!("replicas = 2\nrouter = {{ {router} }}"))
+            .replace("max_num_seqs = 64", &format!("max_num_seqs = 64{engine}"));
+        let loaded = parse(&text, "s.toml", Path::new(""), &Overrides::default()).expect("valid");
+        loaded.scenario.warnings
+    };
+    let none: Vec<String> = Vec::new();
+    assert_eq!(warnings("policy = \"kv-aware\", temperature = 0.1", ""), none);
+    assert_eq!(warnings("policy = \"prefix-affinity\", signal_delay = \"1 s\"", ""), none);
+    let blind = warnings("policy = \"kv-aware\"", ", prefix_caching = false");
+    assert!(blind[0].contains("has no cache to look for"), "{blind:?}");
+    let idle = warnings("policy = \"least-loaded\", spill_over = 2, overlap_weight = 1", "");
+    assert_eq!(idle.len(), 2);
+    assert!(idle[0].contains("router.overlap_weight has no effect"), "{idle:?}");
+    let idle = warnings("policy = \"round-robin\", signal_delay = \"1 s\"", "");
+    assert!(idle[0].contains("router.signal_delay has no effect"), "{idle:?}");
+}
+
+#[test]
 fn the_good_scenario_is_good() {
     assert_eq!(check(GOOD, &Overrides::default()), Ok(()));
 }

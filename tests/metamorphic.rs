@@ -5,7 +5,6 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use tokenmill::factory::Routing;
 use tokenmill::factory::StepTime;
 use tokenmill::kernel::{Span, TICKS_PER_SECOND};
 use tokenmill::metrics::{RunRecord, UseCaseRecord};
@@ -168,7 +167,7 @@ fn unlimited_kv_means_no_preemption() {
 #[test]
 fn names_of_pools_are_labels() {
     let before = scenario();
-    assert!(before.pools.iter().all(|pool| pool.router != Routing::PowerOfTwo));
+    assert!(before.pools.iter().all(|pool| !pool.router.policy.draws()));
     let mut after = before.clone();
     after.pools[0].name = "second".to_string();
     after.pools[1].name = "first".to_string();

@@ -28,8 +28,9 @@ pub struct Call {
     pub generated: u32,
     /// Client that waits for it, for closed loops.
     pub client: u32,
-    /// Replica within its pool.
-    pub replica: u32,
+    /// Where its router sent it, as the router counts: a replica of its pool, or
+    /// a rank of one.
+    pub lane: u32,
     /// Prompt tokens that were found in the cache when a step first took it in.
     pub cached: u32,
     /// Its use case.
@@ -54,7 +55,7 @@ impl Call {
             output,
             generated: 0,
             client: 0,
-            replica: 0,
+            lane: 0,
             cached: 0,
             use_case,
             preemptions: 0,

@@ -4,6 +4,7 @@
 //! tests takes them one by one. Both are driven through this trait, so that
 //! everything around them is the same.
 
+use super::cache::CacheEvent;
 use super::call::{CallId, Calls};
 use super::rank::{Outcome, RankLimits};
 use super::segment::Segment;
@@ -57,8 +58,8 @@ pub trait Engine {
     /// An idle engine.
     fn new(spec: &EngineSpec, use_cases: usize) -> Self;
 
-    /// Takes in a call.
-    fn enqueue(&mut self, now: Time, call: CallId, calls: &Calls) -> Enqueued;
+    /// Takes in a call, on `rank` if its router has chosen one.
+    fn enqueue(&mut self, now: Time, call: CallId, rank: Option<u32>, calls: &Calls) -> Enqueued;
 
     /// Accounts for the steps that have ended by `now`, between boundaries.
     fn settle(&mut self, now: Time) -> Option<Progress>;
@@ -82,6 +83,11 @@ pub trait Engine {
     /// Recounts what the engine keeps as sums and panics where they are wrong;
     /// returns the tokens that its calls have sampled.
     fn recount(&self, calls: &Calls) -> u64;
+
+    /// Tells what came into the caches of its ranks and what went since the last
+    /// time, if [`RankLimits::tells_cache`]. To be asked right after a turn that
+    /// something came out of: between such turns evictions may be told late.
+    fn tell_caches(&mut self, tell: impl FnMut(u32, CacheEvent));
 
     /// How busy it is.
     fn load(&self, now: Time) -> Load;

@@ -25,7 +25,7 @@ mod tier;
 
 #[cfg(test)]
 pub(crate) use cache::ReferenceStore;
-pub use cache::{Eviction, Hit, Piece, PrefixStore, Published};
+pub use cache::{CacheEvent, Eviction, Hit, Piece, PrefixStore, Published};
 pub use call::{Call, CallId, Calls};
 pub use engine::{Engine, EngineSpec, Enqueued, Load, Progress};
 pub use memory::{KvPlan, MemoryTerm, Misfit, Placement};
@@ -33,7 +33,7 @@ pub use parallelism::Parallelism;
 pub use pool::Pool;
 pub use rank::{CacheRules, Outcome, RankLimits};
 pub use replica::Replica;
-pub use router::{Router, Routing};
+pub use router::{Fleet, Policy, Router, Routing};
 pub use segment::Segment;
 pub use step_time::{Batch, Experts, StepTime};
 pub use tier::{Channel, Dropped, Link, Pace, Store, TierStore};

@@ -6,6 +6,7 @@
 //! [`Segment`] of steps is one event; an arrival that could join earlier cuts
 //! it short at the next step boundary.
 
+use super::cache::CacheEvent;
 use super::call::{CallId, Calls};
 use super::engine::{Engine, EngineSpec, Enqueued, Load, Progress};
 use super::rank::{Outcome, Rank, Turn};
@@ -56,9 +57,9 @@ impl Engine for Replica {
         }
     }
 
-    fn enqueue(&mut self, now: Time, call: CallId, calls: &Calls) -> Enqueued {
+    fn enqueue(&mut self, now: Time, call: CallId, rank: Option<u32>, calls: &Calls) -> Enqueued {
         let was_idle = self.is_idle();
-        let rank = self.choose_rank();
+        let rank = rank.map_or_else(|| self.choose_rank(), |rank| rank as usize);
         let may_join = self.lanes[rank].rank.enqueue(call, calls);
         match &mut self.segment {
             None if was_idle => Enqueued::Wake,
@@ -121,6 +122,12 @@ impl Engine for Replica {
 
     fn recount(&self, calls: &Calls) -> u64 {
         self.ranks().map(|rank| rank.recount(self.step, calls)).sum()
+    }
+
+    fn tell_caches(&mut self, mut tell: impl FnMut(u32, CacheEvent)) {
+        for (rank, lane) in (0..).zip(&mut self.lanes) {
+            lane.rank.tell_cache(|event| tell(rank, event));
+        }
     }
 
     fn load(&self, now: Time) -> Load {

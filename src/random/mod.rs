@@ -15,4 +15,5 @@ mod zipf;
 
 pub use distribution::Distribution;
 pub use normal::normal_quantile;
+pub(crate) use streams::mix;
 pub use streams::{Component, Stream, Streams, entity};

@@ -57,8 +57,8 @@ pub struct Scenario {
 impl Scenario {
     /// Whether anything is drawn at random; if not, one replication is exact.
     pub fn is_random(&self) -> bool {
-        let draws_pairs = |pool: &Pool| pool.router == Routing::PowerOfTwo && pool.replicas > 1;
-        self.use_cases.iter().any(UseCase::is_random) || self.pools.iter().any(draws_pairs)
+        let draws = |pool: &Pool| pool.router.policy.draws() && pool.lanes() > 1;
+        self.use_cases.iter().any(UseCase::is_random) || self.pools.iter().any(draws)
     }
 }
 
@@ -139,6 +139,12 @@ impl Pool {
     /// GPUs in the whole pool.
     pub fn gpus(&self) -> u32 {
         self.replicas * self.parallelism.gpus()
+    }
+
+    /// What its router chooses among.
+    pub fn lanes(&self) -> u32 {
+        let ranks = if self.router.policy.chooses_ranks() { self.parallelism.data } else { 1 };
+        self.replicas * ranks
     }
 
     /// Whether a call of these lengths can ever be served: it must not exceed

@@ -207,6 +207,17 @@ pub struct RawRouter {
     /// The policy.
     #[serde(default)]
     pub policy: RawPolicy,
+    /// What a prompt token to be computed weighs against one in flight, for `kv-aware`.
+    #[schemars(range(min = 0, max = 100))]
+    pub overlap_weight: Option<f64>,
+    /// Scale of the softmax that `kv-aware` draws by; 0 takes the least cost.
+    #[schemars(range(min = 0, max = 1_000))]
+    pub temperature: Option<f64>,
+    /// Most calls of a replica over the mean, for `prefix-affinity`.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub spill_over: Option<f64>,
+    /// How long what happens on a replica takes to be known to the router.
+    pub signal_delay: Option<Duration>,
 }
 
 /// A routing policy.
@@ -220,6 +231,12 @@ pub enum RawPolicy {
     LeastLoaded,
     /// The less loaded of two drawn at random.
     PowerOfTwo,
+    /// The least cost, by what caches hold and what replicas have to do.
+    KvAware,
+    /// The one that served the session before.
+    SessionAffinity,
+    /// The one that serves calls which start alike, or the next with room.
+    PrefixAffinity,
 }
 
 /// Limits and overheads of the serving engine; names are vLLM's where it has one.

@@ -229,7 +229,7 @@ impl<'s, E: Engine> Simulation<'s, E> {
     }
 
     /// Sends a call to a replica, or rejects it if none can ever serve it.
-    fn dispatch(&mut self, now: Time, mut call: Call) -> bool {
+    fn dispatch(&mut self, now: Time, call: Call) -> bool {
         self.arrived += 1;
         let use_case = usize::from(call.use_case);
         let at = self.scenario.use_cases[use_case].pool;
@@ -241,14 +241,14 @@ impl<'s, E: Engine> Simulation<'s, E> {
             return false;
         }
         let pool = &mut self.pools[at];
-        let replica = pool.router.choose();
-        pool.router.arrived(replica);
-        call.replica = replica;
         let id = self.calls.insert(call, None);
+        let lane = pool.router.choose(now, id, &self.calls);
+        self.calls[id].lane = lane;
+        let (replica, rank) = pool.router.place(lane);
         self.window_calls += u64::from(self.window.contains(now));
         self.recorder.arrived(now, at);
         let slot = pool.first_slot + replica;
-        match pool.engines[replica as usize].enqueue(now, id, &self.calls) {
+        match pool.engines[replica as usize].enqueue(now, id, rank, &self.calls) {
             Enqueued::Wake => self.pending.schedule_wake(slot, now),
             Enqueued::Boundary(time) => self.pending.schedule_boundary(slot, time),
             Enqueued::Unmoved => {}
@@ -258,7 +258,7 @@ impl<'s, E: Engine> Simulation<'s, E> {
 
     /// A step boundary, or the wake of an idle replica.
     fn on_boundary(&mut self, now: Time, pool: usize, replica: u32) {
-        let Pool { spec, engines, first_slot, .. } = &mut self.pools[pool];
+        let Pool { spec, engines, first_slot, router } = &mut self.pools[pool];
         let engine = &mut engines[replica as usize];
         let slot = *first_slot + replica;
         let progress = engine.finish_segment();
@@ -267,6 +267,9 @@ impl<'s, E: Engine> Simulation<'s, E> {
             self.audit.progressed(progress, engine.decoding());
         }
         let next = engine.turn(spec, now, &mut self.calls, &mut self.outcomes);
+        if spec.limits.tells_cache && !self.outcomes.is_empty() {
+            engine.tell_caches(|rank, event| router.told(now, replica, rank, event));
+        }
         let was_idle = progress.is_none();
         match next {
             Some(time) => self.pending.schedule_boundary(slot, time),
@@ -295,6 +298,7 @@ impl<'s, E: Engine> Simulation<'s, E> {
                         cached => self.pools[pool].spec.step_time.prompt_seconds(0, cached),
                     };
                     self.recorder.first_token(pool, &call, saved_s);
+                    self.pools[pool].router.prefilled(now, id, &call);
                     self.audit.sampled();
                 }
                 Outcome::Resumed(_, gap) => {
@@ -312,7 +316,7 @@ impl<'s, E: Engine> Simulation<'s, E> {
         self.window_calls -= u64::from(self.window.contains(call.arrived));
         self.recorder.finished(now, pool, &call);
         self.audit.finished(now, &call);
-        self.pools[pool].router.left(call.replica);
+        self.pools[pool].router.left(now, &call);
         let use_case = usize::from(call.use_case);
         if let Source::Closed(_) = self.sources[use_case].source {
             let slot = self.slots.client(use_case, call.client);

@@ -7,12 +7,12 @@
 //! rounding.
 
 use crate::factory::{
-    Batch, CallId, Calls, Engine, EngineSpec, Enqueued, Load, Outcome, Progress, RankLimits,
-    ReferenceStore, Segment,
+    Batch, CacheEvent, CallId, Calls, Engine, EngineSpec, Enqueued, Load, Outcome, Progress,
+    RankLimits, ReferenceStore, Segment,
 };
 use crate::kernel::{Span, Time};
 use crate::workload::{Strand, Stretch};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 const OWN: Stretch = Stretch { strand: Strand::NONE, until: 0 };
 
@@ -49,6 +49,8 @@ struct Rank {
     /// Blocks that the cache does not know, of all sequences.
     private: u32,
     cache: ReferenceStore,
+    /// What is resident of each strand, as told last: first block and end.
+    told: BTreeMap<Strand, (u32, u32)>,
 }
 
 #[derive(Clone, Debug)]
@@ -238,6 +240,19 @@ impl Rank {
         }
     }
 
+    /// Compares what is resident with what was told last.
+    fn tell_cache(&mut self, mut tell: impl FnMut(CacheEvent)) {
+        let resident = self.cache.strands();
+        for (&strand, &(first, _)) in &self.told {
+            let end = resident.get(&strand).map_or(first, |&(_, end)| end);
+            tell(CacheEvent::Removed { strand, end });
+        }
+        for (&strand, &(first, end)) in &resident {
+            tell(CacheEvent::Stored { strand, first, end });
+        }
+        self.told = resident;
+    }
+
     fn batch(&self, ahead: u32) -> Batch {
         let window = self.limits.window;
         let mut batch = Batch::default();
@@ -303,30 +318,9 @@ impl Rank {
     }
 }
 
-impl Engine for Oracle {
-    fn new(spec: &EngineSpec, use_cases: usize) -> Self {
-        let rank = Rank {
-            limits: spec.limits,
-            waiting: VecDeque::new(),
-            running: Vec::new(),
-            private: 0,
-            cache: ReferenceStore::new(spec.limits.block_tokens),
-        };
-        Oracle {
-            ranks: vec![rank; spec.ranks as usize],
-            next_rank: 0,
-            decoding: vec![0; use_cases],
-            composition: Vec::new(),
-            is_regular: false,
-            lines: Vec::new(),
-            steps_of_composition: 0,
-            current: None,
-        }
-    }
-
-    fn enqueue(&mut self, _now: Time, call: CallId, _calls: &Calls) -> Enqueued {
-        let is_empty = |rank: &Rank| rank.running.is_empty() && rank.waiting.is_empty();
-        let was_idle = self.ranks.iter().all(is_empty);
+impl Oracle {
+    /// The rank of a call whose router has chosen none.
+    fn choose_rank(&mut self) -> usize {
         let count = self.ranks.len();
         let mut chosen = self.next_rank % count;
         for offset in 0..count {
@@ -340,6 +334,36 @@ impl Engine for Oracle {
         if count > 1 {
             self.next_rank = (chosen + 1) % count;
         }
+        chosen
+    }
+}
+
+impl Engine for Oracle {
+    fn new(spec: &EngineSpec, use_cases: usize) -> Self {
+        let rank = Rank {
+            limits: spec.limits,
+            waiting: VecDeque::new(),
+            running: Vec::new(),
+            private: 0,
+            cache: ReferenceStore::new(spec.limits.block_tokens),
+            told: BTreeMap::new(),
+        };
+        Oracle {
+            ranks: vec![rank; spec.ranks as usize],
+            next_rank: 0,
+            decoding: vec![0; use_cases],
+            composition: Vec::new(),
+            is_regular: false,
+            lines: Vec::new(),
+            steps_of_composition: 0,
+            current: None,
+        }
+    }
+
+    fn enqueue(&mut self, _now: Time, call: CallId, rank: Option<u32>, _calls: &Calls) -> Enqueued {
+        let is_empty = |rank: &Rank| rank.running.is_empty() && rank.waiting.is_empty();
+        let was_idle = self.ranks.iter().all(is_empty);
+        let chosen = rank.map_or_else(|| self.choose_rank(), |rank| rank as usize);
         self.ranks[chosen].waiting.push_back(call);
         if was_idle { Enqueued::Wake } else { Enqueued::Unmoved }
     }
@@ -403,6 +427,12 @@ impl Engine for Oracle {
         let running = self.ranks.iter().flat_map(|rank| &rank.running).map(|s| s.call);
         let waiting = self.ranks.iter().flat_map(|rank| &rank.waiting).copied();
         running.chain(waiting).map(|id| u64::from(calls[id].generated)).sum()
+    }
+
+    fn tell_caches(&mut self, mut tell: impl FnMut(u32, CacheEvent)) {
+        for (rank, state) in (0..).zip(&mut self.ranks) {
+            state.tell_cache(|event| tell(rank, event));
+        }
     }
 
     fn load(&self, _now: Time) -> Load {

@@ -30,5 +30,5 @@ pub fn kind(outcome: &Outcome) -> (Kind, CallId) {
 /// What happened to `call` and where, in one word: kind, use case, replica.
 #[inline]
 pub fn what(kind: Kind, call: &Call) -> u64 {
-    kind as u64 | u64::from(call.use_case) << 8 | u64::from(call.replica) << 32
+    kind as u64 | u64::from(call.use_case) << 8 | u64::from(call.lane) << 32
 }

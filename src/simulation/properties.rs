@@ -7,7 +7,7 @@ use super::oracle::Oracle;
 use super::{Options, Simulation};
 use crate::catalog::{Catalog, GpuHour};
 use crate::factory::{
-    CacheRules, Eviction, Experts, KvPlan, Parallelism, Replica, Routing, StepTime,
+    CacheRules, Eviction, Experts, KvPlan, Parallelism, Policy, Replica, Routing, StepTime,
 };
 use crate::kernel::{Span, Time};
 use crate::metrics::RunRecord;
@@ -81,7 +81,18 @@ fn engine() -> impl Strategy<Value = Engine> {
 }
 
 fn router() -> impl Strategy<Value = Routing> {
-    prop_oneof![Just(Routing::RoundRobin), Just(Routing::LeastLoaded), Just(Routing::PowerOfTwo)]
+    let policy = prop_oneof![
+        Just(Policy::RoundRobin),
+        Just(Policy::LeastLoaded),
+        Just(Policy::PowerOfTwo),
+        (0.0..3.0, prop_oneof![Just(0.0), 0.0..1.0]).prop_map(|(overlap_weight, temperature)| {
+            Policy::KvAware { overlap_weight, temperature }
+        }),
+        Just(Policy::SessionAffinity),
+        (1.0..2.0).prop_map(|spill_over| Policy::PrefixAffinity { spill_over }),
+    ];
+    let delay = prop_oneof![Just(Span::ZERO), (0.0..1.0).prop_map(Span::from_seconds)];
+    (policy, delay).prop_map(|(policy, signal_delay)| Routing { policy, signal_delay })
 }
 
 fn pool() -> impl Strategy<Value = Pool> {

@@ -1,7 +1,7 @@
 //! Puts a simulation together from its checked scenario.
 
 use super::event::Slots;
-use crate::factory::{Engine, EngineSpec, Pool, RankLimits, Router};
+use crate::factory::{Engine, EngineSpec, Fleet, Pool, RankLimits, Router};
 use crate::kernel::{Span, Time};
 use crate::metrics::Window;
 use crate::random::{Component, Streams, entity};
@@ -27,12 +27,21 @@ pub fn pools<E: Engine>(scenario: &Scenario, slots: &Slots, streams: Streams) ->
             Pool::new(
                 engine_spec(pool),
                 pool.replicas,
-                Router::new(pool.router, pool.replicas, stream),
+                Router::new(pool.router, fleet(pool), stream),
                 scenario.use_cases.len(),
                 slots.engines(at),
             )
         })
         .collect()
+}
+
+/// What the router of `pool` stands before.
+fn fleet(pool: &scenario::Pool) -> Fleet {
+    Fleet {
+        replicas: pool.replicas,
+        ranks: pool.parallelism.data,
+        block_tokens: pool.kv.block_tokens,
+    }
 }
 
 /// What the replicas of `pool` have in common.
@@ -47,6 +56,7 @@ fn engine_spec(pool: &scenario::Pool) -> EngineSpec {
         reserve_full_prompt: engine.reserve_full_prompt,
         window: pool.step_time.window,
         prefix_cache: engine.prefix_cache,
+        tells_cache: pool.router.policy.watches_caches(),
     };
     EngineSpec { limits, ranks: pool.parallelism.data, step_time: pool.step_time.clone() }
 }

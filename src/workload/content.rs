@@ -42,6 +42,12 @@ impl Strand {
         Strand(u64::from(use_case) << 48 | (author as u64) << 44 | number)
     }
 
+    /// Whether `author` wrote it.
+    #[inline]
+    pub fn is_by(self, author: Author) -> bool {
+        self.0 >> 44 & 0xf == author as u64
+    }
+
     /// The name as a number, for hashing.
     #[inline]
     pub fn number(self) -> u64 {

@@ -7,6 +7,7 @@
 //! prompt touches, not its length. [`Eviction`] says which of the blocks that
 //! nobody uses goes first.
 
+mod event;
 mod lru;
 #[cfg(test)]
 mod reference;
@@ -15,10 +16,10 @@ mod store;
 #[cfg(test)]
 mod tests;
 
+pub use event::{CacheEvent, CacheEvents};
 #[cfg(test)]
 pub(crate) use reference::ReferenceStore;
 pub(in crate::factory) use runs::StrandHasher;
-#[cfg(test)]
 pub(in crate::factory) use store::pieces;
 pub use store::{Hit, Piece, PrefixStore, Published};
 

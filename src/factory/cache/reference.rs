@@ -31,6 +31,17 @@ impl ReferenceStore {
         (stretch.strand, index)
     }
 
+    /// First block and end of what is resident of each strand.
+    pub fn strands(&self) -> BTreeMap<Strand, (u32, u32)> {
+        let mut strands = BTreeMap::new();
+        for &(strand, index) in self.blocks.keys() {
+            let (_, end) = strands.entry(strand).or_insert((index, index));
+            assert_eq!(*end, index, "a hole in {strand:?}");
+            *end = index + 1;
+        }
+        strands
+    }
+
     pub fn resident(&self) -> u32 {
         self.blocks.len() as u32
     }

@@ -288,6 +288,7 @@ pub struct Piece {
 
 /// The first `blocks` blocks of a sequence by strand. A block belongs to the
 /// strand of its last token.
+#[inline]
 pub fn pieces(
     content: &[Stretch],
     block_tokens: u32,

@@ -18,7 +18,7 @@ mod prefix;
 mod recount;
 
 use super::blocks::Blocks;
-use super::cache::{Eviction, Hit, PrefixStore};
+use super::cache::{CacheEvent, CacheEvents, Eviction, Hit, PrefixStore};
 use super::call::{Call, CallId, Calls};
 use super::running::{Left, Running};
 use super::step_time::Batch;
@@ -44,6 +44,8 @@ pub struct RankLimits {
     pub window: Option<u32>,
     /// What is kept of sequences that have ended; `None`: nothing.
     pub prefix_cache: Option<CacheRules>,
+    /// Somebody wants to know what comes into the cache and what goes.
+    pub tells_cache: bool,
 }
 
 /// How a rank keeps KV blocks for sequences to come.
@@ -115,6 +117,7 @@ pub struct Rank {
     blocks: Blocks,
     partial: Option<Partial>,
     cache: Option<Box<PrefixStore>>,
+    events: CacheEvents,
     /// Prompts whose last chunk is in the current step, and the work of those chunks.
     completing: Vec<Completing>,
     completing_work: Batch,
@@ -135,10 +138,16 @@ impl Rank {
             cache: limits
                 .prefix_cache
                 .map(|rules| Box::new(PrefixStore::new(rules.eviction, limits.block_tokens))),
+            events: CacheEvents::new(limits.tells_cache),
             completing: Vec::new(),
             completing_work: Batch::default(),
             preempted: false,
         }
+    }
+
+    /// Tells what came into the cache and what went since the last time.
+    pub fn tell_cache(&mut self, tell: impl FnMut(CacheEvent)) {
+        self.events.drain(tell);
     }
 
     /// Sequences in the batch.
@@ -262,10 +271,21 @@ impl Rank {
         if !self.preempted {
             self.admit_waiting(turn);
         }
+        self.make_room_for_chunk(turn.step);
         self.preempted
             || !self.completing.is_empty()
             || self.partial.map(|partial| partial.chunk) != chunk_before
             || self.partial.is_some_and(|partial| self.is_growing_irregularly(&partial))
+    }
+
+    /// Evicts what is in the way of the unfinished prompt in the step that starts,
+    /// which takes its blocks only when it has passed: whoever asks now what is in
+    /// the cache must not see it.
+    fn make_room_for_chunk(&mut self, step: u64) {
+        if let Some(partial) = self.partial {
+            let chunk = self.partial_blocks(&partial, 1) as u32;
+            self.take(0, self.blocks.needed_in(step) + chunk);
+        }
     }
 
     /// Queries of the unfinished prompt still reach the window's edge, so their

@@ -7,9 +7,9 @@
 //! decoded blocks earlier: only a later call can continue them.
 
 use super::{Partial, Rank, Turn};
-use crate::factory::cache::Hit;
+use crate::factory::cache::{CacheEvents, Hit, pieces};
 use crate::factory::call::{Call, CallId, Calls};
-use crate::workload::{Strand, Stretch};
+use crate::workload::{Author, Strand, Stretch};
 
 impl Rank {
     /// The blocks of `call` that are in the cache. At least one token is left
@@ -57,6 +57,8 @@ impl Rank {
                 let content = calls.stretches(&calls[id], &mut own);
                 let added = cache.publish(content, published, full);
                 self.blocks.give(added.duplicates - added.woken);
+                let block_tokens = self.limits.block_tokens;
+                tell_stored(&mut self.events, content, block_tokens, published, full);
                 full
             }
             _ => published,
@@ -82,6 +84,8 @@ impl Rank {
         let content = calls.stretches(&calls[id], &mut own);
         let added = cache.publish(content, published, full);
         let fallen_idle = cache.release(content, full);
+        let block_tokens = self.limits.block_tokens;
+        tell_stored(&mut self.events, content, block_tokens, published, full);
         let kept = full - published - added.duplicates;
         self.blocks.give(held - published - kept + fallen_idle - added.woken);
     }
@@ -100,9 +104,31 @@ impl Rank {
         if let Some(cache) = &mut self.cache {
             let excess = cache.idle().saturating_sub(blocks);
             if excess > 0 {
-                cache.evict(excess, |_, _, _| {});
+                let events = &mut self.events;
+                cache.evict(excess, |strand, start, _| {
+                    if !strand.is_by(Author::Call) {
+                        events.removed(strand, start);
+                    }
+                });
             }
         }
+    }
+}
+
+/// Tells that blocks `from..to` of a sequence are in the cache. What a call says
+/// for itself alone is never asked for again: nobody is told.
+#[inline]
+fn tell_stored(
+    events: &mut CacheEvents,
+    content: &[Stretch],
+    block_tokens: u32,
+    from: u32,
+    to: u32,
+) {
+    if events.are_kept() {
+        pieces(content, block_tokens, to)
+            .filter(|piece| piece.end > from && !piece.strand.is_by(Author::Call))
+            .for_each(|piece| events.stored(piece.strand, piece.start, piece.end));
     }
 }
 

@@ -10,6 +10,7 @@ mod catalog;
 mod limits;
 mod pool;
 mod replications;
+mod router;
 mod slo;
 mod trace;
 mod use_case;

@@ -3,9 +3,9 @@
 use super::Check;
 use super::catalog::{USD_PER_HOUR_MAX, WATTS_MAX};
 use crate::catalog::{Catalog, CostSet, GpuHour, Hardware, KvFormat, Model, Precision};
-use crate::factory::{CacheRules, Eviction, KvPlan, Parallelism, Placement, Routing, StepTime};
+use crate::factory::{CacheRules, Eviction, KvPlan, Parallelism, Placement, StepTime};
 use crate::kernel::Span;
-use crate::scenario::raw::{RawEngine, RawPolicy, RawPool};
+use crate::scenario::raw::{RawEngine, RawPool};
 use crate::scenario::tree::At;
 use crate::scenario::{Engine, Pool};
 use std::sync::Arc;
@@ -60,6 +60,7 @@ impl Check<'_> {
         }
         let engine = engine(&mut raw.engine, model.max_context_tokens);
         self.judge_capacity(raw, &engine, &kv);
+        let router = self.routing(&at.key("router"), raw);
         let power = hardware.power(CostSet::B);
         let overhead_s = engine.step_overhead.seconds();
         let step_time =
@@ -69,11 +70,7 @@ impl Check<'_> {
             precision,
             replicas: raw.replicas,
             parallelism,
-            router: match raw.router.policy {
-                RawPolicy::RoundRobin => Routing::RoundRobin,
-                RawPolicy::LeastLoaded => Routing::LeastLoaded,
-                RawPolicy::PowerOfTwo => Routing::PowerOfTwo,
-            },
+            router,
             engine,
             kv,
             step_time,
