@@ -13,6 +13,7 @@ mod job;
 mod merge;
 mod run;
 mod schema;
+mod seek;
 mod shard;
 mod steptime;
 mod sweep;
@@ -87,6 +88,8 @@ enum Verb {
     Compare(compare::CompareArgs),
     /// Simulate a scenario at the points of its [sweep]: resumable, in shards if asked
     Sweep(sweep::SweepArgs),
+    /// Find the value of a key at which bounds are just kept: the [seek] of a scenario
+    Seek(seek::SeekArgs),
     /// Join the parts that shards of a sweep left
     Merge(merge::MergeArgs),
     /// Check a scenario and print what it resolves to
@@ -157,6 +160,7 @@ fn execute(cli: Cli) -> Result<String> {
         Verb::Run(args) => run::run(&args, globals),
         Verb::Compare(args) => compare::compare(&args, globals),
         Verb::Sweep(args) => sweep::sweep(&args, globals),
+        Verb::Seek(args) => seek::seek(&args, globals),
         Verb::Merge(args) => merge::merge(&args, globals),
         Verb::Validate(args) => validate::validate(&args, globals),
         Verb::Init(args) => init::init(&args, globals),

@@ -6,6 +6,7 @@ use super::{Globals, json};
 use crate::error::Result;
 use crate::factory::{Batch, StepTime};
 use crate::scenario::{Arrivals, Lengths, Loaded, Pool, Regime, Scenario, UseCase};
+use crate::study::seek;
 use crate::study::sweep::Plan;
 use crate::study::{Load, Mix, load_of};
 use clap::Args;
@@ -28,6 +29,9 @@ pub(super) fn validate(args: &ValidateArgs, globals: &Globals) -> Result<String>
     let loaded = match &args.scenario {
         Some(path) => {
             let (loaded, variants) = globals.open(path)?;
+            if let Some(seek) = loaded.seek.clone() {
+                seek::Plan::new(&loaded, &variants, seek)?;
+            }
             if let Some(sweep) = loaded.sweep.clone() {
                 Plan::new(&loaded, variants, sweep)?;
             }
@@ -60,6 +64,14 @@ fn text(loaded: &Loaded) -> String {
     );
     if let Some(sweep) = &loaded.sweep {
         let _ = writeln!(text, "sweep: {} points ({}), all valid", sweep.points, sweep.design);
+    }
+    if let Some(seek) = &loaded.seek {
+        let bounds = match seek.keep.len() {
+            1 => "1 bound".to_owned(),
+            several => format!("{several} bounds"),
+        };
+        let [from, to] = [seek.range.from, seek.range.to].map(|end| seek.range.written(end));
+        let _ = writeln!(text, "seek: {} from {from} to {to}, {bounds}", seek.key);
     }
     for (index, pool) in scenario.pools.iter().enumerate() {
         text += &pool_text(pool, load_of(scenario, index));

@@ -14,6 +14,7 @@ mod html;
 mod outputs;
 mod page;
 mod run;
+mod seek;
 mod story;
 mod sweep;
 mod table;
@@ -28,5 +29,6 @@ pub use outputs::{
     Artifact, Facts, Identity, Outputs, default_dir, ensure_writable, json, sweep_dir, write,
 };
 pub use run::run;
+pub use seek::{seek, seek_html, seek_terminal};
 pub use sweep::{SweepWriter, sweep_text};
 pub use terminal::terminal;

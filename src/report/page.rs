@@ -118,7 +118,14 @@ pub fn scenario(scenario_toml: &str) -> Markup {
 }
 
 /// What it takes to get the same figures again with the verb `verb`.
-pub fn closing(verb: &str, version: &str, digest: &str, seed: u64, replications: u32) -> Markup {
+pub fn closing(
+    verb: &str,
+    version: &str,
+    digest: &str,
+    seed: u64,
+    replications: impl Into<Option<u32>>,
+) -> Markup {
+    let replications = replications.into();
     page! {
         footer {
             p {
@@ -129,7 +136,7 @@ pub fn closing(verb: &str, version: &str, digest: &str, seed: u64, replications:
             }
             pre {
                 "tokenmill " (verb) " scenario.toml --seed " (seed)
-                " --replications " (replications)
+                @if let Some(count) = replications { " --replications " (count) }
             }
         }
     }

@@ -7,8 +7,10 @@
 
 mod check;
 mod overrides;
+pub mod range;
 pub mod raw;
 pub mod raw_distribution;
+pub mod seek;
 pub mod shape;
 pub mod sweep;
 pub mod tree;

@@ -55,6 +55,8 @@ pub struct RawScenario {
     pub arm: Vec<RawArm>,
     /// What `tokenmill sweep` varies: keys of the scenario by their path.
     pub sweep: Option<RawSweep>,
+    /// What `tokenmill seek` looks for.
+    pub seek: Option<RawSeek>,
 }
 
 /// How many replications run.
@@ -463,6 +465,52 @@ impl JsonSchema for RawSweep {
                 ],
             } },
         })
+    }
+}
+
+/// The value of one key at which bounds on figures are just kept.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct RawSeek {
+    /// The key that varies, by its path.
+    pub key: String,
+    /// The lowest value: a number, or a quantity.
+    pub from: RawScalar,
+    /// The highest value, in the unit of `from`.
+    pub to: RawScalar,
+    /// How closely the value is found, relative to it; 1 % when absent, exact
+    /// for whole numbers.
+    pub tolerance: Option<Fraction>,
+    /// The bounds that must all be kept.
+    pub keep: Vec<RawBound>,
+}
+
+/// A bound on a figure.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct RawBound {
+    /// The figure: keys of summary.json joined by dots, e.g. `use_cases.chat.ttft_s.p95`.
+    pub metric: String,
+    /// Its upper bound.
+    pub at_most: Option<RawScalar>,
+    /// Its lower bound.
+    pub at_least: Option<RawScalar>,
+}
+
+/// A number, or a quantity of a kind that the form does not tell.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RawScalar(pub toml::Value);
+
+impl JsonSchema for RawScalar {
+    fn schema_name() -> Cow<'static, str> {
+        "RawScalar".into()
+    }
+    fn inline_schema() -> bool {
+        true
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": ["number", "string"] })
     }
 }
 

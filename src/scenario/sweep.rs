@@ -4,8 +4,8 @@
 //! comes from, so a point that makes an invalid scenario is answered with the
 //! line that made it. Whether a key exists is decided where points are built.
 
-use super::tree::{At, Node, Origin, Value, suggest};
-use super::units::split_number;
+use super::range::{Range, joined, quantity};
+use super::tree::{At, Node, Value, suggest};
 use crate::error::Mistake;
 use indexmap::IndexMap;
 use std::fmt;
@@ -20,7 +20,7 @@ const SOBOL_AXES_MAX: usize = 256;
 /// Keys of a `[sweep]` that are not axes.
 const OPTIONS: [&str; 2] = ["design", "points"];
 /// Keys of a scenario that points share.
-const FIXED: [&str; 6] = ["schema", "name", "replications", "sweep", "arm", "assert"];
+const FIXED: [&str; 7] = ["schema", "name", "replications", "sweep", "arm", "seek", "assert"];
 /// Keys of a range.
 const RANGE: [&str; 4] = ["from", "to", "points", "scale"];
 
@@ -80,19 +80,6 @@ enum Values {
     Range { range: Range, points: Option<u32> },
 }
 
-/// All values between two ends.
-#[derive(Clone, Debug)]
-struct Range {
-    from: f64,
-    to: f64,
-    is_log: bool,
-    /// Both ends are whole, and so are the values.
-    is_whole: bool,
-    /// What stands before and after the number of a quantity.
-    dress: Option<(String, String)>,
-    origin: Origin,
-}
-
 impl Axis {
     /// Values of this axis in a grid.
     pub fn len(&self) -> u32 {
@@ -115,11 +102,8 @@ impl Axis {
     /// The unit that all its values are quantities in; `None` for plain numbers,
     /// words and mixed units.
     pub fn unit(&self) -> Option<String> {
-        let joined = |before: &str, after: &str| format!("{}{}", before.trim(), after.trim());
         match &self.values {
-            Values::Range { range, .. } => {
-                range.dress.as_ref().map(|(before, after)| joined(before, after))
-            }
+            Values::Range { range, .. } => range.unit(),
             Values::List(nodes) => {
                 let unit = |node: &Node| {
                     let (before, _, after) = quantity(node.as_str()?)?;
@@ -152,34 +136,6 @@ impl Axis {
             true => range.node(range.from + libm::floor(share * (range.to - range.from + 1.0))),
             false => range.node(range.at(share)),
         }
-    }
-}
-
-impl Range {
-    fn at(&self, share: f64) -> f64 {
-        let value = match share {
-            0.0 => self.from,
-            1.0 => self.to,
-            _ if self.is_log => {
-                let (from, to) = (libm::log(self.from), libm::log(self.to));
-                libm::exp(from + share * (to - from))
-            }
-            _ => self.from + share * (self.to - self.from),
-        };
-        if self.is_whole { libm::round(value) } else { value }
-    }
-
-    fn node(&self, number: f64) -> Node {
-        let value = match &self.dress {
-            Some((before, after)) => Value::String(format!("{before}{number}{after}")),
-            None if self.is_whole => Value::Integer(number as i64),
-            None => Value::Float(number),
-        };
-        let written = match &value {
-            Value::String(text) => format!("\"{text}\""),
-            _ => number.to_string(),
-        };
-        Node { value, origin: Origin { written: Some(written), ..self.origin.clone() } }
     }
 }
 
@@ -327,31 +283,21 @@ fn range(
         mistakes.push(*mistake);
         None
     });
-    let ends = [at.key("from"), at.key("to")]
-        .map(|at| end(&at).map_err(|mistake| mistakes.push(*mistake)));
-    let [Ok(from), Ok(to)] = ends else { return Err(mistakes) };
-    let to_at = at.key("to");
-    if from.dress != to.dress {
-        mistakes.push(to_at.mistake("has another unit than `from`", "write both ends in one unit"));
-    } else if from.number >= to.number {
-        mistakes
-            .push(to_at.mistake("must be above `from`", "swap them, or use a list of one value"));
-    }
-    if scale && from.number <= 0.0 {
+    let range = match Range::read(at) {
+        Ok(mut range) => {
+            range.is_log = scale;
+            range
+        }
+        Err(found) => {
+            mistakes.extend(found);
+            return Err(mistakes);
+        }
+    };
+    if scale && range.from <= 0.0 {
         let fix = "begin above zero, or use scale = \"linear\"";
         mistakes.push(at.key("from").mistake("has no logarithm", fix));
     }
-    let origin = at.node.expect("a range").origin.clone();
-    let is_whole = from.is_whole && to.is_whole;
-    let range = Range {
-        from: from.number,
-        to: to.number,
-        is_log: scale,
-        is_whole,
-        dress: from.dress,
-        origin,
-    };
-    if let (true, true, Some(points)) = (mistakes.is_empty(), is_whole, points) {
+    if let (true, true, Some(points)) = (mistakes.is_empty(), range.is_whole, points) {
         let value = |index: u32| range.at(f64::from(index) / f64::from(points - 1));
         if (1..points).any(|index| value(index) == value(index - 1)) {
             let fix = "ask for fewer, or write the ends with a decimal point for values between";
@@ -383,43 +329,4 @@ fn points(at: &At<'_>, is_grid: bool) -> Result<Option<u32>, Box<Mistake>> {
             wrong("is not a count of values", &format!("write a whole number from 2 to {RUNS_MAX}"))
         }
     }
-}
-
-/// One end of a range.
-struct End {
-    number: f64,
-    is_whole: bool,
-    dress: Option<(String, String)>,
-}
-
-fn end(at: &At<'_>) -> Result<End, Box<Mistake>> {
-    let wrong = |problem: &str, fix: &str| Err(Box::new(at.mistake(problem, fix)));
-    let plain = |number: f64, is_whole| Ok(End { number, is_whole, dress: None });
-    let example = "write a number, or a quantity such as \"2 /s\"";
-    match at.node.map(|node| &node.value) {
-        None => wrong("is missing", example),
-        Some(Value::Integer(number)) if number.unsigned_abs() < 1 << 53 => {
-            plain(*number as f64, true)
-        }
-        Some(Value::Float(number)) if number.is_finite() => plain(*number, false),
-        Some(Value::String(text)) => match quantity(text) {
-            Some((before, number, after)) => {
-                let dress = Some((before.to_owned(), after.to_owned()));
-                Ok(End { number, is_whole: false, dress })
-            }
-            None => wrong("is not a number with a unit", example),
-        },
-        Some(_) => wrong("is not a finite number", example),
-    }
-}
-
-/// A quantity's number, and what stands before and after it; `None` for what
-/// is no single number with a unit.
-pub fn quantity(text: &str) -> Option<(&str, f64, &str)> {
-    let dollars = text.len() - text.trim_start_matches(['$', ' ']).len();
-    let (before, rest) = text.split_at(dollars);
-    let (digits, after) = split_number(rest);
-    let number: f64 = digits.replace('_', "").parse().ok()?;
-    let is_unit = !after.trim().is_empty() && !after.contains(|c: char| c.is_ascii_digit());
-    (is_unit && number.is_finite()).then_some((before, number, after))
 }

@@ -205,11 +205,34 @@ impl<'a> At<'a> {
 
     /// A mistake here.
     pub fn mistake(&self, problem: impl Into<String>, fix: impl Into<String>) -> Mistake {
+        self.place().mistake(problem, fix)
+    }
+
+    /// The place without its tree.
+    pub fn place(&self) -> Place {
+        let written = self.node.and_then(|node| node.origin.written.clone());
+        Place { path: self.path.clone(), origin: Origin { written, ..self.nearest.clone() } }
+    }
+}
+
+/// A place in a file that outlives its tree, for checks that come later.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// Dotted path by names.
+    pub path: String,
+    /// What is written there.
+    pub origin: Origin,
+}
+
+impl Place {
+    /// A mistake here.
+    pub fn mistake(&self, problem: impl Into<String>, fix: impl Into<String>) -> Mistake {
+        let Origin { file, line, written } = self.origin.clone();
         Mistake {
-            file: self.nearest.file.clone(),
-            line: self.nearest.line,
+            file,
+            line,
             key: shorten(&self.path, KEY_MAX),
-            value: self.node.and_then(|node| node.origin.written.clone()),
+            value: written,
             problem: problem.into(),
             fix: fix.into(),
         }

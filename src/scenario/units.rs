@@ -112,6 +112,10 @@ kinds! {
         name: "price per million tokens", example: "\"$0.90/Mtok\"", dollars: true,
         units: [("/Mtok", 1.0), ("/ktok", 1e3)],
     }
+    /// Dollars.
+    MoneyKind = Money {
+        name: "amount of money", example: "\"$0.02\"", dollars: true, units: [("", 1.0)],
+    }
     /// A part of one.
     PercentKind = Percent {
         name: "percentage", example: "\"90 %\"", units: [("%", 0.01)],
@@ -232,7 +236,10 @@ fn worth<K: Kind>(unit: &str) -> Result<f64, UnitError> {
         _ => format!("`{unit}` is not a unit of a {}", K::NAME),
     };
     let names: Vec<&str> = K::UNITS.iter().map(|(name, _)| *name).collect();
-    let fix = format!("units are {}, e.g. {}", names.join(", "), K::EXAMPLE);
+    let fix = match names.as_slice() {
+        [""] => format!("write it without a unit, e.g. {}", K::EXAMPLE),
+        names => format!("units are {}, e.g. {}", names.join(", "), K::EXAMPLE),
+    };
     Err(UnitError { problem, fix })
 }
 

@@ -13,6 +13,7 @@ mod mix;
 mod precision;
 mod reduce;
 mod replicate;
+pub mod seek;
 mod series;
 mod step_table;
 mod summary;
@@ -26,7 +27,7 @@ pub use cache_replay::{
 };
 pub use capacity::{Load, load_of};
 pub use compare::{ArmSummary, Compared, Comparison, Difference, compare, runs as compare_runs};
-pub use figures::{figure_paths, headline_figures};
+pub use figures::{Unit, figure_paths, headline_figures};
 pub use mix::Mix;
 pub use precision::Precision;
 pub use replicate::{Replicated, replicate, runs};

@@ -54,7 +54,7 @@ pub fn runs(scenario: &Scenario) -> u32 {
 }
 
 /// Runs waves of replications until they are enough.
-fn run_waves(
+pub(super) fn run_waves(
     scenario: &Scenario,
     options: Options,
     done: &(impl Fn(u64) + Sync),

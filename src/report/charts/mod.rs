@@ -13,6 +13,7 @@ pub mod miss_ratio;
 mod paint;
 mod panel;
 mod replay;
+mod seek;
 mod style;
 mod sweep;
 mod throughput;
@@ -20,6 +21,7 @@ mod throughput;
 pub use drawing::{Drawing, Mark, Text, WIDTH};
 pub use paint::{png, svg};
 pub use replay::draw as replay_chart;
+pub use seek::draw as seek_chart;
 pub use sweep::charts as sweep_charts;
 
 use crate::study::{Series, Summary};

@@ -198,7 +198,7 @@ fn settle(path: &Path) -> io::Result<()> {
 /// A value for a table of numbers: without its unit where all have the same.
 fn number(value: &serde_json::Value, has_unit: bool) -> String {
     match value.as_str() {
-        Some(text) if has_unit => crate::scenario::sweep::quantity(text)
+        Some(text) if has_unit => crate::scenario::range::quantity(text)
             .map_or_else(|| text.to_owned(), |(_, number, _)| number.to_string()),
         Some(text) => text.to_owned(),
         None => value.to_string(),

@@ -20,6 +20,7 @@ pub use variants::Variants;
 
 use super::overrides::Overrides;
 use super::raw::{RawArm, RawPool, RawRegime, RawScenario, RawUseCase, RawWarmUp};
+use super::seek::Seek;
 use super::shape::{Findings, resolve, schema};
 use super::sweep::Sweep;
 use super::tree::{At, Node};
@@ -61,6 +62,8 @@ pub struct Loaded {
     pub hash: String,
     /// Its `[sweep]`, if it has one.
     pub sweep: Option<Sweep>,
+    /// Its `[seek]`, if it has one.
+    pub seek: Option<Seek>,
 }
 
 impl Loaded {
@@ -138,13 +141,14 @@ fn loaded(
     mut raw: RawScenario,
     arms: Vec<(RawArm, Arm)>,
     sweep: Option<Sweep>,
+    seek: Option<Seek>,
 ) -> Loaded {
     let (written, arms) = arms.into_iter().unzip();
     raw.arm = written;
     let text = toml::to_string(&raw).expect("a raw scenario has a TOML form");
     let resolved_toml = format!("# As run: overrides and defaults applied.\n{text}");
     let hash = hash(&resolved_toml, &scenario);
-    Loaded { scenario, arms, resolved_toml, hash, sweep }
+    Loaded { scenario, arms, resolved_toml, hash, sweep, seek }
 }
 
 fn hash(resolved_toml: &str, scenario: &Scenario) -> String {

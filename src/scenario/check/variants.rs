@@ -7,8 +7,8 @@
 use super::trace::Traces;
 use super::{Check, Error, Loaded, Mistake, RawScenario, Result, Scenario, in_order, loaded};
 use crate::scenario::overrides::assign;
-use crate::scenario::sweep;
 use crate::scenario::tree::{At, Node, Value};
+use crate::scenario::{seek, sweep};
 use std::path::{Path, PathBuf};
 
 /// A scenario file, ready to be changed and checked again.
@@ -48,6 +48,7 @@ impl Variants {
         if let Value::Table(table) = &mut tree.value {
             table.shift_remove("sweep");
             table.shift_remove("arm");
+            table.shift_remove("seek");
         }
         let put = |(path, value): &(&str, Node)| assign(&mut tree, path, path, value.clone());
         let outcomes = changes.iter().map(put);
@@ -62,7 +63,7 @@ impl Variants {
         At::root(&self.tree).key(key).mistake(problem, fix)
     }
 
-    /// Checks the file as it stands, with its arms and its sweep.
+    /// Checks the file as it stands, with its studies.
     pub(super) fn whole(&self, mistakes: Vec<Mistake>) -> Result<Loaded> {
         let mut check = self.check(mistakes);
         let root = At::root(&self.tree);
@@ -73,9 +74,10 @@ impl Variants {
             _ => 1,
         };
         let sweep = sweep::read(&root.key("sweep"), replications, &mut check.mistakes);
+        let seek = seek::read(&root.key("seek"), &mut check.mistakes);
         let arms = check.arms(&self.tree, outcome.as_ref().map(|(scenario, _)| scenario));
         let (scenario, raw) = self.settle(outcome, check)?;
-        Ok(loaded(scenario, raw, arms, sweep))
+        Ok(loaded(scenario, raw, arms, sweep, seek))
     }
 
     fn check(&self, mistakes: Vec<Mistake>) -> Check<'_> {

@@ -3,10 +3,12 @@
 
 mod figure;
 mod pool;
+mod unit;
 mod use_case;
 
 pub use figure::{Figure, Share, interval, jackknife_pair};
 pub use pool::{gaps, served_by};
+pub use unit::Unit;
 pub use use_case::latency;
 
 use crate::scenario::Scenario;

@@ -96,7 +96,7 @@ impl Quantity {
 /// The number in a value as written.
 fn number(axis: &Axes, written: &str) -> Option<f64> {
     match axis.unit {
-        Some(_) => crate::scenario::sweep::quantity(written).map(|(_, number, _)| number),
+        Some(_) => crate::scenario::range::quantity(written).map(|(_, number, _)| number),
         None => written.parse().ok().filter(|number: &f64| number.is_finite()),
     }
 }
