@@ -1,8 +1,17 @@
 //! Studies: what is asked of the model, over one or many runs.
 //!
-//! `replicate` runs the replications of one scenario in parallel and reduces
-//! them, in replication order, to a [`Summary`] and the [`Series`] that charts
-//! are drawn from.
+//! Each study is one call, and each has an example that runs:
+//!
+//! | study | what it answers |
+//! |---|---|
+//! | [`replicate`] | what one scenario comes to: a [`Summary`], and the [`Series`] that charts are drawn from |
+//! | [`compare`](compare()) | what each arm changes |
+//! | [`sweep::sweep`] | what many points come to |
+//! | [`seek::seek`] | at which value of a key bounds are just kept |
+//!
+//! All of them run on the current rayon pool (`ThreadPool::install` chooses
+//! another), give the same result on any number of threads, and tell a function
+//! of the caller's about each finished replication.
 
 mod cache_replay;
 mod capacity;

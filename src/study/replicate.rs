@@ -31,6 +31,33 @@ pub struct Replicated {
 ///
 /// `done` is told the calls of each finished replication, pilots included, in
 /// any order; [`runs`] says how many there will be.
+///
+/// ```
+/// use std::path::Path;
+/// use tokenmill::{scenario, study};
+///
+/// let text = r#"
+///     name = "small"
+///     duration = "20 s"
+///     warm_up = "2 s"
+///     replications = 4
+///     [[pool]]
+///     name = "a"
+///     model = "llama-3.1-8b"
+///     hardware = "h100-sxm"
+///     [[use_case]]
+///     name = "chat"
+///     arrivals = { process = "poisson", rate = "4 /s" }
+///     prompt_tokens = 500
+///     output_tokens = 100
+/// "#;
+/// let loaded = scenario::parse(text, "example", Path::new(""), &Default::default())?;
+/// let summary = study::replicate(&loaded.scenario, false, |_calls| {}).summary;
+/// let cost = summary.pools["a"].usd_per_mtok.total.expect("the GPU has a price");
+/// println!("${:.2} per million tokens, {:?} to {:?}", cost.mean, cost.low, cost.high);
+/// # assert!(cost.low.unwrap() < cost.mean);
+/// # Ok::<(), tokenmill::error::Error>(())
+/// ```
 pub fn replicate(scenario: &Scenario, audit: bool, done: impl Fn(u64) + Sync) -> Replicated {
     let transient = Transient::of(scenario, audit, &done);
     let options = Options { warm_up: transient.warm_up, audit };

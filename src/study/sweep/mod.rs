@@ -14,6 +14,7 @@ mod part;
 mod plan;
 mod reduce;
 mod runner;
+mod whole;
 
 pub use line::{AxisLine, Header};
 pub use outline::{Axes, Outline, PointOutline, UseCaseOutline};
@@ -21,3 +22,4 @@ pub use part::{Part, Shard};
 pub use plan::{Plan, Progress};
 pub use reduce::{Parts, PointSummary, Tail};
 pub use runner::{left, run};
+pub use whole::sweep;
