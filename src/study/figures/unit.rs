@@ -66,7 +66,7 @@ impl Unit {
             // A quantity without its unit is answered with the units.
             (Some(kind), Some(number), _) => {
                 let bare = read_kind(kind, &number.to_string()).expect("a kind of quantity");
-                bare.or_else(|error| Err(UnitError { problem: "has no unit".to_owned(), ..error }))
+                bare.map_err(|error| UnitError { problem: "has no unit".to_owned(), ..error })
             }
             (Some(_), None, None) => wrong(format!("is {}", node.type_name()), "write a quantity"),
         }
