@@ -17,7 +17,7 @@
 //! | [`metrics`] | what a run measures |
 //! | [`economics`] | cost and power |
 //! | [`statistics`] | intervals, quantiles, warm-up, stability |
-//! | [`study`] | replications, comparisons, sweeps, goal seek, validation |
+//! | [`study`] | replications, comparisons, sweeps, goal seek, cache replays, validation |
 //! | [`report`] | terminal, charts, pages, output folders |
 //! | [`cli`] | one file a verb |
 //!

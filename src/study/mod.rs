@@ -31,8 +31,8 @@ mod transient;
 pub mod validation;
 
 pub use cache_replay::{
-    CacheAnswer, CacheQuestion, CacheReplay, CurvePoint, Distances, Hits, MissCurve, Prompt,
-    Prompts, StoreReplay, Variant, replay_cache,
+    CacheAnswer, CacheQuestion, CacheReplay, CurvePoint, Distances, Freshness, Hits, MissCurve,
+    Prompt, Prompts, StoreReplay, Variant, replay_cache,
 };
 pub use capacity::{Load, load_of};
 pub use compare::{ArmSummary, Compared, Comparison, Difference, compare, runs as compare_runs};

@@ -64,6 +64,9 @@ impl Format {
         let has = |key: &str| head.contains(&format!("\"{key}\""));
         let is_json = head.starts_with(['{', '[']);
         Ok(match () {
+            () if has("requests") && (has("block_size") || has("hash_id_scope")) => {
+                Some(Format::Weka)
+            }
             () if has("chat_id") => Some(Format::Bailian),
             () if has("input_length") || has("timestamp") => Some(Format::Mooncake),
             () if has("requests") => Some(Format::Weka),

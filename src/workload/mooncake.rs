@@ -5,7 +5,7 @@
 //! before, in place of a time stamp). Other members are ignored.
 
 use super::ids::Ids;
-use super::read::{Builder, Record, next_line, shorten};
+use super::read::{Builder, Record, next_line};
 use super::turns::{Sessions, Turn};
 use crate::kernel::TICKS_PER_SECOND;
 use serde::Deserialize;
@@ -42,7 +42,7 @@ pub(super) fn read(input: &mut impl BufRead, builder: &mut Builder<'_>) {
     let mut bytes = Vec::new();
     while let Some((number, line)) = next_line(input, &mut bytes, builder) {
         match turn(number, line) {
-            Ok(turn) => sessions.add(turn, builder),
+            Ok(turn) => sessions.add(turn, line, builder),
             Err(problem) => builder.add(number, line, Err(problem)),
         }
     }
@@ -67,7 +67,7 @@ fn turn(number: usize, line: &[u8]) -> Result<Turn, String> {
         Name::Number(number) => number.to_string(),
     });
     let delay_ticks = parsed.delay.map(|ms| milliseconds("delay", ms)).transpose()?;
-    Ok(Turn { line: number, shown: shorten(line).into_bytes(), record, session, delay_ticks })
+    Ok(Turn { line: number, record, session, delay_ticks })
 }
 
 fn milliseconds(key: &str, milliseconds: f64) -> Result<i128, String> {

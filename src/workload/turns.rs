@@ -10,7 +10,7 @@
 //! A prompt put together from parts has the blocks of all parts in order and
 //! the sum of their tokens; answers between them have no ids and are left out.
 
-use super::read::{Builder, Record};
+use super::read::{Builder, Record, shorten};
 use smallvec::SmallVec;
 use std::collections::HashMap;
 
@@ -40,8 +40,6 @@ const UNDECIDED_MAX: u32 = 1_000;
 #[derive(Clone, Debug)]
 pub(super) struct Turn {
     pub line: usize,
-    /// The line as messages show it.
-    pub shown: Vec<u8>,
     pub record: Record,
     pub session: Option<String>,
     /// Since the turn before, where the line says so.
@@ -53,7 +51,8 @@ pub(super) struct Turn {
 pub(super) struct Sessions {
     turns: Option<Turns>,
     known: HashMap<String, Session>,
-    held: Vec<Turn>,
+    /// Turns that wait, with their lines as messages show them.
+    held: Vec<(Turn, String)>,
     later_turns: u32,
 }
 
@@ -73,20 +72,20 @@ impl Sessions {
         Sessions { turns, ..Sessions::default() }
     }
 
-    /// Takes the next line.
-    pub fn add(&mut self, turn: Turn, builder: &mut Builder<'_>) {
+    /// Takes the next line, which reads `bytes`.
+    pub fn add(&mut self, turn: Turn, bytes: &[u8], builder: &mut Builder<'_>) {
         if let (None, Some(name)) = (self.turns, &turn.session) {
-            self.look(&name.clone(), turn.record.prefix_ids.first().copied());
+            self.look(name, turn.record.prefix_ids.first().copied());
         }
         let must_wait = self.turns.is_none() && (self.later_turns > 0 || !self.held.is_empty());
         if must_wait && self.later_turns < UNDECIDED_MAX {
-            return self.held.push(turn);
+            return self.held.push((turn, shorten(bytes)));
         }
         if must_wait {
             self.turns = Some(Turns::Delta);
         }
         self.release(builder);
-        self.hand_on(turn, builder);
+        self.hand_on(turn, bytes, builder);
     }
 
     /// Hands on what still waits.
@@ -113,12 +112,12 @@ impl Sessions {
     }
 
     fn release(&mut self, builder: &mut Builder<'_>) {
-        for turn in std::mem::take(&mut self.held) {
-            self.hand_on(turn, builder);
+        for (turn, shown) in std::mem::take(&mut self.held) {
+            self.hand_on(turn, shown.as_bytes(), builder);
         }
     }
 
-    fn hand_on(&mut self, mut turn: Turn, builder: &mut Builder<'_>) {
+    fn hand_on(&mut self, mut turn: Turn, bytes: &[u8], builder: &mut Builder<'_>) {
         let record = match turn.session.take() {
             None => Ok(turn.record),
             Some(name) => {
@@ -126,7 +125,7 @@ impl Sessions {
                 self.known.entry(name).or_default().whole(turn.record, turn.delay_ticks, turns)
             }
         };
-        builder.add(turn.line, &turn.shown, record);
+        builder.add(turn.line, bytes, record);
     }
 }
 

@@ -3,8 +3,9 @@
 use super::prompts::Prompts;
 use crate::workload::NO_NODE;
 
-/// For each request, the leading blocks that are no older than a time to live.
-#[derive(Clone, Debug)]
+/// For each request, the leading blocks that are no older than a time to live;
+/// without one, all.
+#[derive(Clone, Debug, Default)]
 pub struct Freshness {
     blocks: Option<Vec<u32>>,
 }

@@ -27,12 +27,12 @@ mod tests;
 
 pub use curve::{CurvePoint, MissCurve};
 pub use distances::Distances;
+pub use freshness::Freshness;
 pub use prompts::{Prompt, Prompts, Variant};
 pub use stored::StoreReplay;
 
 use crate::factory::Eviction;
 use crate::workload::PrefixTree;
-use freshness::Freshness;
 use rayon::prelude::*;
 use serde::Serialize;
 
