@@ -132,6 +132,8 @@ name = "chat"
 arrivals = { process = "poisson", rate = "1 /s" }
 prompt_tokens = 900
 output_tokens = 200
+prefix = [{ tokens = 100, groups = 10 }]
+session = { turns = 3 }
 price = { input = "$1/Mtok", output = "$1/Mtok" }
 [[arm]]
 name = "more"
@@ -155,7 +157,7 @@ fn scenario_with(heading: &str, example: &str) -> String {
             scenario.insert(heading.to_owned(), toml::from_str("precision = 0.02").unwrap());
             ("", heading)
         }
-        "trace" | "price" => ("use_case", heading),
+        "trace" | "price" | "session" | "prefix" => ("use_case", heading),
         "[[hardware]]" => ("hardware", ""),
         "[[model]]" => ("model", ""),
         "[[arm]]" => ("arm", ""),
@@ -171,7 +173,8 @@ fn scenario_with(heading: &str, example: &str) -> String {
         place.remove("arrivals");
     }
     if !inner.is_empty() {
-        place = place[inner].as_table_mut().unwrap();
+        let inner = &mut place[inner];
+        place = if inner.is_array() { &mut inner[0] } else { inner }.as_table_mut().unwrap();
     }
     place.extend(toml::from_str::<toml::Table>(&example).unwrap());
     scenario.to_string()

@@ -1,11 +1,22 @@
 //! One model call in flight, and all of them.
 
 use crate::kernel::{Arena, Id, Time};
-use crate::workload::{Author, Content, Strand, Stretch};
+use crate::workload::{Author, Content, SessionId, Strand, Stretch, item};
 use std::ops::{Index, IndexMut};
 
 /// Names a call while it is in the system.
 pub type CallId = Id<Call>;
+
+/// Who goes on when a call ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waiter {
+    /// Nobody: it came by itself.
+    Nobody,
+    /// A client of a closed loop.
+    Client(u32),
+    /// The session whose turn it is.
+    Session(SessionId),
+}
 
 /// A model call: what it asks for and how far it has come.
 #[derive(Clone, Copy, Debug)]
@@ -18,16 +29,18 @@ pub struct Call {
     pub first_token: Time,
     /// When its latest token was sampled; kept up only across preemptions.
     pub last_token: Time,
-    /// Serial number within its source.
+    /// Serial number within its source, of the call or of its session.
     pub number: u64,
+    /// Which turn of its session it is; 0 without one.
+    pub turn: u32,
     /// Prompt tokens.
     pub prompt: u32,
     /// Output tokens it will produce.
     pub output: u32,
     /// Output tokens produced; kept up only while it is not decoding.
     pub generated: u32,
-    /// Client that waits for it, for closed loops.
-    pub client: u32,
+    /// Who goes on when it ends.
+    pub waiter: Waiter,
     /// Where its router sent it, as the router counts: a replica of its pool, or
     /// a rank of one.
     pub lane: u32,
@@ -51,16 +64,23 @@ impl Call {
             first_token: Time::MAX,
             last_token: Time::MAX,
             number,
+            turn: 0,
             prompt,
             output,
             generated: 0,
-            client: 0,
+            waiter: Waiter::Nobody,
             lane: 0,
             cached: 0,
             use_case,
             preemptions: 0,
             content: None,
         }
+    }
+
+    /// Names it within its use case.
+    #[inline]
+    pub fn key(&self) -> u64 {
+        item(self.number, self.turn)
     }
 
     /// Tokens whose KV must be computed before the next output token: the
@@ -75,6 +95,8 @@ impl Call {
 pub struct Calls {
     calls: Arena<Call>,
     contents: Arena<Content>,
+    /// Contents of calls that have ended, kept for their memory.
+    spare: Vec<Content>,
 }
 
 impl Calls {
@@ -95,14 +117,23 @@ impl Calls {
         self.calls.insert(call)
     }
 
-    /// Takes out a call. Panics on a stale id.
+    /// Takes out a call, and what it says. Panics on a stale id.
     #[inline]
-    pub fn remove(&mut self, id: CallId) -> Call {
+    pub fn remove(&mut self, id: CallId) -> (Call, Option<Content>) {
         let call = self.calls.remove(id);
-        if let Some(content) = call.content {
-            self.contents.remove(content);
-        }
-        call
+        (call, call.content.map(|content| self.contents.remove(content)))
+    }
+
+    /// A content to write on.
+    #[inline]
+    pub fn blank(&mut self) -> Content {
+        self.spare.pop().unwrap_or_else(|| Content::new(Strand::NONE))
+    }
+
+    /// Takes back a content that nobody needs any more.
+    #[inline]
+    pub fn recycle(&mut self, content: Option<Content>) {
+        self.spare.extend(content);
     }
 
     /// The calls in the system, in the order of their places.

@@ -26,7 +26,7 @@ mod tier;
 #[cfg(test)]
 pub(crate) use cache::ReferenceStore;
 pub use cache::{CacheEvent, Eviction, Hit, Piece, PrefixStore, Published};
-pub use call::{Call, CallId, Calls};
+pub use call::{Call, CallId, Calls, Waiter};
 pub use engine::{Engine, EngineSpec, Enqueued, Load, Progress};
 pub use memory::{KvPlan, MemoryTerm, Misfit, Placement};
 pub use parallelism::Parallelism;

@@ -31,6 +31,11 @@ impl PendingSet {
         PendingSet { heap: SlotHeap::new(slots), scheduled: 0 }
     }
 
+    /// Makes room for `slots` slots in all.
+    pub fn grow(&mut self, slots: u32) {
+        self.heap.grow(slots);
+    }
+
     /// Schedules the event of `slot` at `time`, or moves it there; among
     /// ordinary events at one instant the first scheduled fires first, and a
     /// moved event counts as scheduled anew.

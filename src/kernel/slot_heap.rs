@@ -43,6 +43,13 @@ impl SlotHeap {
         }
     }
 
+    /// Makes room for `slots` slots in all.
+    pub fn grow(&mut self, slots: u32) {
+        assert!(slots <= Self::SLOTS_MAX, "{slots} slots: at most 2^24");
+        let slots = self.position.len().max(slots as usize);
+        self.position.resize(slots, ABSENT);
+    }
+
     /// Number of entries.
     pub fn len(&self) -> usize {
         self.heap.len() - usize::from(self.hole)

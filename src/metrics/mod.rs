@@ -10,6 +10,8 @@ mod recorder;
 mod timeline;
 
 pub use gauge::Gauge;
-pub use record::{CDF_FRACTIONS, CutOff, LatencyRecord, PoolRecord, RunRecord, UseCaseRecord};
+pub use record::{
+    CDF_FRACTIONS, CutOff, LatencyRecord, PoolRecord, RunRecord, SessionsRecord, UseCaseRecord,
+};
 pub use recorder::{Recorder, Window};
 pub use timeline::{Point, Timeline};

@@ -54,6 +54,8 @@ pub struct RunRecord {
 pub enum CutOff {
     /// More calls were in the system at once than a run keeps.
     Calls,
+    /// More sessions were alive at once than a run keeps.
+    Sessions,
     /// The calls of the window took too long to finish after it.
     Drain,
     /// The run reached the end of simulated time.
@@ -80,6 +82,8 @@ pub struct UseCaseRecord {
     pub output_tokens: u64,
     /// Preemptions of `calls`.
     pub preemptions: u64,
+    /// Its sessions.
+    pub sessions: SessionsRecord,
     /// Time to first token.
     pub ttft: LatencyRecord,
     /// Time per output token after the first.
@@ -90,6 +94,19 @@ pub struct UseCaseRecord {
     pub e2e: LatencyRecord,
     /// Arrival to first scheduling.
     pub queue: LatencyRecord,
+}
+
+/// What became of sessions in the window.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SessionsRecord {
+    /// Sessions that began.
+    pub began: u64,
+    /// Sessions that ended with their last turn.
+    pub completed: u64,
+    /// Sessions that ended because a prompt grew too long to be served.
+    pub aborted: u64,
+    /// Turns answered of those that ended.
+    pub turns: u64,
 }
 
 /// One pool in one replication, over the window.

@@ -6,7 +6,7 @@
 //! grown to their cap.
 
 use super::gauge::Gauge;
-use super::record::{LatencyRecord, PoolRecord, UseCaseRecord};
+use super::record::{LatencyRecord, PoolRecord, SessionsRecord, UseCaseRecord};
 use crate::factory::{Call, Progress};
 use crate::kernel::{Span, Time};
 use crate::scenario::{Metric, Scenario, Slo};
@@ -53,6 +53,7 @@ struct UseCase {
     cached_tokens: u64,
     output_tokens: u64,
     preemptions: u64,
+    sessions: SessionsRecord,
     ttft: Sample,
     tpot: Sample,
     itl: Histogram,
@@ -134,6 +135,23 @@ impl Recorder {
     /// A call arrived that can never be served.
     pub fn rejected(&mut self, now: Time, use_case: usize) {
         self.use_cases[use_case].rejected += u64::from(self.window.contains(now));
+    }
+
+    /// A session began.
+    #[inline]
+    pub fn session_began(&mut self, use_case: usize) {
+        self.use_cases[use_case].sessions.began += u64::from(self.is_open);
+    }
+
+    /// A session ended after `turns` answers, with its last one or too early.
+    #[inline]
+    pub fn session_ended(&mut self, use_case: usize, turns: u32, is_complete: bool) {
+        if self.is_open {
+            let sessions = &mut self.use_cases[use_case].sessions;
+            sessions.turns += u64::from(turns);
+            sessions.completed += u64::from(is_complete);
+            sessions.aborted += u64::from(!is_complete);
+        }
     }
 
     /// A call entered a batch.
@@ -232,6 +250,7 @@ impl UseCase {
             cached_tokens: 0,
             output_tokens: 0,
             preemptions: 0,
+            sessions: SessionsRecord::default(),
             ttft: sample(),
             tpot: sample(),
             // One value a token: too many to keep.
@@ -278,6 +297,7 @@ impl UseCase {
             cached_tokens: self.cached_tokens,
             output_tokens: self.output_tokens,
             preemptions: self.preemptions,
+            sessions: self.sessions,
             ttft: LatencyRecord::new(&mut self.ttft),
             tpot: LatencyRecord::new(&mut self.tpot),
             itl: LatencyRecord::from_histogram(&self.itl),

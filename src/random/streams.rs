@@ -36,6 +36,12 @@ pub enum Component {
     Faults = 7,
     /// Points of a sweep.
     Design = 8,
+    /// Groups that share a prefix: which one.
+    Group = 9,
+    /// Lengths of the segments of a shared prefix.
+    Segment = 10,
+    /// Turns of a session.
+    Turns = 11,
 }
 
 /// Steps of the two SplitMix64 sequences: odd, bits well spread, and apart by

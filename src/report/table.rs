@@ -6,7 +6,7 @@
 use super::figure::{Figure, Measure, grouped};
 use super::story;
 use crate::statistics::Interval;
-use crate::study::{Latency, PoolSummary, Summary, UseCaseSummary};
+use crate::study::{Latency, PoolSummary, SessionsSummary, Summary, UseCaseSummary};
 use std::ops::Range;
 
 /// A table: one caption, named columns, named rows.
@@ -104,11 +104,23 @@ fn use_cases(summary: &Summary) -> Table {
         name: "SLO",
         cells: all.iter().map(|u| slo_cell(u.slo_met, is_stable(summary, u))).collect(),
     });
+    let aborted = |sessions: &SessionsSummary| grouped(sessions.aborted as f64, 0);
+    let aborted =
+        all.iter().any(|u| u.sessions.as_ref().is_some_and(|s| s.aborted > 0)).then(|| Row {
+            name: "sessions ended early",
+            cells: all
+                .iter()
+                .map(|u| u.sessions.as_ref().map_or(ABSENT.to_string(), aborted))
+                .collect(),
+        });
     let rows = [
         Some(Row { name: "pool", cells: all.iter().map(|u| u.pool.clone()).collect() }),
         Some(count("calls measured", |u| u.calls)),
         all.iter().any(|u| u.rejected > 0).then(|| count("calls rejected", |u| u.rejected)),
         row("calls finished", Measure::Plain("/s"), |u| u.calls_per_s.as_ref()),
+        row("sessions begun", Measure::Plain("/s"), |u| u.sessions.as_ref()?.began_per_s.as_ref()),
+        row("turns of a session", Measure::Plain(""), |u| u.sessions.as_ref()?.turns_mean.as_ref()),
+        aborted,
         row("prompt per call", Measure::Plain("tok"), |u| u.prompt_tokens_mean.as_ref()),
         row("prompt from cache", Measure::Fraction, |u| u.cache_hit_fraction.as_ref()),
         row("output per call", Measure::Plain("tok"), |u| u.output_tokens_mean.as_ref()),

@@ -196,6 +196,10 @@ pub struct UseCase {
     pub arrivals: Arrivals,
     /// What calls ask for.
     pub lengths: Lengths,
+    /// What calls, or sessions, share at their start; empty: nothing.
+    pub prefix: Vec<Segment>,
+    /// Calls are turns of sessions; `None`: each stands by itself.
+    pub session: Option<Sessions>,
     /// What its users were promised.
     pub slo: Slo,
     /// What its users pay, if stated.
@@ -222,7 +226,14 @@ impl UseCase {
             }
             Arrivals::Constant { .. } | Arrivals::Trace { .. } => false,
         };
+        let has_random_sessions = self.session.as_ref().is_some_and(|session| {
+            let think = session.think.as_ref().is_some_and(|think| !think.is_constant());
+            think || !session.turns.is_constant()
+        });
+        let draws = |segment: &Segment| segment.groups > 1 || !segment.tokens.is_constant();
         arrives_at_random
+            || has_random_sessions
+            || self.prefix.iter().any(draws)
             || match &self.lengths {
                 Lengths::Drawn { prompt, output } => !prompt.is_constant() || !output.is_constant(),
                 Lengths::Recorded => false,
@@ -273,6 +284,30 @@ pub enum Lengths {
     },
     /// Taken from the trace that also gives the arrivals.
     Recorded,
+}
+
+/// Part of what calls, or sessions, share at their start.
+#[derive(Clone, Debug)]
+pub struct Segment {
+    /// Use cases that say the same name share its text.
+    pub name: Option<String>,
+    /// Index of the use case that names its text: the first that begins alike.
+    pub owner: u16,
+    /// Its tokens; drawn once for each group.
+    pub tokens: Distribution,
+    /// Different texts, at least 1; each call (or session) has one of them.
+    pub groups: u32,
+    /// The k-th group is as popular as k to the power of minus this.
+    pub zipf: f64,
+}
+
+/// Sessions whose turns are calls.
+#[derive(Clone, Debug)]
+pub struct Sessions {
+    /// Turns of a session.
+    pub turns: Distribution,
+    /// Seconds between an answer and the next turn.
+    pub think: Option<Distribution>,
 }
 
 /// Latency promises, in seconds; a call that keeps all of them is *good*.

@@ -319,11 +319,45 @@ pub struct RawUseCase {
     pub prompt_tokens: Option<RawDistribution<f64>>,
     /// Output tokens of a call.
     pub output_tokens: Option<RawDistribution<f64>>,
+    /// What prompts share at their start, before `prompt_tokens`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub prefix: Vec<RawSegment>,
+    /// Calls are turns of sessions, each prompt the last prompt, its answer and
+    /// `prompt_tokens` more.
+    pub session: Option<RawSession>,
     /// What its users were promised.
     #[serde(default, skip_serializing_if = "RawSlo::is_empty")]
     pub slo: RawSlo,
     /// What its users pay.
     pub price: Option<RawPrice>,
+}
+
+/// A part of a shared prefix.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct RawSegment {
+    /// Use cases whose prefixes begin with the same names share these parts.
+    pub name: Option<String>,
+    /// Its tokens; a distribution is drawn once for each group.
+    pub tokens: RawDistribution<f64>,
+    /// Different texts, such as tenants; each call or session has one of them.
+    #[serde(default = "one")]
+    #[schemars(range(min = 1, max = 1_000_000_000))]
+    pub groups: u32,
+    /// Popularity of the k-th group falls as k to the power of this; 0: all alike.
+    #[serde(default)]
+    #[schemars(range(min = 0, max = 10))]
+    pub zipf: f64,
+}
+
+/// Sessions of several turns.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct RawSession {
+    /// Turns of a session.
+    pub turns: RawDistribution<f64>,
+    /// Time between an answer and the next turn; none when absent.
+    pub think: Option<RawDistribution<Duration>>,
 }
 
 /// When calls arrive.

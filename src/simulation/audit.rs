@@ -27,6 +27,8 @@ pub struct Audit {
     tokens_asked: u64,
     in_system_ticks: u128,
     sojourn_ticks: u128,
+    /// Sessions that began and have not ended.
+    sessions: u64,
     /// Engines stepping, and the duration of the steps they took.
     stepping: Gauge,
     step_ticks: u128,
@@ -98,6 +100,19 @@ impl Audit {
             assert!(call.arrived <= call.scheduled && call.scheduled < call.first_token);
             assert!(call.first_token <= now);
         }
+    }
+
+    /// A session began.
+    #[inline]
+    pub fn session_began(&mut self) {
+        self.sessions += 1;
+    }
+
+    /// A session ended; `alive` are left.
+    #[inline]
+    pub fn session_ended(&mut self, alive: usize) {
+        self.sessions -= 1;
+        assert_eq!(self.sessions, alive as u64, "sessions alive");
     }
 
     /// An engine fell idle.

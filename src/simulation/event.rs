@@ -2,10 +2,12 @@
 //!
 //! Every entity that can have an event pending has one slot: replicas first
 //! (their order breaks ties between boundaries), then sources and clients,
-//! then the housekeeping.
+//! then the housekeeping. Behind them lie slots that are lent for one event,
+//! such as the next turn of a session: as many as are pending at once.
 
-use crate::kernel::{Slot, SlotHeap};
+use crate::kernel::{PendingSet, Slot, SlotHeap};
 use crate::scenario::{Arrivals, Scenario};
+use crate::workload::SessionId;
 
 /// What happens when a slot's time has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +31,11 @@ pub enum Event {
         /// The client within the use case.
         client: u32,
     },
+    /// A session takes its next turn.
+    Turn {
+        /// The session.
+        session: SessionId,
+    },
     /// The timeline takes a sample.
     Sample,
     /// The measured window opens.
@@ -43,12 +50,22 @@ pub struct Slots {
     events: Vec<Event>,
     engines: Vec<Slot>,
     arrivals: Vec<Slot>,
+    /// The timeline's; the window's start and end come next.
+    sample: Slot,
+    /// Lent slots that were given back.
+    free: Vec<Slot>,
 }
 
 impl Slots {
     /// Slots for everything in `scenario`.
     pub fn new(scenario: &Scenario) -> Self {
-        let mut slots = Slots { events: Vec::new(), engines: Vec::new(), arrivals: Vec::new() };
+        let mut slots = Slots {
+            events: Vec::new(),
+            engines: Vec::new(),
+            arrivals: Vec::new(),
+            sample: 0,
+            free: Vec::new(),
+        };
         for (pool, spec) in scenario.pools.iter().enumerate() {
             slots.engines.push(slots.len());
             let pool = pool as u16;
@@ -65,6 +82,7 @@ impl Slots {
                 _ => slots.events.push(Event::Arrival { use_case }),
             }
         }
+        slots.sample = slots.len();
         slots.events.extend([Event::Sample, Event::Open, Event::Close]);
         assert!(slots.events.len() <= SlotHeap::SLOTS_MAX as usize, "checked by the scenario");
         slots
@@ -79,6 +97,28 @@ impl Slots {
     #[inline]
     pub fn event(&self, slot: Slot) -> Event {
         self.events[slot as usize]
+    }
+
+    /// Lends a slot for one `event`; `pending` grows with the slots.
+    #[inline]
+    pub fn lend(&mut self, event: Event, pending: &mut PendingSet) -> Slot {
+        match self.free.pop() {
+            Some(slot) => {
+                self.events[slot as usize] = event;
+                slot
+            }
+            None => {
+                self.events.push(event);
+                pending.grow(self.len());
+                self.len() - 1
+            }
+        }
+    }
+
+    /// Takes a lent slot back: its event has happened.
+    #[inline]
+    pub fn take_back(&mut self, slot: Slot) {
+        self.free.push(slot);
     }
 
     /// First slot of the replicas of `pool`.
@@ -100,16 +140,16 @@ impl Slots {
 
     /// Slot of the timeline.
     pub fn sample(&self) -> Slot {
-        self.len() - 3
+        self.sample
     }
 
     /// Slot of the window's start.
     pub fn open(&self) -> Slot {
-        self.len() - 2
+        self.sample + 1
     }
 
     /// Slot of the window's end.
     pub fn close(&self) -> Slot {
-        self.len() - 1
+        self.sample + 2
     }
 }

@@ -4,6 +4,7 @@
 //! environment and no thread count; it is a pure function of the scenario and
 //! the replication number. One run is one thread.
 
+mod arrivals;
 mod audit;
 mod event;
 #[cfg(test)]
@@ -11,21 +12,25 @@ mod oracle;
 mod outcome;
 #[cfg(test)]
 mod properties;
+mod sessions;
 mod setup;
 
-use crate::demand::{Process, Source};
-use crate::factory::{Call, CallId, Calls, Engine, Enqueued, Outcome, Pool, Replica};
-use crate::kernel::{Digest, PendingSet, Slot, Span, Time};
+use crate::factory::{Call, CallId, Calls, Engine, Enqueued, Outcome, Pool, Replica, Waiter};
+use crate::kernel::{Arena, Digest, PendingSet, Slot, Span, Time};
 use crate::metrics::{CutOff, Point, Recorder, RunRecord, Timeline, Window};
 use crate::random::Streams;
-use crate::scenario::{self, Regime, Scenario};
-use crate::workload::LengthSource;
+use crate::scenario::{Regime, Scenario};
+use crate::workload::{Content, Session};
+use arrivals::UseCase;
 use audit::Audit;
 use event::{Event, Slots};
 use outcome::Kind;
 
 /// Most calls in the system at once.
 const CALLS_MAX: usize = 2_000_000;
+
+/// Most sessions alive at once.
+pub const SESSIONS_MAX: usize = 4_000_000;
 
 /// No run goes on for more than ten years of simulated time.
 const HORIZON: Time = Time::from_ticks(10 * 365 * DAY.ticks());
@@ -59,6 +64,7 @@ pub struct Simulation<'s, E = Replica> {
     sources: Vec<UseCase>,
     pools: Vec<Pool<E>>,
     calls: Calls,
+    sessions: Arena<Session>,
     outcomes: Vec<Outcome>,
     recorder: Recorder,
     timeline: Timeline,
@@ -76,13 +82,6 @@ pub struct Simulation<'s, E = Replica> {
     /// Everything that went into the digest, to find where two runs part.
     #[cfg(test)]
     journal: Vec<(Time, u64, u64)>,
-}
-
-/// One use case while it runs.
-struct UseCase {
-    source: Source,
-    lengths: LengthSource,
-    issued: u64,
 }
 
 /// What closing the window left.
@@ -109,10 +108,11 @@ impl<'s, E: Engine> Simulation<'s, E> {
         let mut simulation = Simulation {
             scenario,
             pending: PendingSet::new(slots.len()),
-            sources: scenario.use_cases.iter().map(|case| UseCase::new(case, streams)).collect(),
+            sources: arrivals::sources(scenario, streams),
             pools: setup::pools(scenario, &slots, streams),
             slots,
             calls: Calls::default(),
+            sessions: Arena::default(),
             outcomes: Vec::new(),
             recorder: Recorder::new(scenario, window),
             timeline: Timeline::new(scenario.pools.len(), interval),
@@ -155,8 +155,9 @@ impl<'s, E: Engine> Simulation<'s, E> {
                 Event::Engine { pool, replica } => self.on_boundary(now, pool.into(), replica),
                 Event::Arrival { use_case } => self.on_arrival(now, use_case.into()),
                 Event::Client { use_case, client } => {
-                    self.on_client(now, use_case.into(), client, slot);
+                    self.on_client(now, use_case.into(), client);
                 }
+                Event::Turn { session } => self.on_turn(now, session, slot),
                 Event::Sample => self.on_sample(now, slot),
                 Event::Open => self.on_open(now),
                 Event::Close => self.on_close(now),
@@ -182,25 +183,14 @@ impl<'s, E: Engine> Simulation<'s, E> {
     #[inline]
     fn note(&mut self, now: Time, kind: Kind, call: &Call) {
         let what = outcome::what(kind, call);
-        self.digest.event(now, what, call.number);
+        self.digest.event(now, what, call.key());
         #[cfg(test)]
-        self.journal.push((now, what, call.number));
+        self.journal.push((now, what, call.key()));
     }
 
     /// Schedules the first event of everything that moves by itself.
     fn start(&mut self) {
-        for use_case in 0..self.sources.len() {
-            match &mut self.sources[use_case].source {
-                Source::Open(_) => self.schedule_arrival(Time::ZERO, use_case),
-                Source::Closed(clients) => {
-                    let started = (0..clients.clients()).take_while(|_| clients.start()).count();
-                    for client in 0..started as u32 {
-                        let slot = self.slots.client(use_case, client);
-                        self.schedule_if_in_time(slot, Time::ZERO);
-                    }
-                }
-            }
-        }
+        self.start_sources();
         self.pending.schedule(self.slots.sample(), Time::ZERO + self.timeline.interval());
         if self.window.from > Time::ZERO {
             self.pending.schedule(self.slots.open(), self.window.from);
@@ -212,24 +202,8 @@ impl<'s, E: Engine> Simulation<'s, E> {
         }
     }
 
-    fn on_arrival(&mut self, now: Time, use_case: usize) {
-        self.arrivals_due -= 1;
-        let call = self.sources[use_case].next_call(now, use_case);
-        self.dispatch(now, call);
-        self.schedule_arrival(now, use_case);
-    }
-
-    fn on_client(&mut self, now: Time, use_case: usize, client: u32, slot: Slot) {
-        self.arrivals_due -= 1;
-        let mut call = self.sources[use_case].next_call(now, use_case);
-        call.client = client;
-        if !self.dispatch(now, call) {
-            self.ask_again(now, use_case, client, slot, true);
-        }
-    }
-
     /// Sends a call to a replica, or rejects it if none can ever serve it.
-    fn dispatch(&mut self, now: Time, call: Call) -> bool {
+    fn dispatch(&mut self, now: Time, call: Call, content: Option<Content>) -> bool {
         self.arrived += 1;
         let use_case = usize::from(call.use_case);
         let at = self.scenario.use_cases[use_case].pool;
@@ -238,10 +212,11 @@ impl<'s, E: Engine> Simulation<'s, E> {
         self.audit.arrived(fits);
         if !fits {
             self.recorder.rejected(now, use_case);
+            self.calls.recycle(content);
             return false;
         }
         let pool = &mut self.pools[at];
-        let id = self.calls.insert(call, None);
+        let id = self.calls.insert(call, content);
         let lane = pool.router.choose(now, id, &self.calls);
         self.calls[id].lane = lane;
         let (replica, rank) = pool.router.place(lane);
@@ -312,53 +287,18 @@ impl<'s, E: Engine> Simulation<'s, E> {
     }
 
     fn on_finished(&mut self, now: Time, pool: usize, id: CallId) {
-        let call = self.calls.remove(id);
+        let (call, content) = self.calls.remove(id);
         self.window_calls -= u64::from(self.window.contains(call.arrived));
         self.recorder.finished(now, pool, &call);
         self.audit.finished(now, &call);
         self.pools[pool].router.left(now, &call);
-        let use_case = usize::from(call.use_case);
-        if let Source::Closed(_) = self.sources[use_case].source {
-            let slot = self.slots.client(use_case, call.client);
-            self.ask_again(now, use_case, call.client, slot, false);
-        }
-    }
-
-    /// A client got its answer (or was turned away) and will ask again.
-    fn ask_again(
-        &mut self,
-        now: Time,
-        use_case: usize,
-        client: u32,
-        slot: Slot,
-        was_rejected: bool,
-    ) {
-        let Source::Closed(clients) = &mut self.sources[use_case].source else {
-            unreachable!("only closed loops have clients");
-        };
-        if let Some(next) = clients.next(now, client, was_rejected) {
-            self.schedule_if_in_time(slot, next);
-        }
-    }
-
-    fn schedule_arrival(&mut self, now: Time, use_case: usize) {
-        let Source::Open(process) = &mut self.sources[use_case].source else {
-            unreachable!("clients schedule themselves");
-        };
-        if let Some(next) = Process::next(process, now) {
-            self.schedule_if_in_time(self.slots.arrival(use_case), next);
-        }
-    }
-
-    /// Schedules an arrival unless the duration of an episode ends before it. In
-    /// a steady state calls keep coming after the window, unmeasured, so that
-    /// the last calls of the window do not finish in an emptying factory.
-    fn schedule_if_in_time(&mut self, slot: Slot, time: Time) {
-        let is_episode = self.scenario.regime == Regime::Terminating;
-        let end = self.scenario.duration.filter(|_| is_episode);
-        if end.is_none_or(|duration| time < Time::ZERO + duration) {
-            self.arrivals_due += 1;
-            self.pending.schedule(slot, time);
+        match call.waiter {
+            Waiter::Session(session) => self.on_answer(now, session, &call, content),
+            Waiter::Client(client) => {
+                self.calls.recycle(content);
+                self.ask_again(now, call.use_case.into(), client, false);
+            }
+            Waiter::Nobody => self.calls.recycle(content),
         }
     }
 
@@ -420,6 +360,9 @@ impl<'s, E: Engine> Simulation<'s, E> {
         if self.calls.len() > CALLS_MAX {
             return Some(CutOff::Calls);
         }
+        if self.sessions.len() > SESSIONS_MAX {
+            return Some(CutOff::Sessions);
+        }
         let patience = self.window.until.since(self.window.from).max(DRAIN_MAX);
         (now > self.window.until + patience).then_some(CutOff::Drain)
     }
@@ -461,23 +404,5 @@ impl<'s, E: Engine> Simulation<'s, E> {
         let samples = &series[before.min(series.len())..];
         let used: u64 = samples.iter().map(|point| point.blocks_used).sum();
         used as f64 / (blocks as f64 * samples.len().max(1) as f64)
-    }
-}
-
-impl UseCase {
-    fn new(use_case: &scenario::UseCase, streams: Streams) -> Self {
-        UseCase {
-            source: Source::new(use_case, streams),
-            lengths: LengthSource::new(use_case, streams),
-            issued: 0,
-        }
-    }
-
-    #[inline]
-    fn next_call(&mut self, now: Time, use_case: usize) -> Call {
-        let number = self.issued;
-        self.issued += 1;
-        let (prompt, output) = self.lengths.lengths(number);
-        Call::new(use_case as u16, number, now, prompt, output)
     }
 }

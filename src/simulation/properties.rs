@@ -12,7 +12,9 @@ use crate::factory::{
 use crate::kernel::{Span, Time};
 use crate::metrics::RunRecord;
 use crate::random::Distribution;
-use crate::scenario::{Arrivals, Engine, Lengths, Pool, Regime, Scenario, Slo, UseCase, WarmUp};
+use crate::scenario::{
+    Arrivals, Engine, Lengths, Pool, Regime, Scenario, Segment, Sessions, Slo, UseCase, WarmUp,
+};
 use proptest::prelude::*;
 
 /// The journal of a run and its record, without the number of events: the
@@ -137,8 +139,42 @@ fn tokens(max: f64) -> impl Strategy<Value = Distribution> {
     ]
 }
 
-fn use_case() -> impl Strategy<Value = (Arrivals, Distribution, Distribution)> {
-    (arrivals(), tokens(400.0), tokens(120.0))
+/// Groups few enough to meet again, and segments that end within blocks.
+fn prefix() -> impl Strategy<Value = Vec<Segment>> {
+    let segment = (tokens(80.0), 1..5u32, prop_oneof![Just(0.0), 0.0..2.0], any::<bool>());
+    let segment = segment.prop_map(|(tokens, groups, zipf, has_name)| Segment {
+        name: has_name.then(|| "shared".to_owned()),
+        owner: 0,
+        tokens,
+        groups,
+        zipf,
+    });
+    proptest::collection::vec(segment, 0..4)
+}
+
+fn sessions() -> impl Strategy<Value = Option<Sessions>> {
+    let think = || Distribution::exponential(0.05).unwrap();
+    let sessions = (1..5u32, any::<bool>()).prop_map(move |(most, thinks)| Sessions {
+        turns: Distribution::uniform(0.5, f64::from(most) + 0.5).unwrap(),
+        think: thinks.then(think),
+    });
+    proptest::option::of(sessions)
+}
+
+/// A use case by itself: its name, its pool and whose prefix it shares come later.
+fn use_case() -> impl Strategy<Value = UseCase> {
+    (arrivals(), tokens(400.0), tokens(120.0), prefix(), sessions()).prop_map(
+        |(arrivals, prompt, output, prefix, session)| UseCase {
+            name: String::new(),
+            pool: 0,
+            arrivals,
+            lengths: Lengths::Drawn { prompt, output },
+            prefix,
+            session,
+            slo: Slo::default(),
+            price: None,
+        },
+    )
 }
 
 prop_compose! {
@@ -152,16 +188,23 @@ prop_compose! {
         for (at, pool) in pools.iter_mut().enumerate() {
             pool.name = format!("pool-{at}");
         }
-        let use_cases = use_cases.into_iter().enumerate().map(|(at, ((arrivals, prompt, output), pool))| {
-            UseCase {
-                name: format!("use-case-{at}"),
-                pool: pool.index(pools.len()),
-                arrivals,
-                lengths: Lengths::Drawn { prompt, output },
-                slo: Slo::default(),
-                price: None,
+        let mut use_cases: Vec<UseCase> = use_cases
+            .into_iter()
+            .map(|(use_case, pool)| UseCase { pool: pool.index(pools.len()), ..use_case })
+            .collect();
+        for (at, use_case) in use_cases.iter_mut().enumerate() {
+            use_case.name = format!("use-case-{at}");
+            use_case.prefix.iter_mut().for_each(|segment| segment.owner = at as u16);
+        }
+        // Others may begin as the first does.
+        let (first, others) = use_cases.split_first_mut().unwrap();
+        for other in others {
+            if let (Some(own), Some(first)) = (other.prefix.first_mut(), first.prefix.first())
+                && own.name.is_some()
+            {
+                *own = first.clone();
             }
-        }).collect();
+        }
         Scenario {
             name: "random".to_string(),
             seed,
@@ -179,7 +222,7 @@ prop_compose! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
 
     /// Jumping over steps changes nothing, to the last bit.
     #[test]

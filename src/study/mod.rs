@@ -42,4 +42,6 @@ pub use precision::Precision;
 pub use replicate::{Replicated, replicate, runs};
 pub use series::{Band, Cdf, FrontierPoint, PoolSeries, Series, UseCaseSeries};
 pub use step_table::{Annotated, Deployment, StepTable, Work};
-pub use summary::{Latency, PoolSummary, Summary, TotalSummary, UsdPerMtok, UseCaseSummary};
+pub use summary::{
+    Latency, PoolSummary, SessionsSummary, Summary, TotalSummary, UsdPerMtok, UseCaseSummary,
+};

@@ -63,6 +63,8 @@ pub struct UseCaseSummary {
     pub cache_hit_fraction: Option<Interval>,
     /// Mean output tokens a call.
     pub output_tokens_mean: Option<Interval>,
+    /// Its sessions; absent where calls stand by themselves.
+    pub sessions: Option<SessionsSummary>,
     /// Time to first token, s.
     pub ttft_s: Latency,
     /// Time per output token after the first, s (calls of one token have none).
@@ -83,6 +85,21 @@ pub struct UseCaseSummary {
     pub slo_met: Option<bool>,
     /// Dollars a call, its pool's cost shared by tokens processed.
     pub usd_per_call: Option<Interval>,
+}
+
+/// What became of the sessions of a use case in the measured time.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct SessionsSummary {
+    /// Sessions that began, all replications together.
+    pub began: u64,
+    /// Sessions that ended with their last turn.
+    pub completed: u64,
+    /// Sessions that ended early: a prompt grew longer than the pool takes.
+    pub aborted: u64,
+    /// Sessions that began, per second.
+    pub began_per_s: Option<Interval>,
+    /// Mean turns answered of those that ended.
+    pub turns_mean: Option<Interval>,
 }
 
 /// Statistics of one latency metric.

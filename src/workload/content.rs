@@ -74,6 +74,12 @@ impl Content {
         Content(SmallVec::from_elem(Stretch { strand, until: u32::MAX }, 1))
     }
 
+    /// Forgets everything, and follows one strand from the start.
+    pub fn start(&mut self, strand: Strand) {
+        self.0.clear();
+        self.0.push(Stretch { strand, until: u32::MAX });
+    }
+
     /// Leaves the last strand after `until` tokens, counted from the start of
     /// the sequence, and follows `strand` from there. A last strand without a
     /// token is left out.

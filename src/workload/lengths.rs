@@ -2,7 +2,7 @@
 
 use crate::random::{Component, Distribution, Streams};
 use crate::scenario::{Arrivals, Lengths, UseCase};
-use crate::workload::Trace;
+use crate::workload::{Ask, Trace, item};
 use std::sync::Arc;
 
 /// Gives each call of a use case its prompt and output tokens.
@@ -35,23 +35,24 @@ impl LengthSource {
         LengthSource { streams, entity: crate::random::entity(&use_case.name), kind }
     }
 
-    /// Prompt and output tokens of call `number`, both at least 1.
+    /// What turn `turn` of session `number` asks anew, or call `number` that has
+    /// no session and is turn 0: both counts at least 1.
     #[inline]
-    pub fn lengths(&self, number: u64) -> (u32, u32) {
+    pub fn ask(&self, number: u64, turn: u32) -> Ask {
         match &self.kind {
-            Kind::Drawn { prompt, output } => (
-                self.draw(prompt, Component::Prompt, number),
-                self.draw(output, Component::Output, number),
-            ),
+            Kind::Drawn { prompt, output } => Ask {
+                prompt: self.draw(prompt, Component::Prompt, item(number, turn)),
+                output: self.draw(output, Component::Output, item(number, turn)),
+            },
             Kind::Recorded(trace) => {
                 let call = &trace.calls[number as usize];
-                (call.prompt, call.output)
+                Ask { prompt: call.prompt, output: call.output }
             }
         }
     }
 
     #[inline]
-    fn draw(&self, tokens: &Distribution, component: Component, number: u64) -> u32 {
-        tokens.sample_tokens(&mut self.streams.stream(component, self.entity, number))
+    fn draw(&self, tokens: &Distribution, component: Component, item: u64) -> u32 {
+        tokens.sample_tokens(&mut self.streams.stream(component, self.entity, item))
     }
 }

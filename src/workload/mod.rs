@@ -1,4 +1,4 @@
-//! WHAT arrives: token lengths, recorded calls, and later sessions and agents.
+//! WHAT arrives: token lengths, shared prefixes, sessions, recorded calls, and later agents.
 
 mod azure;
 mod bailian;
@@ -7,8 +7,11 @@ mod format;
 mod ids;
 mod lengths;
 mod mooncake;
+mod prefix;
 mod prefix_tree;
 mod read;
+mod script;
+mod session;
 mod trace;
 mod turns;
 mod weka;
@@ -17,7 +20,10 @@ pub use content::{Author, Content, Strand, Stretch};
 pub use format::{Format, open_trace};
 pub use lengths::LengthSource;
 pub use mooncake::BLOCK_TOKENS as MOONCAKE_BLOCK_TOKENS;
+pub use prefix::Prefix;
 pub use prefix_tree::{IdsName, NO_NODE, PrefixTree, Request};
 pub use read::ReadOptions;
+pub use script::{Ask, Script};
+pub use session::{Session, SessionId, SessionSource, item};
 pub use trace::{Trace, TraceCall, read_trace};
 pub use turns::Turns;

@@ -46,6 +46,7 @@ fn use_case(pool: &str, rate: f64, slowness: f64) -> UseCaseSummary {
         prompt_tokens_mean: interval(1210.0 * slowness, 0.01),
         cache_hit_fraction: interval(0.0, 0.0),
         output_tokens_mean: interval(248.0 * slowness, 0.008),
+        sessions: None,
         ttft_s: latency(0.118 * slowness, 0.5),
         tpot_s: latency(0.021 * slowness, 0.2),
         itl_s: latency(0.0195 * slowness, 0.4),

@@ -44,7 +44,7 @@ impl Run {
 pub struct Runs {
     runs: Vec<Run>,
     free: Vec<u32>,
-    /// First run of each strand. Never iterated.
+    /// First run of each strand. Never iterated but for sums.
     heads: HashMap<Strand, u32, BuildHasherDefault<StrandHasher>>,
 }
 
@@ -58,6 +58,15 @@ impl Runs {
     /// Number of runs.
     pub fn len(&self) -> usize {
         self.runs.len() - self.free.len()
+    }
+
+    /// All runs, in no order that may be relied on.
+    pub fn iter(&self) -> impl Iterator<Item = &Run> {
+        self.heads.values().flat_map(|&head| {
+            std::iter::successors(Some(&self[head]), |run| {
+                (run.behind != NONE).then(|| &self[run.behind])
+            })
+        })
     }
 
     /// Adds a run behind `before`, a run of its strand or `NONE`.

@@ -159,6 +159,17 @@ impl PrefixStore {
         self.idle -= blocks;
     }
 
+    /// Panics unless what is kept as sums is what the runs say. Returns the uses
+    /// of blocks: one for each block and each sequence that uses it.
+    pub fn recount(&self) -> u64 {
+        let blocks = |counts: fn(&Run) -> bool| -> u32 {
+            self.runs.iter().filter(|run| counts(run)).map(Run::blocks).sum()
+        };
+        assert_eq!(self.resident, blocks(|_| true), "KV blocks kept");
+        assert_eq!(self.idle, blocks(|run| run.users == 0), "KV blocks that nobody uses");
+        self.runs.iter().map(|run| u64::from(run.users) * u64::from(run.blocks())).sum()
+    }
+
     /// The first run of `strand` that reaches beyond `block`.
     #[inline]
     fn find(&self, strand: Strand, block: u32) -> u32 {

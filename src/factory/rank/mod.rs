@@ -217,7 +217,9 @@ impl Rank {
         }
         let mut steps = self.running.next_change().map_or(u64::MAX, |change| change - step);
         if let Some(partial) = self.partial.filter(|partial| partial.chunk > 0) {
-            if self.limits.window.is_some_and(|window| partial.computed < window) {
+            // Blocks that are published late may be there already, and be given back.
+            let is_late = self.limits.prefix_cache.is_some_and(|rules| !rules.dedup_in_flight);
+            if is_late || self.limits.window.is_some_and(|window| partial.computed < window) {
                 return 1;
             }
             steps = steps.min(u64::from((partial.known - partial.computed - 1) / partial.chunk));
@@ -252,6 +254,11 @@ impl Rank {
         }
         self.completing.clear();
         self.completing_work = Batch::default();
+        // Before anything is decided: others may have had the same blocks.
+        if let Some(Partial { call, published, computed, .. }) = self.partial {
+            let published = self.publish(turn.calls, call, published, computed);
+            self.partial = self.partial.map(|partial| Partial { published, ..partial });
+        }
         changed
     }
 

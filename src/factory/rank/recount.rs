@@ -9,11 +9,29 @@ impl Rank {
     /// Returns the tokens that its calls have sampled.
     pub fn recount(&self, step: u64, calls: &Calls) -> u64 {
         let attended = || self.running.iter().map(|(_, sequence)| sequence.attended(step));
-        let decoding: u32 = attended().map(|tokens| self.blocks.holding(tokens - 1)).sum();
-        let partial = self.partial.map_or(0, |partial| self.blocks.holding(partial.computed));
-        let completing = self.completing.iter().map(|prompt| calls[prompt.call].known_tokens());
-        let completing: u32 = completing.map(|tokens| self.blocks.holding(tokens)).sum();
-        assert_eq!(self.blocks.used(), decoding + partial + completing, "KV blocks");
+        // Blocks that each sequence holds, and those of them that the cache knows.
+        let decoding = self.running.iter().map(|(_, sequence)| {
+            let held = self.blocks.holding(sequence.attended(step) - 1);
+            (held, self.published(&calls[sequence.call()]))
+        });
+        let partial = self.partial.iter();
+        let partial =
+            partial.map(|partial| (self.blocks.holding(partial.computed), partial.published));
+        let completing = self.completing.iter().map(|prompt| {
+            (self.blocks.holding(calls[prompt.call].known_tokens()), prompt.published)
+        });
+        let sequences = decoding.chain(partial).chain(completing);
+        let (held, known) = sequences.fold((0, 0), |(held_by_all, known), (held, published)| {
+            (held_by_all + u64::from(held), known + u64::from(published))
+        });
+        let (shared, uses) = match &self.cache {
+            Some(cache) => (cache.resident() - cache.idle(), cache.recount()),
+            None => (0, 0),
+        };
+        // The cache may know blocks of the current step that are taken at its end.
+        let used = u64::from(self.blocks.used());
+        assert_eq!(used + known, held + u64::from(shared), "KV blocks");
+        assert_eq!(uses, known, "uses of KV blocks that the cache knows");
         assert_eq!(
             self.running.context().0,
             attended().map(u64::from).sum::<u64>(),

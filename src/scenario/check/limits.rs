@@ -5,6 +5,7 @@ use crate::kernel::{SlotHeap, Span};
 use crate::random::{Component, Distribution, Streams};
 use crate::scenario::tree::At;
 use crate::scenario::{Arrivals, Pool, UseCase};
+use crate::simulation::SESSIONS_MAX;
 
 /// Most pools and use cases; results show each of them.
 pub(super) const POOLS_MAX: usize = 1_000;
@@ -65,7 +66,7 @@ impl Check<'_> {
 
     fn volume(&mut self, root: &At<'_>, duration: Option<Span>, use_cases: &[Option<UseCase>]) {
         let rate = |use_case: &UseCase| match use_case.arrivals {
-            Arrivals::Poisson { rate } | Arrivals::Constant { rate } => rate,
+            Arrivals::Poisson { rate } | Arrivals::Constant { rate } => rate * turns(use_case),
             Arrivals::ClosedLoop { .. } | Arrivals::Trace { .. } => 0.0,
         };
         let rate: f64 = use_cases.iter().flatten().map(rate).sum();
@@ -85,8 +86,10 @@ impl Check<'_> {
             _ => 1,
         };
         let sources = use_cases.iter().flatten().map(sources).sum::<u64>();
-        // Three are kept for what is neither.
-        let most = u64::from(SlotHeap::SLOTS_MAX) - 3;
+        // Three are kept for what is neither, and some for sessions that think.
+        let has_sessions = use_cases.iter().flatten().any(|case| case.session.is_some());
+        let sessions = if has_sessions { SESSIONS_MAX as u64 } else { 0 };
+        let most = u64::from(SlotHeap::SLOTS_MAX) - 3 - sessions;
         if replicas + sources > most {
             let problem = format!("{sources} clients and sources and {replicas} replicas in all");
             self.wrong(&root.key("use_case"), problem, format!("keep their sum to {most}"));
@@ -115,23 +118,39 @@ impl Check<'_> {
 
     /// A finite number of calls may still take for ever.
     fn episode(&mut self, at: &At<'_>, use_case: &UseCase) {
-        let Arrivals::ClosedLoop { clients, requests: Some(requests), think: Some(think) } =
-            &use_case.arrivals
+        let session = use_case.session.as_ref().and_then(|session| session.think.as_ref());
+        let session_s = session.map_or(0.0, |think| turns(use_case) * mean(think));
+        let fix = "shorten it, ask for fewer turns, or give the scenario a duration";
+        if session_s > HORIZON_S_MAX {
+            let problem = "makes a session pause for more than ten years";
+            self.wrong(&at.key("session").key("think"), problem, fix);
+        }
+        let Arrivals::ClosedLoop { clients, requests: Some(requests), think } = &use_case.arrivals
         else {
             return;
         };
         let rounds = (*requests as f64 / f64::from(*clients)).ceil();
-        if rounds * mean_s(think) > HORIZON_S_MAX {
+        let pause_s = think.as_ref().map_or(0.0, mean);
+        if rounds * (pause_s + session_s) > HORIZON_S_MAX {
             let problem = "makes the clients pause for more than ten years";
             let fix = "shorten it, ask for fewer `requests`, or give the scenario a duration";
-            self.wrong(&at.key("arrivals").key("think"), problem, fix);
+            let place = match think {
+                Some(_) => at.key("arrivals").key("think"),
+                None => at.key("session").key("think"),
+            };
+            self.wrong(&place, problem, fix);
         }
     }
 }
 
+/// Calls of a session, in the mean; 1 where calls stand by themselves.
+fn turns(use_case: &UseCase) -> f64 {
+    use_case.session.as_ref().map_or(1.0, |session| mean(&session.turns))
+}
+
 /// The mean of a distribution, estimated where bounds or a heavy tail leave no
 /// formula.
-fn mean_s(distribution: &Distribution) -> f64 {
+fn mean(distribution: &Distribution) -> f64 {
     distribution.mean().unwrap_or_else(|| {
         let mut stream = Streams::new(0, 0).stream(Component::Think, 0, 0);
         let draws = (0..DRAWS).map(|_| distribution.sample(&mut stream).max(0.0));

@@ -11,6 +11,7 @@ mod limits;
 mod pool;
 mod replications;
 mod router;
+mod session;
 mod slo;
 mod trace;
 mod use_case;
@@ -386,6 +387,7 @@ impl Check<'_> {
                 use_case
             }));
         }
+        self.share(root, &mut use_cases);
         use_cases
     }
 

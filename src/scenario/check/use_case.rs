@@ -25,12 +25,22 @@ impl Check<'_> {
         let pool = self.pool_of(at, pool_names, raw);
         let arrivals = self.arrivals(at, raw);
         let lengths = self.lengths(at, raw);
+        let prefix = self.prefix(&at.key("prefix"), &raw.prefix);
+        let session = match &raw.session {
+            Some(session) => {
+                self.lengths_of_turns(&at.key("session"), lengths.as_ref());
+                Some(self.session(&at.key("session"), session)?)
+            }
+            None => None,
+        };
         let slo = self.slo(&at.key("slo"), &raw.slo);
         let use_case = UseCase {
             name: raw.name.clone(),
             pool: pool?,
             arrivals: arrivals?,
             lengths: lengths?,
+            prefix: prefix?,
+            session,
             slo,
             price: raw.price.as_ref().map(prices),
         };
@@ -136,7 +146,11 @@ impl Check<'_> {
         }
     }
 
-    fn tokens(&mut self, at: &At<'_>, raw: &RawDistribution<f64>) -> Option<Distribution> {
+    pub(super) fn tokens(
+        &mut self,
+        at: &At<'_>,
+        raw: &RawDistribution<f64>,
+    ) -> Option<Distribution> {
         let distribution = self.distribution(at, raw)?;
         if distribution.mean().is_some_and(|mean| mean < 1.0) {
             self.wrong(at, "is less than one token", "write at least 1");
@@ -145,7 +159,7 @@ impl Check<'_> {
         Some(distribution)
     }
 
-    fn distribution<V: Quantum>(
+    pub(super) fn distribution<V: Quantum>(
         &mut self,
         at: &At<'_>,
         raw: &RawDistribution<V>,

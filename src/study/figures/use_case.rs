@@ -46,6 +46,13 @@ pub fn figures(scenario: &Scenario, at: usize) -> Vec<Figure> {
             Share::over(record.cached_tokens as f64, record.prompt_tokens as f64)
         }));
     }
+    if use_case.session.is_some() {
+        figures.push(per_second(path("sessions.began_per_s"), at, |calls| calls.sessions.began));
+        figures.push(Figure::new(path("sessions.turns_mean"), move |run| {
+            let sessions = &run.use_cases[at].sessions;
+            Share::over(sessions.turns as f64, (sessions.completed + sessions.aborted) as f64)
+        }));
+    }
     for (key, metric) in LATENCIES {
         for (statistic, value) in STATISTICS {
             let share = move |run: &RunRecord| match latency(run, at, metric) {

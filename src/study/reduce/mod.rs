@@ -42,6 +42,7 @@ pub fn summary(scenario: &Scenario, records: &[RunRecord], digest: Digest) -> Su
     warnings.extend(use_case::unmeasured(&use_cases));
     let rejected = use_cases.iter().map(|(name, use_case)| (name.as_str(), use_case.rejected));
     warnings.extend(rejections(rejected));
+    warnings.extend(use_case::abortions(&use_cases));
     let precision = Precision::of(scenario, &found);
     let count = records.len() as u32;
     warnings.extend(precision.iter().flat_map(|precision| precision.warnings(count, &found)));

@@ -129,6 +129,7 @@ fn cut_offs(records: &[RunRecord]) -> Option<String> {
     let count = records.iter().filter(|record| record.cut_off.is_some()).count();
     let why = match reason {
         CutOff::Calls => "more calls were in the system at once than a run keeps (2,000,000)",
+        CutOff::Sessions => "more sessions were alive at once than a run keeps (4,000,000)",
         CutOff::Drain => "calls of the measured window were unfinished long after it",
         CutOff::Horizon => "it reached ten years of simulated time",
     };

@@ -4,7 +4,7 @@ use super::Found;
 use crate::metrics::{CDF_FRACTIONS, LatencyRecord, RunRecord, UseCaseRecord};
 use crate::scenario::{Metric, Scenario, Statistic, Target};
 use crate::study::figures::latency;
-use crate::study::{Latency, UseCaseSummary};
+use crate::study::{Latency, SessionsSummary, UseCaseSummary};
 use indexmap::IndexMap;
 
 /// One summary a use case.
@@ -42,6 +42,20 @@ pub fn rejections<'a>(rejected: impl Iterator<Item = (&'a str, u64)>) -> Vec<Str
     rejected.filter(|(_, calls)| *calls > 0).map(sentence).collect()
 }
 
+/// One warning a use case some of whose sessions ended early.
+pub fn abortions(summaries: &IndexMap<String, UseCaseSummary>) -> Vec<String> {
+    let sessions = summaries.iter().filter_map(|(name, use_case)| {
+        let sessions = use_case.sessions.as_ref().filter(|sessions| sessions.aborted > 0)?;
+        let ended = sessions.aborted + sessions.completed;
+        Some(format!(
+            "use case {name}: {} of {ended} sessions ended early because a prompt grew longer than \
+             max_model_len or than all KV blocks of a rank",
+            sessions.aborted
+        ))
+    });
+    sessions.collect()
+}
+
 fn summary(scenario: &Scenario, records: &[RunRecord], found: &Found, at: usize) -> UseCaseSummary {
     let use_case = &scenario.use_cases[at];
     let owner = format!("use_cases.{}", use_case.name);
@@ -67,6 +81,13 @@ fn summary(scenario: &Scenario, records: &[RunRecord], found: &Found, at: usize)
         prompt_tokens_mean: get("prompt_tokens_mean"),
         cache_hit_fraction: get("cache_hit_fraction"),
         output_tokens_mean: get("output_tokens_mean"),
+        sessions: use_case.session.is_some().then(|| SessionsSummary {
+            began: total(|record| record.sessions.began),
+            completed: total(|record| record.sessions.completed),
+            aborted: total(|record| record.sessions.aborted),
+            began_per_s: get("sessions.began_per_s"),
+            turns_mean: get("sessions.turns_mean"),
+        }),
         ttft_s: latency("ttft_s", Metric::Ttft),
         tpot_s: latency("tpot_s", Metric::Tpot),
         itl_s: latency("itl_s", Metric::Itl),

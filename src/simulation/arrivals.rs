@@ -1,0 +1,104 @@
+//! Where calls come from: sources, clients, and what they ask.
+
+use super::Simulation;
+use crate::demand::{Process, Source};
+use crate::factory::{Call, Engine, Waiter};
+use crate::kernel::{Slot, Time};
+use crate::random::Streams;
+use crate::scenario::{Regime, Scenario};
+use crate::workload::Script;
+
+/// One use case while it runs.
+pub struct UseCase {
+    pub source: Source,
+    pub script: Script,
+    /// Calls, or sessions, that have begun.
+    issued: u64,
+}
+
+/// The use cases of `scenario` before anything has happened.
+pub fn sources(scenario: &Scenario, streams: Streams) -> Vec<UseCase> {
+    let use_case = |(at, use_case)| UseCase {
+        source: Source::new(use_case, streams),
+        script: Script::new(at as u16, use_case, streams),
+        issued: 0,
+    };
+    scenario.use_cases.iter().enumerate().map(use_case).collect()
+}
+
+impl<E: Engine> Simulation<'_, E> {
+    /// Schedules the first event of every source and client.
+    pub(super) fn start_sources(&mut self) {
+        for use_case in 0..self.sources.len() {
+            match &mut self.sources[use_case].source {
+                Source::Open(_) => self.schedule_arrival(Time::ZERO, use_case),
+                Source::Closed(clients) => {
+                    let started = (0..clients.clients()).take_while(|_| clients.start()).count();
+                    for client in 0..started as u32 {
+                        let slot = self.slots.client(use_case, client);
+                        self.schedule_if_in_time(slot, Time::ZERO);
+                    }
+                }
+            }
+        }
+    }
+
+    pub(super) fn on_arrival(&mut self, now: Time, use_case: usize) {
+        self.arrivals_due -= 1;
+        self.begin(now, use_case, None);
+        self.schedule_arrival(now, use_case);
+    }
+
+    pub(super) fn on_client(&mut self, now: Time, use_case: usize, client: u32) {
+        self.arrivals_due -= 1;
+        self.begin(now, use_case, Some(client));
+    }
+
+    /// A call, or a session, begins.
+    fn begin(&mut self, now: Time, use_case: usize, client: Option<u32>) {
+        let UseCase { script, issued, .. } = &mut self.sources[use_case];
+        let number = *issued;
+        *issued += 1;
+        if script.has_sessions() {
+            return self.begin_session(now, use_case, number, client);
+        }
+        let (ask, content) = script.call(number, || self.calls.blank());
+        let mut call = Call::new(use_case as u16, number, now, ask.prompt, ask.output);
+        call.waiter = client.map_or(Waiter::Nobody, Waiter::Client);
+        let is_served = self.dispatch(now, call, content);
+        if let (Some(client), false) = (client, is_served) {
+            self.ask_again(now, use_case, client, true);
+        }
+    }
+
+    /// A client got its answer (or was turned away) and will ask again.
+    pub(super) fn ask_again(&mut self, now: Time, at: usize, client: u32, was_rejected: bool) {
+        let Source::Closed(clients) = &mut self.sources[at].source else {
+            unreachable!("only closed loops have clients");
+        };
+        if let Some(next) = clients.next(now, client, was_rejected) {
+            self.schedule_if_in_time(self.slots.client(at, client), next);
+        }
+    }
+
+    fn schedule_arrival(&mut self, now: Time, use_case: usize) {
+        let Source::Open(process) = &mut self.sources[use_case].source else {
+            unreachable!("clients schedule themselves");
+        };
+        if let Some(next) = Process::next(process, now) {
+            self.schedule_if_in_time(self.slots.arrival(use_case), next);
+        }
+    }
+
+    /// Schedules an arrival unless the duration of an episode ends before it. In
+    /// a steady state calls keep coming after the window, unmeasured, so that
+    /// the last calls of the window do not finish in an emptying factory.
+    fn schedule_if_in_time(&mut self, slot: Slot, time: Time) {
+        let is_episode = self.scenario.regime == Regime::Terminating;
+        let end = self.scenario.duration.filter(|_| is_episode);
+        if end.is_none_or(|duration| time < Time::ZERO + duration) {
+            self.arrivals_due += 1;
+            self.pending.schedule(slot, time);
+        }
+    }
+}
