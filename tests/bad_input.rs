@@ -198,6 +198,7 @@ fn unknown_names() {
         ("llama-3.1-8b", "lama-3.1-8b"),
         ("h100-sxm", "h10-sxm"),
         ("replicas = 2", "precision = \"fp9\"\nrouter = { policy = \"least-load\" }"),
+        ("max_num_seqs = 64", "max_num_seqs = 64, eviction = \"s3-fif\""),
         ("poisson", "poison"),
         ("lognormal", "lognorm"),
         ("name = \"chat\"", "name = \"chat\"\npool = \"b\""),

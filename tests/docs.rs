@@ -152,6 +152,7 @@ fn scenario_with(heading: &str, example: &str) -> String {
         "## Top level" => ("", ""),
         "[[pool]]" => ("pool", ""),
         "router" | "engine" => ("pool", heading),
+        "eviction" => ("pool", "engine"),
         "[[use_case]]" | "arrivals" | "slo" | "### Distributions" => ("use_case", ""),
         "replications" => {
             scenario.insert(heading.to_owned(), toml::from_str("precision = 0.02").unwrap());

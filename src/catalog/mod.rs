@@ -220,6 +220,16 @@ pub struct Unknown {
 }
 
 impl Unknown {
+    /// `name` is none of the `known` names of a `kind`.
+    pub fn new(kind: &'static str, name: &str, known: &[&str]) -> Self {
+        Unknown {
+            kind,
+            name: name.to_owned(),
+            nearest: nearest(&fold(name), known.iter().copied()).map(str::to_owned),
+            known: known.iter().map(|name| (*name).to_owned()).collect(),
+        }
+    }
+
     /// What would mend it, as a fragment.
     pub fn fix(&self) -> String {
         let known = self.known.join(", ");

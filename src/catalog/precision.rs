@@ -3,7 +3,7 @@
 //! Bytes an element include the scales that travel with quantized blocks
 //! (nvfp4: one fp8 scale per 16 values; mxfp4: one 8-bit scale per 32).
 
-use super::{Unknown, nearest};
+use super::Unknown;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -161,12 +161,10 @@ fn parse<T: Copy>(
         synonyms.iter().find(|(from, _)| *from == folded).map_or(folded.as_str(), |(_, to)| to);
     match formats.iter().find(|(name, _)| *name == canonical) {
         Some((_, format)) => Ok(*format),
-        None => Err(Unknown {
-            kind,
-            name: text.to_owned(),
-            nearest: nearest(&folded, formats.iter().map(|(name, _)| *name)).map(str::to_owned),
-            known: formats.iter().map(|(name, _)| (*name).to_owned()).collect(),
-        }),
+        None => {
+            let names: Vec<&str> = formats.iter().map(|(name, _)| *name).collect();
+            Err(Unknown::new(kind, text, &names))
+        }
     }
 }
 

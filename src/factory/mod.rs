@@ -35,7 +35,7 @@ pub use rank::{CacheRules, Outcome, RankLimits};
 pub use replica::Replica;
 pub use router::{Fleet, Policy, Router, Routing};
 pub use segment::Segment;
-pub use step_time::{Batch, Experts, StepTime};
+pub use step_time::{Batch, Experts, PromptTime, StepTime};
 pub use tier::{Channel, Dropped, Link, Pace, Store, TierStore};
 
 /// Most steps planned at once; longer stretches are planned again, to the same effect.

@@ -98,6 +98,7 @@ impl Engine for Replica {
         let mut turn = Turn { now, step: *step, calls, outcomes, decoding };
         let mut changed = was_idle;
         for lane in lanes.iter_mut() {
+            lane.rank.expire(now);
             changed |= lane.rank.complete(&mut turn);
         }
         for lane in lanes.iter_mut() {
@@ -200,8 +201,8 @@ impl Replica {
         }
     }
 
-    /// The segment from `now` on: as long as nothing changes on any rank and
-    /// the slowest rank stays the slowest.
+    /// The segment from `now` on: as long as nothing changes on any rank, no block
+    /// of a cache expires and the slowest rank stays the slowest.
     fn plan(&mut self, now: Time) -> Segment {
         let step = self.step;
         let mut steps =
@@ -210,6 +211,12 @@ impl Replica {
         for line in self.lines().filter(|line| line.increment > top.increment) {
             steps = steps.min((top.base - line.base) / (line.increment - top.increment) + 1);
         }
-        Segment { start: now, base: top.base, increment: top.increment, steps }
+        let mut segment = Segment { start: now, base: top.base, increment: top.increment, steps };
+        if let Some(time) = self.ranks().filter_map(Rank::all_live_until).min()
+            && time < segment.end()
+        {
+            segment.steps = segment.ended_by(time) + 1;
+        }
+        segment
     }
 }

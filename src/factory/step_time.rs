@@ -87,6 +87,50 @@ pub struct StepTime {
     pub window: Option<u32>,
 }
 
+/// What computing prompt tokens adds to a step that takes place anyway: no
+/// weights, no overhead of the step. The coefficients are those of [`StepTime`].
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct PromptTime {
+    /// Each token, experts included.
+    pub per_token: f64,
+    /// Each (query, key) pair, layers of full attention.
+    pub per_pair: f64,
+    /// Each (query, key) pair, windowed layers.
+    pub per_pair_windowed: f64,
+    /// Each token that precedes a chunk.
+    pub per_prefix: f64,
+    /// Attention window of the windowed layers, tokens.
+    pub window: Option<u32>,
+}
+
+impl PromptTime {
+    /// The same for who counts blocks of `block_tokens` tokens as one token each.
+    /// Exact without an attention window, which is left out.
+    pub fn of_blocks(&self, block_tokens: u32) -> PromptTime {
+        let tokens = f64::from(block_tokens);
+        // Block b has tokens^2 b + tokens (tokens + 1) / 2 pairs; counted as one
+        // token it would have b + 1.
+        let inside = tokens * (tokens + 1.0) / 2.0 - tokens * tokens;
+        PromptTime {
+            per_token: self.per_token * tokens + self.per_pair * inside,
+            per_pair: self.per_pair * tokens * tokens,
+            per_prefix: self.per_prefix * tokens,
+            ..PromptTime::default()
+        }
+    }
+
+    /// Tokens `from..to` of a prompt, in seconds.
+    #[inline]
+    pub fn seconds(&self, from: u32, to: u32) -> f64 {
+        let mut batch = Batch::default();
+        batch.add_chunk(from, to - from, self.window);
+        let context = self.per_pair * batch.prefill_pairs as f64
+            + self.per_pair_windowed * batch.prefill_pairs_windowed as f64
+            + self.per_prefix * batch.prefill_prefix as f64;
+        self.per_token * batch.tokens() as f64 + context
+    }
+}
+
 /// Mixture-of-experts terms.
 #[derive(Clone, Debug, Default)]
 pub struct Experts {
@@ -114,13 +158,16 @@ impl StepTime {
         seconds
     }
 
-    /// What computing prompt tokens `from..to` adds to a step that takes place
-    /// anyway, in seconds: no weights, no overhead of the step.
-    pub fn prompt_seconds(&self, from: u32, to: u32) -> f64 {
-        let mut batch = Batch::default();
-        batch.add_chunk(from, to - from, self.window);
+    /// What computing prompt tokens adds to a step.
+    pub fn prompt_time(&self) -> PromptTime {
         let per_group_token = self.experts.as_ref().map_or(0.0, |experts| experts.per_group_token);
-        (self.per_token + per_group_token) * batch.tokens() as f64 + self.context_seconds(&batch)
+        PromptTime {
+            per_token: self.per_token + per_group_token,
+            per_pair: self.per_pair,
+            per_pair_windowed: self.per_pair_windowed,
+            per_prefix: self.per_prefix,
+            window: self.window,
+        }
     }
 
     /// The part of [`StepTime::seconds`] that follows from context lengths.

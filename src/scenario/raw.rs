@@ -264,6 +264,8 @@ pub struct RawEngine {
     pub kv_watermark: Fraction,
     /// Keep the KV blocks of sequences that have ended, for prompts that start alike.
     pub prefix_caching: bool,
+    /// Which of the kept blocks that nobody uses goes first when room is needed.
+    pub eviction: RawEviction,
     /// A block can be hit from the step that computes it; false for engines that
     /// publish a block when it has been computed.
     pub dedup_in_flight: bool,
@@ -291,6 +293,7 @@ impl Default for RawEngine {
             reserve_full_prompt: true,
             kv_watermark: Fraction(0.0),
             prefix_caching: true,
+            eviction: RawEviction::Name(RawEvictionName::Lru),
             dedup_in_flight: true,
             gpu_memory_utilization: Fraction(0.9),
             kv_blocks: None,
@@ -301,6 +304,52 @@ impl Default for RawEngine {
             step_overhead: Duration::read("0.4 ms").expect("a duration"),
         }
     }
+}
+
+/// An eviction policy by its name alone, or with parameters.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum RawEviction {
+    /// With default parameters.
+    Name(RawEvictionName),
+    /// With parameters.
+    Table(RawEvictionTable),
+}
+
+/// Names of eviction policies.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum RawEvictionName {
+    /// What was used longest ago.
+    Lru,
+    /// What the fewest sequences have used since it came.
+    Lfu,
+    /// What was used once, found out by a small queue before a main one.
+    S3Fifo,
+    /// What was not used for longer than a time to live, 5 minutes unless stated.
+    Ttl,
+    /// What saves the fewest seconds of prefill.
+    CostAware,
+}
+
+/// Eviction policies with their parameters.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "policy", rename_all = "kebab-case")]
+#[schemars(deny_unknown_fields)]
+pub enum RawEvictionTable {
+    /// What was used longest ago.
+    Lru,
+    /// What the fewest sequences have used since it came.
+    Lfu,
+    /// What was used once, found out by a small queue before a main one.
+    S3Fifo,
+    /// What was not used for longer than a time to live.
+    Ttl {
+        /// How long a block stays that nobody uses; 5 minutes when absent.
+        ttl: Option<Duration>,
+    },
+    /// What saves the fewest seconds of prefill.
+    CostAware,
 }
 
 /// A stream of calls.

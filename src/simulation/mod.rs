@@ -270,7 +270,7 @@ impl<'s, E: Engine> Simulation<'s, E> {
                 Outcome::FirstToken(_) => {
                     let saved_s = match call.cached {
                         0 => 0.0,
-                        cached => self.pools[pool].spec.step_time.prompt_seconds(0, cached),
+                        cached => self.pools[pool].spec.limits.prompt_time.seconds(0, cached),
                     };
                     self.recorder.first_token(pool, &call, saved_s);
                     self.pools[pool].router.prefilled(now, id, &call);

@@ -7,8 +7,8 @@
 //! rounding.
 
 use crate::factory::{
-    Batch, CacheEvent, CallId, Calls, Engine, EngineSpec, Enqueued, Load, Outcome, Progress,
-    RankLimits, ReferenceStore, Segment,
+    Batch, CacheEvent, CallId, Calls, Engine, EngineSpec, Enqueued, Eviction, Load, Outcome,
+    Progress, RankLimits, ReferenceStore, Segment,
 };
 use crate::kernel::{Span, Time};
 use crate::workload::{Strand, Stretch};
@@ -345,7 +345,11 @@ impl Engine for Oracle {
             waiting: VecDeque::new(),
             running: Vec::new(),
             private: 0,
-            cache: ReferenceStore::new(spec.limits.block_tokens),
+            cache: ReferenceStore::new(
+                spec.limits.prefix_cache.map_or(Eviction::Lru, |rules| rules.eviction),
+                spec.limits.block_tokens,
+                spec.limits.prompt_time,
+            ),
             told: BTreeMap::new(),
         };
         Oracle {
@@ -385,6 +389,7 @@ impl Engine for Oracle {
         calls: &mut Calls,
         outcomes: &mut Vec<Outcome>,
     ) -> Option<Time> {
+        self.ranks.iter_mut().for_each(|rank| rank.cache.expire(now));
         if self.current.take().is_some() {
             self.ranks.iter_mut().for_each(|rank| rank.complete(now, calls, outcomes));
         } else {

@@ -62,12 +62,20 @@ fn step_time() -> impl Strategy<Value = StepTime> {
         )
 }
 
+fn eviction() -> impl Strategy<Value = Eviction> {
+    prop_oneof![
+        2 => Just(Eviction::Lru),
+        1 => Just(Eviction::Lfu),
+        1 => Just(Eviction::S3Fifo),
+        1 => (0.0..0.5).prop_map(|ttl| Eviction::Ttl { ttl: Span::from_seconds(ttl) }),
+        1 => Just(Eviction::CostAware),
+    ]
+}
+
 fn engine() -> impl Strategy<Value = Engine> {
-    let cache = proptest::option::weighted(
-        0.8,
-        any::<bool>()
-            .prop_map(|dedup_in_flight| CacheRules { eviction: Eviction::Lru, dedup_in_flight }),
-    );
+    let rules = (eviction(), any::<bool>())
+        .prop_map(|(eviction, dedup_in_flight)| CacheRules { eviction, dedup_in_flight });
+    let cache = proptest::option::weighted(0.8, rules);
     (1..24u32, 0..200u32, any::<bool>(), prop_oneof![Just(0.0), 0.0..0.2], cache).prop_map(
         |(max_num_seqs, spare, reserve_full_prompt, kv_watermark, prefix_cache)| Engine {
             max_num_seqs,

@@ -57,6 +57,7 @@ fn engine_spec(pool: &scenario::Pool) -> EngineSpec {
         window: pool.step_time.window,
         prefix_cache: engine.prefix_cache,
         tells_cache: pool.router.policy.watches_caches(),
+        prompt_time: pool.step_time.prompt_time(),
     };
     EngineSpec { limits, ranks: pool.parallelism.data, step_time: pool.step_time.clone() }
 }

@@ -27,11 +27,14 @@ pub(super) fn read(args: &CacheArgs) -> Result<Asked> {
     let mut mistakes = Vec::new();
     let mistakes_of = &mut mistakes;
     let capacities = list("--capacity", &args.capacity, capacity, mistakes_of);
-    let ttls_s = match &args.ttl {
-        Some(text) => list("--ttl", text, ttl, mistakes_of),
-        None => vec![None],
+    let found = args.policy.parse::<Eviction>();
+    let found = found.map_err(|unknown| ("is unknown".to_owned(), unknown.fix()));
+    let eviction = known("--policy", Some(&args.policy), found, mistakes_of);
+    let ttls_s = match (&args.ttl, eviction) {
+        (Some(text), _) => list("--ttl", text, ttl, mistakes_of),
+        (None, Some(Eviction::Ttl { ttl })) => vec![Some(ttl.seconds())],
+        (None, _) => vec![None],
     };
-    let eviction = word("--policy", Some(&args.policy), &[("lru", Eviction::Lru)], mistakes_of);
     let variants = Variant::ALL.map(|variant| (variant.name(), variant));
     let variant = word("--variant", Some(&args.variant), &variants, mistakes_of);
     let formats: Vec<_> =

@@ -19,6 +19,7 @@ impl Lru {
     }
 
     /// Run `at` fell idle.
+    #[inline]
     pub fn rest(&mut self, runs: &mut Runs, at: u32) {
         let older = std::mem::replace(&mut self.newest, at);
         (runs[at].older, runs[at].newer) = (older, NONE);
@@ -29,6 +30,7 @@ impl Lru {
     }
 
     /// Run `at` is no longer idle, or no longer there.
+    #[inline]
     pub fn wake(&mut self, runs: &mut Runs, at: u32) {
         let (older, newer) = (runs[at].older, runs[at].newer);
         match older {
@@ -41,8 +43,12 @@ impl Lru {
         }
     }
 
-    /// An idle run `head` was cut off the front of idle run `at`.
+    /// Run `head` was cut off the front of run `at`.
+    #[inline]
     pub fn split(&mut self, runs: &mut Runs, head: u32, at: u32) {
+        if runs[at].users > 0 {
+            return;
+        }
         let newer = std::mem::replace(&mut runs[at].newer, head);
         (runs[head].older, runs[head].newer) = (at, newer);
         match newer {
@@ -53,12 +59,28 @@ impl Lru {
 
     /// Whether idle runs `head` and `at`, its only continuation, are neighbors
     /// in this order too.
+    #[inline]
     pub fn joins(&self, runs: &Runs, head: u32, at: u32) -> bool {
         runs[head].older == at
     }
 
+    /// Idle run `head` becomes the front of run `at`, its neighbor.
+    #[inline]
+    pub fn merge(&mut self, runs: &mut Runs, head: u32, _at: u32) {
+        self.wake(runs, head);
+    }
+
     /// The run to evict from.
+    #[inline]
     pub fn victim(&self) -> Option<u32> {
         (self.oldest != NONE).then_some(self.oldest)
+    }
+
+    /// Run `at` has lost blocks, perhaps all it had.
+    #[inline]
+    pub fn take(&mut self, runs: &mut Runs, at: u32, _blocks: u32) {
+        if runs[at].blocks() == 0 {
+            self.wake(runs, at);
+        }
     }
 }

@@ -7,34 +7,27 @@
 //! prompt touches, not its length. [`Eviction`] says which of the blocks that
 //! nobody uses goes first.
 
+mod cost_aware;
 mod event;
+mod eviction;
+mod ghost;
+mod lfu;
 mod lru;
+mod order;
+mod ranked;
 #[cfg(test)]
 mod reference;
 mod runs;
+mod s3_fifo;
 mod store;
 #[cfg(test)]
 mod tests;
+mod ttl;
 
 pub use event::{CacheEvent, CacheEvents};
+pub use eviction::Eviction;
 #[cfg(test)]
 pub(crate) use reference::ReferenceStore;
 pub(in crate::factory) use runs::StrandHasher;
 pub(in crate::factory) use store::pieces;
 pub use store::{Hit, Piece, PrefixStore, Published};
-
-/// Which of the blocks that nobody uses goes first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Eviction {
-    /// The one that was used longest ago, the end of a sequence before its start.
-    Lru,
-}
-
-impl Eviction {
-    /// Its name.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Eviction::Lru => "lru",
-        }
-    }
-}

@@ -1,31 +1,65 @@
 //! The prefix cache by its definition: one block at a time.
 
-use super::{Hit, Published};
+use super::{Eviction, Hit, Published};
+use crate::factory::PromptTime;
+use crate::kernel::{Span, Time};
 use crate::workload::{Strand, Stretch};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
-#[derive(Clone, Copy, Debug, Default)]
+/// Names a block: its strand and its position.
+type Key = (Strand, u32);
+
+#[derive(Clone, Debug)]
 struct Block {
     users: u32,
-    /// When it fell idle last, as a count of such moments.
+    /// The block before it, and how many resident blocks are behind it.
+    parent: Option<Key>,
+    children: u32,
+    /// When it fell idle last, as a count of such moments and as an instant.
     idle_since: u64,
+    idle_at: Time,
+    /// Sequences that have used it.
+    uses: u64,
+    /// Cost-aware: the clock when it fell idle last.
+    clock: u64,
+    /// S3-FIFO: whether it is in the main queue, its place, and its count of uses.
+    is_main: bool,
+    place: Option<u64>,
+    count: u64,
 }
 
 /// Blocks by strand and position.
 #[derive(Clone, Debug)]
 pub struct ReferenceStore {
+    eviction: Eviction,
     block_tokens: u32,
-    blocks: BTreeMap<(Strand, u32), Block>,
+    prompt_time: PromptTime,
+    blocks: BTreeMap<Key, Block>,
+    /// Blocks without users.
+    idle: u32,
+    now: Time,
     moments: u64,
+    clock: u64,
+    ghost: VecDeque<Key>,
 }
 
 impl ReferenceStore {
-    pub fn new(block_tokens: u32) -> Self {
-        ReferenceStore { block_tokens, blocks: BTreeMap::new(), moments: 0 }
+    pub fn new(eviction: Eviction, block_tokens: u32, prompt_time: PromptTime) -> Self {
+        ReferenceStore {
+            eviction,
+            block_tokens,
+            prompt_time,
+            blocks: BTreeMap::new(),
+            idle: 0,
+            now: Time::ZERO,
+            moments: 0,
+            clock: 0,
+            ghost: VecDeque::new(),
+        }
     }
 
     /// Block `index` of a sequence belongs to the strand of its last token.
-    fn key(&self, content: &[Stretch], index: u32) -> (Strand, u32) {
+    fn key(&self, content: &[Stretch], index: u32) -> Key {
         let end = (index + 1) * self.block_tokens;
         let stretch = content.iter().find(|stretch| stretch.until >= end).unwrap();
         (stretch.strand, index)
@@ -47,7 +81,11 @@ impl ReferenceStore {
     }
 
     pub fn idle(&self) -> u32 {
-        self.blocks.values().filter(|block| block.users == 0).count() as u32
+        self.idle
+    }
+
+    fn idle_blocks(&self) -> impl Iterator<Item = (&Key, &Block)> {
+        self.blocks.iter().filter(|(_, block)| block.users == 0)
     }
 
     pub fn lookup(&self, content: &[Stretch], blocks: u32) -> Hit {
@@ -64,7 +102,7 @@ impl ReferenceStore {
         let before = self.idle();
         for index in 0..blocks {
             let key = self.key(content, index);
-            self.blocks.get_mut(&key).unwrap().users += 1;
+            self.join(key);
         }
         before - self.idle()
     }
@@ -73,11 +111,41 @@ impl ReferenceStore {
         let (resident, idle) = (self.resident(), self.idle());
         for index in from..to {
             let key = self.key(content, index);
-            self.blocks.entry(key).or_default().users += 1;
+            match self.blocks.contains_key(&key) {
+                true => self.join(key),
+                false => self.add(key, (index > 0).then(|| self.key(content, index - 1))),
+            }
         }
         let duplicates = to - from - (self.resident() - resident);
-        let added_idle = self.idle();
-        Published { duplicates, woken: idle - added_idle }
+        Published { duplicates, woken: idle - self.idle() }
+    }
+
+    /// One more sequence uses a block.
+    fn join(&mut self, key: Key) {
+        let block = self.blocks.get_mut(&key).unwrap();
+        self.idle -= u32::from(block.users == 0);
+        block.users += 1;
+        block.uses += 1;
+        block.count = 3.min(block.count + 1);
+    }
+
+    fn add(&mut self, key: Key, parent: Option<Key>) {
+        if let Some(parent) = parent {
+            self.blocks.get_mut(&parent).unwrap().children += 1;
+        }
+        let block = Block {
+            users: 1,
+            parent,
+            children: 0,
+            idle_since: 0,
+            idle_at: Time::ZERO,
+            uses: 1,
+            clock: 0,
+            is_main: false,
+            place: None,
+            count: 0,
+        };
+        self.blocks.insert(key, block);
     }
 
     pub fn release(&mut self, content: &[Stretch], blocks: u32) -> u32 {
@@ -87,20 +155,115 @@ impl ReferenceStore {
             self.moments += 1;
             let block = self.blocks.get_mut(&key).unwrap();
             block.users -= 1;
-            block.idle_since = self.moments;
+            if block.users == 0 {
+                self.idle += 1;
+                (block.idle_since, block.idle_at) = (self.moments, self.now);
+                block.clock = self.clock;
+                if block.place.is_none() {
+                    block.place = Some(self.moments);
+                    let known = self.ghost.iter().position(|known| *known == key);
+                    block.is_main = known.and_then(|at| self.ghost.remove(at)).is_some();
+                }
+            }
         }
         self.idle() - before
     }
 
-    /// Evicts the blocks idle for longest and tells which.
-    pub fn evict(&mut self, blocks: u32) -> Vec<(Strand, u32)> {
-        let mut evicted = Vec::new();
-        for _ in 0..blocks {
-            let idle = self.blocks.iter().filter(|(_, block)| block.users == 0);
-            let (&key, _) = idle.min_by_key(|(_, block)| block.idle_since).unwrap();
-            self.blocks.remove(&key);
-            evicted.push(key);
+    /// Takes away what nobody has used for too long by `now`.
+    pub fn expire(&mut self, now: Time) {
+        self.now = now;
+        let Eviction::Ttl { ttl } = self.eviction else { return };
+        let is_old = |block: &Block| block.users == 0 && block.idle_at + ttl < now;
+        while let Some((&key, _)) = self.blocks.iter().rev().find(|(_, b)| is_old(b)) {
+            self.remove(key);
         }
-        evicted
+    }
+
+    /// Evicts blocks one by one and tells which.
+    pub fn evict(&mut self, blocks: u32) -> Vec<Key> {
+        (0..blocks).map(|_| self.evict_one()).collect()
+    }
+
+    fn evict_one(&mut self) -> Key {
+        let key = match self.eviction {
+            Eviction::Lru | Eviction::Ttl { .. } => self.least(|block| block.idle_since),
+            Eviction::Lfu => self.least(|block| (block.uses, block.idle_since)),
+            Eviction::CostAware => {
+                let idle = self.idle_blocks().filter(|(_, block)| block.children == 0);
+                let rank =
+                    |(key, block): (&Key, &Block)| (self.worth(key, block), block.idle_since, *key);
+                let (worth, _, key) = idle.map(rank).min().unwrap();
+                self.clock = self.clock.max(worth);
+                key
+            }
+            Eviction::S3Fifo => self.s3_fifo(),
+        };
+        let block = self.remove(key);
+        assert_eq!((block.users, block.children), (0, 0), "an idle end of a sequence");
+        if self.eviction == Eviction::S3Fifo {
+            if !block.is_main {
+                self.ghost.push_back(key);
+            }
+            while self.ghost.len() > self.idle as usize * 9 / 10 {
+                self.ghost.pop_front();
+            }
+        }
+        key
+    }
+
+    /// The idle block that is least by `rank`.
+    fn least<R: Ord>(&self, rank: impl Fn(&Block) -> R) -> Key {
+        *self.idle_blocks().min_by_key(|(_, block)| rank(block)).unwrap().0
+    }
+
+    fn worth(&self, &(_, index): &Key, block: &Block) -> u64 {
+        let tokens = self.block_tokens;
+        let seconds = self.prompt_time.seconds(index * tokens, (index + 1) * tokens);
+        block.clock + block.uses * Span::from_seconds(seconds).ticks()
+    }
+
+    /// The block that S3-FIFO evicts next, once it has moved what deserves it.
+    fn s3_fifo(&mut self) -> Key {
+        loop {
+            let small_blocks = self.idle_blocks().filter(|(_, block)| !block.is_main).count();
+            let front = self.first(|block| !block.is_main);
+            if let Some((key, block)) = &front
+                && (block.count > 1 || block.children > 0)
+            {
+                self.move_to_back(*key, 0);
+                continue;
+            }
+            let is_next = |block: &Block| block.is_main && (block.count > 0 || block.children == 0);
+            match (front, self.first(is_next)) {
+                (Some((key, _)), None) => return key,
+                (Some((key, _)), _) if 10 * small_blocks >= self.idle() as usize => return key,
+                (_, Some((key, block))) if block.count > 0 => {
+                    self.move_to_back(key, block.count - 1);
+                }
+                (_, Some((key, _))) => return key,
+                (None, None) => panic!("nothing to evict"),
+            }
+        }
+    }
+
+    /// The idle block with the first place among those that are `wanted`.
+    fn first(&self, wanted: impl Fn(&Block) -> bool) -> Option<(Key, Block)> {
+        let wanted = self.idle_blocks().filter(|(_, block)| wanted(block));
+        wanted.min_by_key(|(_, block)| block.place).map(|(key, block)| (*key, block.clone()))
+    }
+
+    fn move_to_back(&mut self, key: Key, count: u64) {
+        self.moments += 1;
+        let block = self.blocks.get_mut(&key).unwrap();
+        (block.is_main, block.place, block.count) = (true, Some(self.moments), count);
+    }
+
+    fn remove(&mut self, key: Key) -> Block {
+        let block = self.blocks.remove(&key).unwrap();
+        self.idle -= 1;
+        if let Some(parent) = block.parent.and_then(|parent| self.blocks.get_mut(&parent)) {
+            parent.children -= 1;
+        }
+        block
     }
 }

@@ -11,8 +11,10 @@
 //! eviction never leaves a block without those before it.
 
 use super::Eviction;
-use super::lru::Lru;
+use super::order::Order;
 use super::runs::{NONE, Run, Runs};
+use crate::factory::step_time::PromptTime;
+use crate::kernel::Time;
 use crate::workload::{Strand, Stretch};
 
 /// What a lookup found.
@@ -38,7 +40,7 @@ pub struct Published {
 pub struct PrefixStore {
     block_tokens: u32,
     runs: Runs,
-    order: Lru,
+    order: Order,
     resident: u32,
     idle: u32,
     /// Runs that a release walks, kept for its memory.
@@ -46,13 +48,13 @@ pub struct PrefixStore {
 }
 
 impl PrefixStore {
-    /// An empty store of blocks of `block_tokens` tokens.
-    pub fn new(eviction: Eviction, block_tokens: u32) -> Self {
-        let Eviction::Lru = eviction;
+    /// An empty store of blocks of `block_tokens` tokens that take `prompt_time`
+    /// to compute.
+    pub fn new(eviction: Eviction, block_tokens: u32, prompt_time: PromptTime) -> Self {
         PrefixStore {
             block_tokens,
             runs: Runs::default(),
-            order: Lru::new(),
+            order: Order::new(eviction, block_tokens, prompt_time),
             resident: 0,
             idle: 0,
             path: Vec::new(),
@@ -123,17 +125,27 @@ impl PrefixStore {
             let mut at = self.find(piece.strand, piece.start);
             while at != NONE && self.runs[at].start < piece.end {
                 if self.runs[at].end > piece.end {
-                    at = self.runs.split(at, piece.end);
+                    at = self.split(at, piece.end);
                 }
                 path.push(at);
                 at = self.runs[at].behind;
             }
         }
-        for at in path.drain(..).rev() {
-            self.runs[at].users -= 1;
-            if self.runs[at].users == 0 {
-                self.rest(at);
+        for mut at in path.drain(..).rev() {
+            if self.runs[at].users > 1 {
+                self.runs[at].users -= 1;
+                continue;
             }
+            loop {
+                let from = self.order.part(&self.runs, at);
+                if from == self.runs[at].start {
+                    break;
+                }
+                let head = self.split(at, from);
+                self.rest(at);
+                at = head;
+            }
+            self.rest(at);
         }
         self.path = path;
         self.idle - before
@@ -144,19 +156,56 @@ impl PrefixStore {
     pub fn evict(&mut self, blocks: u32, mut tell: impl FnMut(Strand, u32, u32)) {
         let mut left = blocks;
         while left > 0 {
-            let at = self.order.victim().expect("as many idle blocks as are evicted");
-            let run = &mut self.runs[at];
-            let taken = left.min(run.blocks());
-            run.end -= taken;
-            tell(run.strand, run.end, run.end + taken);
+            let victim = self.order.victim(&self.runs);
+            let (at, most) = victim.expect("as many idle blocks as are evicted");
+            let taken = left.min(most).min(self.runs[at].blocks());
+            self.take(at, taken, &mut tell);
             left -= taken;
-            if run.blocks() == 0 {
-                self.order.wake(&mut self.runs, at);
-                self.runs.remove(at);
+        }
+    }
+
+    /// Time has come to `now`, for this and all verbs until the next call: blocks
+    /// that a policy with a time limit keeps no longer are taken away, and told
+    /// of like evicted ones. Other policies know no time.
+    #[inline]
+    pub fn expire(&mut self, now: Time, mut tell: impl FnMut(Strand, u32, u32)) {
+        if let Order::Ttl(policy) = &mut self.order {
+            policy.pass(now);
+            while let Order::Ttl(policy) = &self.order
+                && let Some(at) = policy.expired()
+            {
+                self.take(at, self.runs[at].blocks(), &mut tell);
             }
         }
+    }
+
+    /// The last instant at which all blocks are there, whatever nobody does in
+    /// between; `None`: for good.
+    #[inline]
+    pub fn all_live_until(&self) -> Option<Time> {
+        match &self.order {
+            Order::Ttl(policy) => policy.all_live_until(),
+            _ => None,
+        }
+    }
+
+    /// Takes the last `blocks` blocks of idle run `at`, which nothing continues.
+    #[inline]
+    fn take(&mut self, at: u32, blocks: u32, tell: &mut impl FnMut(Strand, u32, u32)) {
+        let run = &mut self.runs[at];
+        run.end -= blocks;
+        let Run { strand, end, parent, .. } = *run;
+        let is_empty = run.blocks() == 0;
+        tell(strand, end, end + blocks);
         self.resident -= blocks;
         self.idle -= blocks;
+        self.order.take(&mut self.runs, at, blocks);
+        if is_empty {
+            self.runs.remove(at);
+            if parent != NONE && self.runs[parent].children == 0 && self.runs[parent].users == 0 {
+                self.order.end(&self.runs, parent);
+            }
+        }
     }
 
     /// Panics unless what is kept as sums is what the runs say. Returns the uses
@@ -235,6 +284,7 @@ impl PrefixStore {
             self.order.wake(&mut self.runs, at);
         }
         self.runs[at].users += 1;
+        self.order.hit(at);
     }
 
     /// New blocks `start..end` behind run `last`, which the caller uses.
@@ -244,7 +294,7 @@ impl PrefixStore {
         if last != NONE && self.runs[last].strand == strand {
             before = last;
             let run = &mut self.runs[last];
-            if run.users == 1 && run.children == 0 {
+            if run.users == 1 && run.children == 0 && self.order.extends(last) {
                 run.end = end;
                 return last;
             }
@@ -261,26 +311,27 @@ impl PrefixStore {
             older: NONE,
             newer: NONE,
         };
-        self.runs.insert(links)
+        let at = self.runs.insert(links);
+        self.order.add(at);
+        at
     }
 
     /// Cuts run `at` before block `cut` and returns the part before it.
     fn split(&mut self, at: u32, cut: u32) -> u32 {
         let head = self.runs.split(at, cut);
-        if self.runs[at].users == 0 {
-            self.order.split(&mut self.runs, head, at);
-        }
+        self.order.split(&mut self.runs, head, at);
         head
     }
 
-    /// Run `at` has no user any more.
+    /// Run `at` loses its last user.
     fn rest(&mut self, at: u32) {
+        self.runs[at].users = 0;
         self.idle += self.runs[at].blocks();
         self.order.rest(&mut self.runs, at);
         let Run { end, behind, children, .. } = self.runs[at];
         let continues = children == 1 && behind != NONE && self.runs[behind].start == end;
         if continues && self.order.joins(&self.runs, at, behind) {
-            self.order.wake(&mut self.runs, at);
+            self.order.merge(&mut self.runs, at, behind);
             self.runs.merge(at, behind);
         }
     }

@@ -1,5 +1,7 @@
 use super::reference::ReferenceStore;
 use super::{Eviction, PrefixStore};
+use crate::factory::PromptTime;
+use crate::kernel::{Span, Time};
 use crate::workload::{Author, Content, Strand};
 use proptest::prelude::*;
 
@@ -32,6 +34,8 @@ enum Step {
     End(prop::sample::Index),
     /// This many idle blocks, if there are so many, go.
     Evict(u32),
+    /// So many ticks pass.
+    Wait(u64),
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -40,16 +44,45 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         3 => (any::<prop::sample::Index>(), 0..12u32).prop_map(|(live, more)| Step::Grow(live, more)),
         3 => any::<prop::sample::Index>().prop_map(Step::End),
         2 => (0..30u32).prop_map(Step::Evict),
+        1 => (0..6u64).prop_map(Step::Wait),
     ];
-    proptest::collection::vec(step, 0..120)
+    proptest::collection::vec(step, 0..160)
+}
+
+pub fn evictions() -> impl Strategy<Value = Eviction> {
+    prop_oneof![
+        Just(Eviction::Lru),
+        Just(Eviction::Lfu),
+        Just(Eviction::S3Fifo),
+        (0..20u64).prop_map(|ticks| Eviction::Ttl { ttl: Span::from_ticks(ticks) }),
+        Just(Eviction::CostAware),
+    ]
+}
+
+/// Blocks that cost a few ticks each, or nothing, so that worths are often equal.
+fn prompt_times() -> impl Strategy<Value = PromptTime> {
+    let tick = Span::from_ticks(1).seconds();
+    (0..3u32, 0..2u32, 0..2u32, proptest::option::of(1..40u32)).prop_map(
+        move |(token, pair, windowed, window)| PromptTime {
+            per_token: tick * f64::from(token),
+            per_pair: tick * 0.1 * f64::from(pair),
+            per_pair_windowed: tick * 0.1 * f64::from(windowed),
+            window,
+            ..PromptTime::default()
+        },
+    )
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1_000, ..ProptestConfig::default() })]
     #[test]
-    fn runs_equal_blocks(texts in texts(), steps in steps(), block_tokens in 1..5u32) {
-        let mut store = PrefixStore::new(Eviction::Lru, block_tokens);
-        let mut blocks = ReferenceStore::new(block_tokens);
+    fn runs_equal_blocks(
+        texts in texts(), steps in steps(), block_tokens in 1..5u32, eviction in evictions(),
+        time in prompt_times(),
+    ) {
+        let mut store = PrefixStore::new(eviction, block_tokens, time);
+        let mut blocks = ReferenceStore::new(eviction, block_tokens, time);
+        let mut now = Time::ZERO;
         let mut live: Vec<(&Content, u32)> = Vec::new();
         for step in steps {
             match step {
@@ -84,6 +117,14 @@ proptest! {
                     });
                     prop_assert_eq!(evicted, blocks.evict(count));
                 }
+                Step::Wait(ticks) => {
+                    now += Span::from_ticks(ticks);
+                    let before = store.resident();
+                    let mut gone = 0;
+                    store.expire(now, |_, start, end| gone += end - start);
+                    blocks.expire(now);
+                    prop_assert_eq!(gone, before - store.resident());
+                }
                 Step::Grow(..) | Step::End(_) => {}
             }
             prop_assert_eq!((store.resident(), store.idle()), (blocks.resident(), blocks.idle()));
@@ -93,7 +134,7 @@ proptest! {
 
 #[test]
 fn a_session_stays_one_run() {
-    let mut store = PrefixStore::new(Eviction::Lru, 16);
+    let mut store = PrefixStore::new(Eviction::Lru, 16, PromptTime::default());
     let content = Content::new(strand(1));
     let mut held = 0;
     for turn in 1..50 {

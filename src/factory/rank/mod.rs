@@ -21,7 +21,7 @@ use super::blocks::Blocks;
 use super::cache::{CacheEvent, CacheEvents, Eviction, Hit, PrefixStore};
 use super::call::{Call, CallId, Calls};
 use super::running::{Left, Running};
-use super::step_time::Batch;
+use super::step_time::{Batch, PromptTime};
 use crate::kernel::{Span, Time};
 use std::collections::VecDeque;
 
@@ -46,6 +46,8 @@ pub struct RankLimits {
     pub prefix_cache: Option<CacheRules>,
     /// Somebody wants to know what comes into the cache and what goes.
     pub tells_cache: bool,
+    /// What prompt tokens take to compute, for policies that weigh it.
+    pub prompt_time: PromptTime,
 }
 
 /// How a rank keeps KV blocks for sequences to come.
@@ -135,9 +137,10 @@ impl Rank {
             running: Running::new(limits.max_num_seqs, limits.window),
             blocks: Blocks::new(limits.blocks, limits.block_tokens),
             partial: None,
-            cache: limits
-                .prefix_cache
-                .map(|rules| Box::new(PrefixStore::new(rules.eviction, limits.block_tokens))),
+            cache: limits.prefix_cache.map(|rules| {
+                let (tokens, time) = (limits.block_tokens, limits.prompt_time);
+                Box::new(PrefixStore::new(rules.eviction, tokens, time))
+            }),
             events: CacheEvents::new(limits.tells_cache),
             completing: Vec::new(),
             completing_work: Batch::default(),

@@ -9,6 +9,7 @@
 use super::{Partial, Rank, Turn};
 use crate::factory::cache::{CacheEvents, Hit, pieces};
 use crate::factory::call::{Call, CallId, Calls};
+use crate::kernel::Time;
 use crate::workload::{Author, Strand, Stretch};
 
 impl Rank {
@@ -105,13 +106,33 @@ impl Rank {
             let excess = cache.idle().saturating_sub(blocks);
             if excess > 0 {
                 let events = &mut self.events;
-                cache.evict(excess, |strand, start, _| {
-                    if !strand.is_by(Author::Call) {
-                        events.removed(strand, start);
-                    }
-                });
+                cache.evict(excess, |strand, start, _| tell_removed(events, strand, start));
             }
         }
+    }
+
+    /// Time has come to a step boundary: what the cache keeps no longer goes.
+    #[inline]
+    pub fn expire(&mut self, now: Time) {
+        if let Some(cache) = &mut self.cache {
+            let events = &mut self.events;
+            cache.expire(now, |strand, start, _| tell_removed(events, strand, start));
+        }
+    }
+
+    /// The last instant at which all blocks of the cache are there; `None`: for
+    /// good.
+    #[inline]
+    pub fn all_live_until(&self) -> Option<Time> {
+        self.cache.as_ref()?.all_live_until()
+    }
+}
+
+/// Tells that blocks of a strand are gone from `start` on.
+#[inline]
+fn tell_removed(events: &mut CacheEvents, strand: Strand, start: u32) {
+    if !strand.is_by(Author::Call) {
+        events.removed(strand, start);
     }
 }
 

@@ -1,4 +1,5 @@
 use super::{Dropped, ReferenceTier, Store, TierStore};
+use crate::factory::PromptTime;
 use crate::factory::cache::{Eviction, Piece, PrefixStore, pieces};
 use crate::kernel::{Span, Time};
 use crate::random::{Component, Distribution, Streams};
@@ -121,7 +122,7 @@ fn zipf_hits(zipf: &Distribution, capacity: u32) -> (f64, f64) {
     const REQUESTS: u32 = 300_000;
     let mut stream = Streams::new(7, 0).stream(Component::Route, capacity.into(), 0);
     let mut tier = TierStore::new(capacity.into());
-    let mut cache = PrefixStore::new(Eviction::Lru, 1);
+    let mut cache = PrefixStore::new(Eviction::Lru, 1, PromptTime::default());
     let (mut dropped, mut tier_hits, mut cache_hits) = (Vec::new(), 0, 0);
     for request in 0..WARM_UP + REQUESTS {
         let item = strand(zipf.sample(&mut stream) as u64);
@@ -164,8 +165,8 @@ proptest! {
     fn exclusive_tiers_hit_like_one(
         texts in session_texts(), first in 30..60u32, second in 0..80u32, third in 0..40u32,
     ) {
-        let mut joint = PrefixStore::new(Eviction::Lru, 1);
-        let mut cache = PrefixStore::new(Eviction::Lru, 1);
+        let mut joint = PrefixStore::new(Eviction::Lru, 1, PromptTime::default());
+        let mut cache = PrefixStore::new(Eviction::Lru, 1, PromptTime::default());
         let mut tiers = [TierStore::new(second.into()), TierStore::new(third.into())];
         let room = first + second + third;
         for (number, length) in texts {

@@ -5,7 +5,7 @@ use super::catalog::{USD_PER_HOUR_MAX, WATTS_MAX};
 use crate::catalog::{Catalog, CostSet, GpuHour, Hardware, KvFormat, Model, Precision};
 use crate::factory::{CacheRules, Eviction, KvPlan, Parallelism, Placement, StepTime};
 use crate::kernel::Span;
-use crate::scenario::raw::{RawEngine, RawPool};
+use crate::scenario::raw::{RawEngine, RawEviction, RawEvictionName, RawEvictionTable, RawPool};
 use crate::scenario::tree::At;
 use crate::scenario::{Engine, Pool};
 use std::sync::Arc;
@@ -180,6 +180,13 @@ impl Check<'_> {
             let place = at.key("kv_memory");
             self.wrong(&place, "is given beside kv_blocks", "keep one of the two");
         }
+        if let RawEviction::Table(RawEvictionTable::Ttl { ttl: Some(ttl) }) = &raw.eviction
+            && Span::from_seconds(ttl.value) == Span::ZERO
+        {
+            let place = at.key("eviction").key("ttl");
+            let fix = "write a time such as \"5 min\", or set prefix_caching = false";
+            self.wrong(&place, "keeps no block at all", fix);
+        }
         if raw.step_overhead.value > 60.0 {
             let place = at.key("step_overhead");
             self.wrong(&place, "is more than a minute a step", "write a time such as \"0.4 ms\"");
@@ -195,12 +202,31 @@ fn engine(raw: &mut RawEngine, longest: u32) -> Engine {
         max_model_len: *raw.max_model_len.get_or_insert(longest),
         reserve_full_prompt: raw.reserve_full_prompt,
         prefix_cache: raw.prefix_caching.then_some(CacheRules {
-            eviction: Eviction::Lru,
+            eviction: eviction(&raw.eviction),
             dedup_in_flight: raw.dedup_in_flight,
         }),
         kv_watermark: raw.kv_watermark.0,
         step_scale: raw.step_scale,
         step_overhead: Span::from_seconds(raw.step_overhead.value),
+    }
+}
+
+fn eviction(raw: &RawEviction) -> Eviction {
+    use RawEvictionName as Name;
+    use RawEvictionTable as Table;
+    match raw {
+        RawEviction::Name(Name::Lru) | RawEviction::Table(Table::Lru) => Eviction::Lru,
+        RawEviction::Name(Name::Lfu) | RawEviction::Table(Table::Lfu) => Eviction::Lfu,
+        RawEviction::Name(Name::S3Fifo) | RawEviction::Table(Table::S3Fifo) => Eviction::S3Fifo,
+        RawEviction::Name(Name::CostAware) | RawEviction::Table(Table::CostAware) => {
+            Eviction::CostAware
+        }
+        RawEviction::Name(Name::Ttl) | RawEviction::Table(Table::Ttl { ttl: None }) => {
+            Eviction::Ttl { ttl: Eviction::TTL_DEFAULT }
+        }
+        RawEviction::Table(Table::Ttl { ttl: Some(ttl) }) => {
+            Eviction::Ttl { ttl: Span::from_seconds(ttl.value) }
+        }
     }
 }
 

@@ -107,7 +107,8 @@ pub fn replay_cache(tree: &PrefixTree, question: &CacheQuestion) -> CacheReplay 
     let prompts = Prompts::new(tree, question.variant);
     let ttls = &question.ttls_s;
     let distances = Distances::measure(&prompts, ttls);
-    let hits = if question.eviction == Eviction::Lru {
+    // A time to live goes with any policy here, so this one is LRU.
+    let hits = if matches!(question.eviction, Eviction::Lru | Eviction::Ttl { .. }) {
         let each = |&capacity| (0..ttls.len()).map(move |ttl| (capacity, ttl));
         let asked = question.capacities.iter().flat_map(each);
         asked.map(|(capacity, ttl)| distances.hits(capacity, ttl)).collect()
