@@ -176,6 +176,35 @@ fn the_first_thousand_requests() {
     }
 }
 
+/// Whoever makes room, a cache without bound hits the same, and none hits more.
+#[test]
+fn every_policy_replays_the_same_trace() {
+    let Some(tree) = tree(CONVERSATION, Some(1_000)) else { return };
+    let mut at_2000 = Vec::new();
+    for policy in Eviction::NAMES {
+        let question = CacheQuestion {
+            variant: Variant::AllBlocks,
+            eviction: policy.parse().unwrap(),
+            capacities: vec![None, Some(1 << 20), Some(2_000), Some(1)],
+            ttls_s: vec![None, Some(60.0)],
+        };
+        let hits: Vec<u64> =
+            replay_cache(&tree, &question).answers.iter().map(|answer| answer.hit_blocks).collect();
+        assert_eq!((hits[0], hits[2]), (5_791, 5_791), "{policy}");
+        assert_eq!(hits[1], hits[3], "{policy}");
+        assert!(hits[1] < hits[0] && hits[4] < hits[0] && hits[5] <= hits[4], "{policy} {hits:?}");
+        // One block: the first, which all requests share.
+        assert_eq!(hits[6], 999, "{policy}");
+        at_2000.push((policy, hits[4]));
+    }
+    let of = |name: &str| at_2000.iter().find(|(policy, _)| *policy == name).unwrap().1;
+    assert_eq!((of("lru"), of("ttl")), (1_151, 1_151));
+    assert!(
+        ["lfu", "s3-fifo", "cost-aware"].iter().all(|name| of(name) != of("lru")),
+        "{at_2000:?}"
+    );
+}
+
 /// Sessions in their own format are what was made of them, in blocks of 64.
 #[test]
 fn sessions_hit_what_their_blocks_of_512_hit() {
@@ -284,6 +313,13 @@ fn equal_replays_leave_equal_bytes() {
             .map(|name| std::fs::read(out.join(name)).unwrap())
     };
     assert_eq!(read("a", "1"), read("b", "2"));
+    let lfu = |threads: &str| {
+        let args = [path.as_str(), "--capacity", "1,2,3,4,inf", "--policy", "lfu"];
+        json(&[&args[..], &["--threads", threads]].concat(), &dir.path().join("lfu"))
+    };
+    assert_eq!(lfu("1"), lfu("2"));
+    let ttl = json(&[&path, "--policy", "ttl"], &dir.path().join("ttl"));
+    assert_eq!((ttl[0]["ttl_s"].as_f64(), ttl[0]["policy"].as_str()), (Some(300.0), Some("ttl")));
 }
 
 #[test]

@@ -12,6 +12,9 @@ const RIGHT: f64 = 660.0;
 const TOP: f64 = 86.0;
 const BOTTOM: f64 = 430.0;
 
+/// The policy whose curve is known at every capacity.
+const LRU: &str = "lru";
+
 /// A curve: its name and its points.
 type Curve = (String, Vec<(f64, f64)>);
 
@@ -74,7 +77,7 @@ fn curves(replay: &CacheReplay) -> Vec<Curve> {
         .map(|curve| {
             let point =
                 |p: &crate::study::CurvePoint| (p.capacity_blocks as f64, p.miss_tokens_fraction);
-            (name("lru", curve.ttl_s), curve.points.iter().map(point).collect())
+            (name(LRU, curve.ttl_s), curve.points.iter().map(point).collect())
         })
         .collect();
     let last =
@@ -84,7 +87,7 @@ fn curves(replay: &CacheReplay) -> Vec<Curve> {
         let Some(miss) = miss(answer) else { continue };
         let point = (answer.capacity_blocks.map_or(last, |blocks| blocks as f64).min(last), miss);
         match curves.iter_mut().find(|(name, _)| *name == own) {
-            Some(_) if answer.policy == "lru" => {}
+            Some(_) if policy_of(answer) == LRU => {}
             Some((_, points)) => points.push(point),
             None => curves.push((own, vec![point])),
         }
@@ -96,7 +99,12 @@ fn curves(replay: &CacheReplay) -> Vec<Curve> {
 }
 
 fn name_of(answer: &CacheAnswer) -> String {
-    name(answer.policy, answer.ttl_s)
+    name(policy_of(answer), answer.ttl_s)
+}
+
+/// The policy beside the time to live, which has a name of its own.
+fn policy_of(answer: &CacheAnswer) -> &'static str {
+    if answer.policy == "ttl" { LRU } else { answer.policy }
 }
 
 fn name(policy: &str, ttl_s: Option<f64>) -> String {
