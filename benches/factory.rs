@@ -135,6 +135,8 @@ fn many_replicas(wanted: impl Fn(&str) -> bool) {
         ("least-loaded", ", lognormal lengths", lognormal),
         ("power-of-two", "", CHAT),
         ("round-robin", "", CHAT),
+        ("kv-aware", "", CHAT),
+        ("prefix-affinity", "", CHAT),
     ] {
         let name = |replicas: u32| format!("{replicas} replicas, {router}{lengths}");
         if !wanted(&name(10)) {
@@ -151,6 +153,124 @@ fn many_replicas(wanted: impl Fn(&str) -> bool) {
     }
 }
 
+/// Sessions of the multi-turn scenario that one repetition simulates: as many as
+/// it is defined with, several times over.
+const SESSIONS: f64 = 1_000.0;
+const SESSION_RUNS: u64 = 4;
+/// Repetitions of the rows of a thousand replicas.
+const MANY_TURNS: usize = 5;
+
+/// A row of [`sessions`].
+struct SessionRow {
+    name: String,
+    scenario: Scenario,
+    sessions_per_second: f64,
+    sessions: f64,
+    runs: u64,
+}
+
+impl SessionRow {
+    fn new(name: &str, router: &str, replicas: u32, sessions_per_second: f64) -> Self {
+        SessionRow {
+            name: format!("{name}, {router}"),
+            scenario: support::multi_turn(router, replicas, sessions_per_second),
+            sessions_per_second,
+            sessions: SESSIONS * f64::from(replicas) / 8.0,
+            runs: SESSION_RUNS,
+        }
+    }
+
+    /// CPU nanoseconds a call over whole runs, from an empty factory to an empty
+    /// one. The last record is left in `last`.
+    fn ns_per_call(&self, last: &RefCell<Option<RunRecord>>) -> f64 {
+        let scenario = lasting(&self.scenario, self.sessions / self.sessions_per_second);
+        let (mut seconds, mut calls) = (0.0, 0.0);
+        for replication in 0..self.runs {
+            let (run_s, record) = simulate(&scenario, replication);
+            seconds += run_s;
+            calls += record.calls as f64;
+            *last.borrow_mut() = Some(record);
+        }
+        seconds * 1e9 / calls
+    }
+
+    fn cells(&self, ns: &[f64], record: &RunRecord) -> Vec<String> {
+        let rates: Vec<f64> = ns.iter().map(|ns| 1e9 / ns).collect();
+        let (calls, use_case) = (record.calls as f64, &record.use_cases[0]);
+        vec![
+            self.name.clone(),
+            format!("{:.2}", calls / record.end_s),
+            Quartiles::of(&rates).text(0),
+            Quartiles::of(ns).text(0),
+            format!("{:.2}", record.events as f64 / calls),
+            format!("{:.3}", use_case.cached_tokens as f64 / use_case.prompt_tokens as f64),
+            format!("{:.2}", use_case.ttft.mean),
+        ]
+    }
+}
+
+/// The multi-turn scenario by router, overloaded and at 70 % of the calls that
+/// come through then.
+fn sessions(wanted: impl Fn(&str) -> bool) {
+    if !wanted("sessions") {
+        return;
+    }
+    let mut rows = Vec::new();
+    for router in ["kv-aware", "session-affinity", "round-robin"] {
+        let overload = SessionRow::new("overloaded", router, 8, 4.0);
+        let last = RefCell::default();
+        overload.ns_per_call(&last);
+        let record = last.into_inner().expect("a run");
+        let saturation = record.calls as f64 / record.end_s / 12.0;
+        rows.push(overload);
+        rows.push(SessionRow::new("70 % load", router, 8, 0.7 * saturation));
+    }
+    measure_sessions(&rows, TURNS);
+}
+
+/// Measures `rows` in turns, prints them, returns the nanoseconds of each.
+fn measure_sessions(rows: &[SessionRow], turns: usize) -> Vec<Vec<f64>> {
+    let records: Vec<RefCell<Option<RunRecord>>> =
+        rows.iter().map(|_| RefCell::default()).collect();
+    let arm = |at: usize| -> Box<dyn FnMut() -> f64 + '_> {
+        let (row, record) = (&rows[at], &records[at]);
+        Box::new(move || row.ns_per_call(record))
+    };
+    let ns = interleave(turns, &mut (0..rows.len()).map(arm).collect::<Vec<_>>());
+    let cells =
+        rows.iter().zip(&ns).zip(&records).map(|((row, ns), record)| {
+            row.cells(ns, record.borrow().as_ref().expect("the row ran"))
+        });
+    let header = [
+        "sessions",
+        "calls/s",
+        "calls per CPU-second",
+        "ns a call",
+        "events a call",
+        "hits",
+        "mean TTFT, s",
+    ];
+    table(&header, &cells.collect::<Vec<_>>());
+    ns
+}
+
+/// The multi-turn scenario on 10 and 1000 replicas, at about 70 % load each.
+fn sessions_on_many_replicas(wanted: impl Fn(&str) -> bool) {
+    if !wanted("sessions") && !wanted("replicas") {
+        return;
+    }
+    for router in ["kv-aware", "session-affinity", "prefix-affinity"] {
+        let rows = [(10, 20), (1_000, 1)].map(|(replicas, runs)| {
+            let rate = support::MULTI_TURN_RATE * f64::from(replicas);
+            let name = format!("{replicas} replicas");
+            SessionRow { runs, ..SessionRow::new(&name, router, replicas, rate) }
+        });
+        let ns = measure_sessions(&rows, MANY_TURNS);
+        let growth: Vec<f64> = ns[1].iter().zip(&ns[0]).map(|(many, few)| many / few).collect();
+        println!("cost of a call, 1000 over 10: {}x\n", Quartiles::of(&growth).text(2));
+    }
+}
+
 fn main() {
     let asked: Vec<String> =
         std::env::args().skip(1).filter(|arg| !arg.starts_with("--")).collect();
@@ -158,4 +278,6 @@ fn main() {
     println!("CPU time of one thread; median [quartiles] of {TURNS} interleaved repetitions");
     one_replica(wanted);
     many_replicas(wanted);
+    sessions(wanted);
+    sessions_on_many_replicas(wanted);
 }

@@ -15,7 +15,7 @@ mod support;
 use std::fs;
 use std::process::{Command, Stdio};
 use std::time::Instant;
-use support::{Arrive, CHAT, Chat, Quartiles, lasting, table};
+use support::{Arrive, CHAT, Chat, MULTI_TURN_RATE, Quartiles, lasting, multi_turn, table};
 use tokenmill::simulation::{Options, run};
 
 /// Runs of the program that one start-up figure is the mean of; the system
@@ -24,12 +24,20 @@ const STARTS: u32 = 100;
 /// Start-up figures taken.
 const TURNS: usize = 7;
 
-/// The child's part: simulates `calls` calls, prints its own peak memory.
-fn simulate_calls(replicas: u32, calls: f64) {
-    let rate = Chat { replicas, ..CHAT }.rate();
-    let chat = Chat { replicas, arrivals: Arrive::Rate(rate), ..CHAT };
-    let seconds = calls / rate;
-    let record = run(&lasting(&chat.scenario(), seconds), 0, Options::default());
+/// The child's part: simulates `calls` calls of the chat row, or of the
+/// multi-turn sessions behind a `router`, and prints its own peak memory.
+fn simulate_calls(work: &str, replicas: u32, calls: f64) {
+    let (scenario, rate) = match work {
+        "chat" => {
+            let rate = Chat { replicas, ..CHAT }.rate();
+            (Chat { replicas, arrivals: Arrive::Rate(rate), ..CHAT }.scenario(), rate)
+        }
+        router => {
+            let rate = MULTI_TURN_RATE * f64::from(replicas);
+            (multi_turn(router, replicas, rate), 12.0 * rate)
+        }
+    };
+    let record = run(&lasting(&scenario, calls / rate), 0, Options::default());
     println!("{} {}", record.calls, peak_kib());
 }
 
@@ -41,8 +49,8 @@ fn peak_kib() -> u64 {
 }
 
 /// This program as a child that simulates.
-fn child_args(replicas: u32, calls: f64) -> [String; 3] {
-    ["simulate".to_owned(), replicas.to_string(), calls.to_string()]
+fn child_args(work: &str, replicas: u32, calls: f64) -> [String; 4] {
+    ["simulate".to_owned(), work.to_owned(), replicas.to_string(), calls.to_string()]
 }
 
 /// Calls simulated and peak KiB of a child.
@@ -57,7 +65,8 @@ fn memory() {
     let rows: Vec<Vec<String>> = [0.0, 1e5, 1e6, 1e7]
         .iter()
         .map(|&calls| {
-            let output = Command::new(&this).args(child_args(1, calls)).output().expect("a child");
+            let output =
+                Command::new(&this).args(child_args("chat", 1, calls)).output().expect("a child");
             let (calls, kib) = child_figures(&output.stdout);
             vec![format!("{calls}"), format!("{:.1}", kib * 1024.0 / 1e6)]
         })
@@ -100,11 +109,11 @@ fn start_up() {
 }
 
 /// Instructions of a child under callgrind, and the calls it simulated.
-fn counted(replicas: u32, calls: f64) -> Option<(f64, f64)> {
+fn counted(work: &str, replicas: u32, calls: f64) -> Option<(f64, f64)> {
     let this = std::env::current_exe().expect("a path");
     let mut command = Command::new("valgrind");
     command.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]).arg(this);
-    let output = command.args(child_args(replicas, calls)).output().ok()?;
+    let output = command.args(child_args(work, replicas, calls)).output().ok()?;
     let log = String::from_utf8_lossy(&output.stderr);
     let line = log.lines().find(|line| line.contains("Collected :"))?;
     let instructions = line.rsplit(' ').next()?.parse().ok()?;
@@ -112,17 +121,28 @@ fn counted(replicas: u32, calls: f64) -> Option<(f64, f64)> {
 }
 
 fn instructions() {
-    let rows: Vec<Vec<String>> = [(1, 20_000.0), (1_000, 200_000.0)]
-        .iter()
-        .map(|&(replicas, calls)| {
-            let counts = counted(replicas, calls).zip(counted(replicas, 4.0 * calls));
-            let per_call = counts.map_or("valgrind is not installed".to_owned(), |(few, many)| {
-                format!("{:.0}", (many.0 - few.0) / (many.1 - few.1))
-            });
-            vec![replicas.to_string(), per_call]
-        })
-        .collect();
-    table(&["replicas", "instructions a call"], &rows);
+    let rows: Vec<Vec<String>> = [
+        ("chat", 1, 20_000.0),
+        ("chat", 1_000, 200_000.0),
+        ("session-affinity", 10, 20_000.0),
+        ("session-affinity", 1_000, 200_000.0),
+        ("prefix-affinity", 10, 20_000.0),
+        ("prefix-affinity", 1_000, 200_000.0),
+        ("kv-aware", 10, 20_000.0),
+        ("kv-aware", 1_000, 200_000.0),
+    ]
+    .iter()
+    .map(|&(work, replicas, calls)| {
+        let few = counted(work, replicas, calls);
+        let counts = few.zip(counted(work, replicas, 4.0 * calls));
+        let per_call = counts.map_or("valgrind is not installed".to_owned(), |(few, many)| {
+            format!("{:.0}", (many.0 - few.0) / (many.1 - few.1))
+        });
+        let work = if work == "chat" { work } else { &format!("sessions, {work}") };
+        vec![work.to_owned(), replicas.to_string(), per_call]
+    })
+    .collect();
+    table(&["work", "replicas", "instructions a call"], &rows);
 }
 
 /// Points of the larger sweep.
@@ -214,9 +234,11 @@ fn sweep() {
 
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with("--")).collect();
-    if let ["simulate", replicas, calls] = args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+    if let ["simulate", work, replicas, calls] =
+        args.iter().map(String::as_str).collect::<Vec<_>>()[..]
+    {
         let (replicas, calls) = (replicas.parse().expect("a count"), calls.parse().expect("calls"));
-        return simulate_calls(replicas, calls);
+        return simulate_calls(work, replicas, calls);
     }
     let wanted = |name: &str| args.is_empty() || args.iter().any(|part| name == part);
     if wanted("memory") {

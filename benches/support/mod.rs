@@ -181,6 +181,36 @@ impl Chat {
     }
 }
 
+/// Sessions a second and replica that load [`multi_turn`] to about 70 %.
+pub const MULTI_TURN_RATE: f64 = 0.12;
+
+/// 12-turn sessions, 1,500 tokens in and 250 out a turn, behind one of 8 prefixes
+/// of 450 tokens (0.3 of the first prompt), 3 s between turns; `replicas` of
+/// llama-3.1-8b on an H100, prefix cache on.
+/// Whole runs: the regime is terminating.
+pub fn multi_turn(router: &str, replicas: u32, sessions_per_second: f64) -> Scenario {
+    scenario(&format!(
+        r#"
+        name = "sessions"
+        duration = "1 h"
+        regime = "terminating"
+        [[pool]]
+        name = "agents"
+        model = "llama-3.1-8b"
+        hardware = "h100-sxm"
+        replicas = {replicas}
+        router = {{ policy = "{router}" }}
+        [[use_case]]
+        name = "agent"
+        arrivals = {{ process = "poisson", rate = "{sessions_per_second:.6} /s" }}
+        prefix = [{{ tokens = 450, groups = 8 }}]
+        session = {{ turns = 12, think = "3 s" }}
+        prompt_tokens = 1_500
+        output_tokens = 250
+        "#
+    ))
+}
+
 /// Prints a table whose columns are as wide as their widest cell.
 pub fn table(header: &[&str], rows: &[Vec<String>]) {
     let mut widths: Vec<usize> = header.iter().map(|cell| cell.len()).collect();

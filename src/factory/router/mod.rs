@@ -56,7 +56,7 @@ pub enum Policy {
     },
     /// The lane that served the session before.
     SessionAffinity,
-    /// The lane of the call's first strand, or the next one with room.
+    /// The lane of the prefix that the call shares, or the next one with room.
     PrefixAffinity {
         /// Most calls of a lane, over the mean; at least 1.
         spill_over: f64,
@@ -183,7 +183,7 @@ impl Router {
                 lane
             }
             State::PrefixAffinity(router) => {
-                let lane = router.choose(content(&mut own)[0].strand);
+                let lane = router.choose(shared(content(&mut own)));
                 router.arrived(lane);
                 lane
             }
@@ -246,6 +246,13 @@ impl Router {
             (_, Signal::Left { .. } | Signal::Prefilled { .. } | Signal::Cache(_)) => {}
         }
     }
+}
+
+/// The longest prefix that a call shares with a group; else what it starts with.
+fn shared(content: &[Stretch]) -> Strand {
+    let is_shared = |strand: &Strand| strand.is_by(Author::Group);
+    let mut shared = content.iter().rev().map(|stretch| stretch.strand).filter(is_shared);
+    shared.next().unwrap_or(content[0].strand)
 }
 
 /// The session that a call belongs to.

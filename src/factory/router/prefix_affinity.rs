@@ -3,7 +3,7 @@
 //! hashing with bounded loads").
 //!
 //! Lanes have a place each on a ring, by a hash. A call starts at the hash of
-//! the first strand it follows and takes the first lane from there on with
+//! the longest prefix that it shares and takes the first lane from there on with
 //! fewer calls than `spill_over` times the mean, the new call included, rounded
 //! up. A tree over the places finds it in as many steps as it has levels,
 //! however many lanes are full.
