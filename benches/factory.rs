@@ -58,7 +58,7 @@ impl Row {
     fn cells(&self, ns: &[f64], record: &RunRecord) -> Vec<String> {
         let rates: Vec<f64> = ns.iter().map(|ns| 1e9 / ns).collect();
         let calls = record.calls as f64;
-        let pool = &record.pools[0];
+        let pool = &record.whole.pools[0];
         vec![
             self.name.clone(),
             format!("{:.2}", self.rate / f64::from(self.replicas)),
@@ -196,7 +196,7 @@ impl SessionRow {
 
     fn cells(&self, ns: &[f64], record: &RunRecord) -> Vec<String> {
         let rates: Vec<f64> = ns.iter().map(|ns| 1e9 / ns).collect();
-        let (calls, use_case) = (record.calls as f64, &record.use_cases[0]);
+        let (calls, use_case) = (record.calls as f64, &record.whole.use_cases[0]);
         vec![
             self.name.clone(),
             format!("{:.2}", calls / record.end_s),

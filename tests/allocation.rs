@@ -136,6 +136,10 @@ fn several_pools_with_preemption_and_a_closed_loop() {
         "#,
         600.0,
     );
-    assert!(record.pools[0].preemptions > 1_000, "{} preemptions", record.pools[0].preemptions);
-    assert!(record.use_cases.iter().all(|use_case| use_case.calls > 20_000));
+    assert!(
+        record.whole.pools[0].preemptions > 1_000,
+        "{} preemptions",
+        record.whole.pools[0].preemptions
+    );
+    assert!(record.whole.use_cases.iter().all(|use_case| use_case.calls > 20_000));
 }

@@ -124,13 +124,13 @@ fn only(latency: &LatencyRecord) -> u64 {
 
 /// Queue wait, TTFT and E2E of call `number`, in ticks.
 fn seen(record: &RunRecord, number: usize) -> [u64; 3] {
-    let use_case = &record.use_cases[number];
+    let use_case = &record.whole.use_cases[number];
     [&use_case.queue, &use_case.ttft, &use_case.e2e].map(only)
 }
 
 /// Blocks in use at the fullest moment.
 fn peak_blocks(record: &RunRecord, scenario: &Scenario) -> u64 {
-    (record.pools[0].kv_use_peak * f64::from(scenario.pools[0].kv.blocks)).round() as u64
+    (record.whole.pools[0].kv_use_peak * f64::from(scenario.pools[0].kv.blocks)).round() as u64
 }
 
 #[test]
@@ -141,12 +141,12 @@ fn one_call_alone() {
     // In its k-th decode step it attends the prompt, and k tokens of output.
     let decode = decoding(&[1_000], 1, 249);
     assert_eq!(seen(&record, 0), [0, ttft, ttft + decode]);
-    assert_eq!(only(&record.use_cases[0].tpot), (decode as f64 / 249.0).round() as u64);
+    assert_eq!(only(&record.whole.use_cases[0].tpot), (decode as f64 / 249.0).round() as u64);
     // The last token is never fed back: 1000 + 249 tokens in blocks of 16.
     assert_eq!(peak_blocks(&record, &scenario), 79);
-    let pool = &record.pools[0];
+    let pool = &record.whole.pools[0];
     assert_eq!((pool.input_tokens, pool.output_tokens), (1_000, 250));
-    assert_eq!([pool.busy_s, record.window_s, record.end_s].map(ticks), [ttft + decode; 3]);
+    assert_eq!([pool.busy_s, record.whole.window_s, record.end_s].map(ticks), [ttft + decode; 3]);
     // Four events and the samples of the timeline, not 250.
     assert!(record.events - record.timeline.len() as u64 <= 4, "{} events", record.events);
 }
@@ -156,7 +156,7 @@ fn one_token_of_output_takes_one_step() {
     let record = simulate(&factory("", &[asked(77, 33, 1)]));
     let ttft = step(&[], &[(0, 33)]);
     assert_eq!(seen(&record, 0), [0, ttft, ttft]);
-    assert_eq!(record.use_cases[0].tpot.count, 0);
+    assert_eq!(record.whole.use_cases[0].tpot.count, 0);
 }
 
 #[test]
@@ -170,7 +170,8 @@ fn simultaneous_calls_share_every_step() {
         assert_eq!(seen(&record, number), [0, ttft, ttft + decode]);
     }
     assert_eq!(peak_blocks(&record, &scenario), 8 * 11); // 163 tokens each
-    let output_tok_per_s = record.pools[0].output_tokens as f64 / record.pools[0].busy_s;
+    let output_tok_per_s =
+        record.whole.pools[0].output_tokens as f64 / record.whole.pools[0].busy_s;
     let by_hand = (8.0 * 64.0) / ((ttft + decode) as f64 / TICKS_PER_SECOND as f64);
     assert!((output_tok_per_s / by_hand - 1.0).abs() < 1e-12);
 }
@@ -265,11 +266,11 @@ fn the_newest_is_preempted_when_blocks_run_out() {
         let first_end = ttft + both + first_alone;
         assert_eq!(seen(&record, 0), [0, ttft, first_end]);
         assert_eq!(seen(&record, 1), [0, ttft, first_end + again + second_alone]);
-        assert_eq!([0, 1].map(|number| record.use_cases[number].preemptions), [0, 1]);
-        assert_eq!(record.pools[0].preemptions, 1);
+        assert_eq!([0, 1].map(|number| record.whole.use_cases[number].preemptions), [0, 1]);
+        assert_eq!(record.whole.pools[0].preemptions, 1);
         assert_eq!(peak_blocks(&record, &scenario), 6);
         // The longest gap between its tokens is the one it waited out.
-        let longest = *record.use_cases[1].itl.curve.last().expect("gaps");
+        let longest = *record.whole.use_cases[1].itl.curve.last().expect("gaps");
         let (longest, gap) = (longest * TICKS_PER_SECOND as f64, (first_alone + again) as f64);
         assert!((longest / gap - 1.0).abs() <= 0.004, "{longest} {gap}");
     }
@@ -281,7 +282,7 @@ fn with_room_for_both_nobody_is_preempted() {
     let record = simulate(&scenario);
     let end = step(&[], &[(0, 32), (0, 32)]) + decoding(&[32, 32], 1, 39);
     assert_eq!([0, 1].map(|number| seen(&record, number)[2]), [end, end]);
-    assert_eq!(record.pools[0].preemptions, 0);
+    assert_eq!(record.whole.pools[0].preemptions, 0);
     assert_eq!(peak_blocks(&record, &scenario), 10); // 71 tokens each
 }
 

@@ -103,8 +103,12 @@ fn replayed(factor: u64) -> Scenario {
 fn twice_the_speed_halves_all_times() {
     let (slow, fast) = (simulate(&replayed(2)), simulate(&replayed(1)));
     assert_eq!(slow.end_s, 2.0 * fast.end_s);
-    assert!(slow.pools[1].preemptions > 100, "{} preemptions", slow.pools[1].preemptions);
-    for (slow, fast) in slow.use_cases.iter().zip(&fast.use_cases) {
+    assert!(
+        slow.whole.pools[1].preemptions > 100,
+        "{} preemptions",
+        slow.whole.pools[1].preemptions
+    );
+    for (slow, fast) in slow.whole.use_cases.iter().zip(&fast.whole.use_cases) {
         assert_eq!((slow.calls, slow.preemptions), (fast.calls, fast.preemptions));
         // TPOT is rounded to a tick by itself, and ITL is a histogram.
         for (slow, fast) in
@@ -118,7 +122,7 @@ fn twice_the_speed_halves_all_times() {
             assert!(slow.curve.iter().zip(&doubled).all(equal));
         }
     }
-    for (slow, fast) in slow.pools.iter().zip(&fast.pools) {
+    for (slow, fast) in slow.whole.pools.iter().zip(&fast.whole.pools) {
         assert_eq!(slow.busy_s, 2.0 * fast.busy_s);
         assert_eq!(slow.output_tokens, fast.output_tokens);
     }
@@ -140,10 +144,10 @@ fn an_idle_pool_changes_nothing() {
         (after.digest, after.calls, after.end_s)
     );
     assert_eq!(
-        before.use_cases.iter().map(text).collect::<Vec<_>>(),
-        after.use_cases.iter().map(text).collect::<Vec<_>>()
+        before.whole.use_cases.iter().map(text).collect::<Vec<_>>(),
+        after.whole.use_cases.iter().map(text).collect::<Vec<_>>()
     );
-    assert_eq!((after.pools[2].busy_s, after.pools[2].arrived), (0.0, 0));
+    assert_eq!((after.whole.pools[2].busy_s, after.whole.pools[2].arrived), (0.0, 0));
 }
 
 /// With blocks for everybody nobody is preempted, and with few somebody is.
@@ -153,13 +157,13 @@ fn unlimited_kv_means_no_preemption() {
     let mut roomy = tight.clone();
     roomy.pools[1].kv.blocks = u32::MAX / 2;
     let (tight, roomy) = (simulate(&tight), simulate(&roomy));
-    assert!(tight.pools[1].preemptions > 0);
-    assert!(tight.use_cases[1].preemptions > 0);
-    assert_eq!([0, 1].map(|pool| roomy.pools[pool].preemptions), [0, 0]);
-    assert_eq!(roomy.use_cases[1].preemptions, 0);
-    assert!(roomy.use_cases[1].e2e.mean < tight.use_cases[1].e2e.mean);
+    assert!(tight.whole.pools[1].preemptions > 0);
+    assert!(tight.whole.use_cases[1].preemptions > 0);
+    assert_eq!([0, 1].map(|pool| roomy.whole.pools[pool].preemptions), [0, 0]);
+    assert_eq!(roomy.whole.use_cases[1].preemptions, 0);
+    assert!(roomy.whole.use_cases[1].e2e.mean < tight.whole.use_cases[1].e2e.mean);
     // The other pool never notices.
-    assert_eq!(text(&tight.use_cases[0]), text(&roomy.use_cases[0]));
+    assert_eq!(text(&tight.whole.use_cases[0]), text(&roomy.whole.use_cases[0]));
 }
 
 /// Names of pools are labels: exchanging them changes no event, as long as no
@@ -184,10 +188,10 @@ fn the_order_of_pools_changes_nothing() {
     after.pools.reverse();
     after.use_cases.iter_mut().for_each(|use_case| use_case.pool = 1 - use_case.pool);
     let (before, after) = (simulate(&before), simulate(&after));
-    for (before, after) in before.use_cases.iter().zip(&after.use_cases) {
+    for (before, after) in before.whole.use_cases.iter().zip(&after.whole.use_cases) {
         assert_eq!(text(before), text(after));
     }
-    for (before, after) in before.pools.iter().zip(after.pools.iter().rev()) {
+    for (before, after) in before.whole.pools.iter().zip(after.whole.pools.iter().rev()) {
         assert_eq!(format!("{before:?}"), format!("{after:?}"));
     }
 }
@@ -200,6 +204,6 @@ fn names_of_use_cases_are_seeds() {
     let mut after = before.clone();
     after.use_cases[0].name = "other".to_string();
     let (before, after) = (simulate(&before), simulate(&after));
-    assert_ne!(text(&before.use_cases[0]), text(&after.use_cases[0]));
-    assert_eq!(text(&before.use_cases[1]), text(&after.use_cases[1]));
+    assert_ne!(text(&before.whole.use_cases[0]), text(&after.whole.use_cases[0]));
+    assert_eq!(text(&before.whole.use_cases[1]), text(&after.whole.use_cases[1]));
 }

@@ -76,6 +76,7 @@ fn comparison(
         version: "0.1.0".into(),
         seed: 7,
         replications: 12,
+        sections: 1,
         digest: "5f0c2a9b11112222".into(),
         regime: "steady".into(),
         warm_up_s: 30.0,

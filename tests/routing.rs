@@ -37,7 +37,7 @@ fn on(model: &str, replicas: u32, pool: &str, router: &str) -> UseCaseRecord {
     let loaded = parse(&text, "routing.toml", Path::new("."), &Overrides::default());
     let scenario = loaded.unwrap_or_else(|error| panic!("{error}")).scenario;
     let options = Options { warm_up: Span::from_seconds(100.0), audit: true };
-    run(&scenario, 0, options).use_cases.swap_remove(0)
+    run(&scenario, 0, options).whole.use_cases.swap_remove(0)
 }
 
 fn hit_fraction(record: &UseCaseRecord) -> f64 {

@@ -15,8 +15,8 @@ fn simulate(text: &str) -> RunRecord {
 }
 
 fn only(record: &RunRecord) -> &UseCaseRecord {
-    assert_eq!(record.use_cases.len(), 1);
-    &record.use_cases[0]
+    assert_eq!(record.whole.use_cases.len(), 1);
+    &record.whole.use_cases[0]
 }
 
 /// One session of 20 turns: a first prompt of 20,000 tokens, then 1,250 more
@@ -168,7 +168,9 @@ fn two_use_cases(first: &str, second: &str) -> RunRecord {
 #[test]
 fn prefixes_are_computed_once_for_all_who_share_them() {
     let tokens = |record: &RunRecord| {
-        [0, 1].map(|at| (record.use_cases[at].prompt_tokens, record.use_cases[at].cached_tokens))
+        [0, 1].map(|at| {
+            (record.whole.use_cases[at].prompt_tokens, record.whole.use_cases[at].cached_tokens)
+        })
     };
     // A prefix of each use case: every call but the first of each hits it.
     let own = two_use_cases("{ tokens = 1600 }", "{ tokens = 1600 }");

@@ -168,7 +168,7 @@ impl Chat {
     pub fn saturation(&self) -> f64 {
         let full = Chat { replicas: 1, arrivals: Arrive::Clients(256), ..*self };
         let record = run(&lasting(&full.scenario(), 2_000.0), 0, Options::default());
-        record.pools[0].finished as f64 / record.window_s
+        record.whole.pools[0].finished as f64 / record.whole.window_s
     }
 
     /// The arrivals' rate in calls/s, all replicas together.

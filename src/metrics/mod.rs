@@ -4,14 +4,17 @@
 //! is left of it afterwards, small enough to keep one for each of thousands of
 //! replications.
 
+mod arrived;
 mod gauge;
 mod record;
 mod recorder;
+mod sections;
 mod timeline;
 
 pub use gauge::Gauge;
 pub use record::{
-    CDF_FRACTIONS, CutOff, LatencyRecord, PoolRecord, RunRecord, SessionsRecord, UseCaseRecord,
+    CDF_FRACTIONS, CutOff, LatencyRecord, PoolRecord, RunRecord, SessionsRecord, Stretch,
+    UseCaseRecord,
 };
 pub use recorder::{Recorder, Window};
 pub use timeline::{Point, Timeline};

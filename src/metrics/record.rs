@@ -34,18 +34,27 @@ pub struct RunRecord {
     pub events: u64,
     /// When the last event happened, s.
     pub end_s: f64,
-    /// Length of the measured window, s.
-    pub window_s: f64,
-    /// Where in the run the window starts, s.
+    /// Where in the run the measured window starts, s.
     pub window_from_s: f64,
     /// Why the run was cut off before its end; `None` when it was not.
     pub cut_off: Option<CutOff>,
+    /// The measured window.
+    pub whole: Stretch,
+    /// Its sections, in order; none where it is not divided.
+    pub sections: Vec<Stretch>,
+    /// State of the pools over time.
+    pub timeline: Timeline,
+}
+
+/// What a stretch of a run measured: its window, or a section of that.
+#[derive(Clone, Debug)]
+pub struct Stretch {
+    /// Its length, s.
+    pub window_s: f64,
     /// By use case.
     pub use_cases: Vec<UseCaseRecord>,
     /// By pool.
     pub pools: Vec<PoolRecord>,
-    /// State of the pools over time.
-    pub timeline: Timeline,
 }
 
 /// Why a run was cut off before its end.

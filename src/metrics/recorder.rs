@@ -5,12 +5,13 @@
 //! nanoseconds a value; nothing is allocated per call once the samples have
 //! grown to their cap.
 
+use super::arrived::{Arrived, Bounds, Happened};
 use super::gauge::Gauge;
-use super::record::{LatencyRecord, PoolRecord, SessionsRecord, UseCaseRecord};
+use super::record::{PoolRecord, Stretch, UseCaseRecord};
+use super::sections::Sections;
 use crate::factory::{Call, Progress};
 use crate::kernel::{Span, Time};
-use crate::scenario::{Metric, Scenario, Slo};
-use crate::statistics::{Histogram, Sample};
+use crate::scenario::{Scenario, Slo};
 
 /// Exact values kept of one metric, all use cases together.
 const EXACT_VALUES_MAX: usize = 1_000_000;
@@ -40,29 +41,21 @@ pub struct Recorder {
     is_open: bool,
     use_cases: Vec<UseCase>,
     pools: Vec<Pool>,
+    /// What its sections measure, where it has more than one.
+    sections: Option<Box<Sections>>,
 }
 
+/// One use case in the window.
 #[derive(Clone, Debug)]
-struct UseCase {
+pub(super) struct UseCase {
     bounds: Bounds,
-    calls: u64,
-    rejected: u64,
-    finished: u64,
-    good: u64,
-    prompt_tokens: u64,
-    cached_tokens: u64,
-    output_tokens: u64,
-    preemptions: u64,
-    sessions: SessionsRecord,
-    ttft: Sample,
-    tpot: Sample,
-    itl: Histogram,
-    e2e: Sample,
-    queue: Sample,
+    arrived: Arrived,
+    pub happened: Happened,
 }
 
+/// One pool in the window.
 #[derive(Clone, Debug, Default)]
-struct Pool {
+pub(super) struct Pool {
     busy: Gauge,
     running: Gauge,
     waiting: Gauge,
@@ -73,27 +66,21 @@ struct Pool {
     cached_tokens: u64,
     saved_s: f64,
     output_tokens: u64,
-    blocks_peak: u64,
-}
-
-/// The bounds that make a call good, in ticks.
-#[derive(Clone, Copy, Debug)]
-struct Bounds {
-    ttft: Span,
-    tpot: Span,
-    e2e: Span,
-    queue: Span,
+    pub blocks_peak: u64,
 }
 
 impl Recorder {
     /// A recorder for `scenario` that measures in `window`.
     pub fn new(scenario: &Scenario, window: Window) -> Self {
         let cap = EXACT_VALUES_MAX / scenario.use_cases.len().max(1);
+        let (sections, use_cases) = (scenario.sections, scenario.use_cases.len());
+        let sections = (sections > 1).then(|| Sections::new(window, sections, use_cases, cap));
         Recorder {
             window,
             is_open: false,
             use_cases: scenario.use_cases.iter().map(|case| UseCase::new(&case.slo, cap)).collect(),
             pools: vec![Pool::default(); scenario.pools.len()],
+            sections: sections.map(Box::new),
         }
     }
 
@@ -105,23 +92,52 @@ impl Recorder {
                 gauge.open(now);
             }
         }
+        if let Some(sections) = &mut self.sections {
+            sections.open(now, &self.pools);
+        }
+    }
+
+    /// When the next section begins; `None` when the present one is the last.
+    pub fn next_section(&self) -> Option<Time> {
+        self.sections.as_ref()?.next()
+    }
+
+    /// Begins the next section. `kv_blocks` is the number of KV blocks of one
+    /// rank, by pool.
+    pub fn end_section(&mut self, now: Time, kv_blocks: impl Iterator<Item = u64>) {
+        if let Some(sections) = &mut self.sections {
+            sections.end(now, &mut self.pools, &mut self.use_cases, kv_blocks);
+        }
     }
 
     /// Closes the window: reduces what happened in it in every pool.
     /// `kv_blocks` is the number of KV blocks of one rank, by pool.
     pub fn close(&mut self, now: Time, kv_blocks: impl Iterator<Item = u64>) -> Vec<PoolRecord> {
-        self.is_open = false;
-        let window = now.since(self.window.from.min(now));
+        let was_open = std::mem::take(&mut self.is_open);
+        let kv_blocks: Vec<u64> = kv_blocks.collect();
+        // A run may be cut off before its window opens.
+        if let Some(sections) = self.sections.as_mut().filter(|_| was_open) {
+            sections.end(now, &mut self.pools, &mut self.use_cases, kv_blocks.iter().copied());
+            sections.restore(&mut self.pools, &mut self.use_cases);
+        }
+        let (from, empty) = (self.window.from.min(now), Pool::default());
         self.pools
             .iter()
             .zip(kv_blocks)
-            .map(|(pool, blocks)| pool.reduce(now, window, blocks))
+            .map(|(pool, blocks)| pool.reduce((from, &empty), now, blocks))
             .collect()
     }
 
     /// Reduces the latencies, once every call is done.
     pub fn latencies(&mut self) -> Vec<UseCaseRecord> {
-        self.use_cases.iter_mut().map(UseCase::reduce).collect()
+        let reduce = |of: &mut UseCase| of.arrived.reduce(&of.happened);
+        self.use_cases.iter_mut().map(reduce).collect()
+    }
+
+    /// Reduces the sections, once every call is done, with their ends; none where
+    /// the window is not divided.
+    pub fn sections(&mut self) -> Vec<(Time, Time, Stretch)> {
+        self.sections.as_mut().map_or(Vec::new(), |sections| sections.reduce())
     }
 
     /// A call arrived and waits.
@@ -134,20 +150,25 @@ impl Recorder {
 
     /// A call arrived that can never be served.
     pub fn rejected(&mut self, now: Time, use_case: usize) {
-        self.use_cases[use_case].rejected += u64::from(self.window.contains(now));
+        if self.window.contains(now) {
+            self.use_cases[use_case].arrived.rejected += 1;
+            if let Some(sections) = &mut self.sections {
+                sections.arrived(now, use_case).rejected += 1;
+            }
+        }
     }
 
     /// A session began.
     #[inline]
     pub fn session_began(&mut self, use_case: usize) {
-        self.use_cases[use_case].sessions.began += u64::from(self.is_open);
+        self.use_cases[use_case].happened.sessions.began += u64::from(self.is_open);
     }
 
     /// A session ended after `turns` answers, with its last one or too early.
     #[inline]
     pub fn session_ended(&mut self, use_case: usize, turns: u32, is_complete: bool) {
         if self.is_open {
-            let sessions = &mut self.use_cases[use_case].sessions;
+            let sessions = &mut self.use_cases[use_case].happened.sessions;
             sessions.turns += u64::from(turns);
             sessions.completed += u64::from(is_complete);
             sessions.aborted += u64::from(!is_complete);
@@ -188,7 +209,7 @@ impl Recorder {
     pub fn resumed(&mut self, pool: usize, call: &Call, gap: Span) {
         if self.is_open {
             self.pools[pool].output_tokens += 1;
-            self.use_cases[usize::from(call.use_case)].itl.record(gap.ticks());
+            self.use_cases[usize::from(call.use_case)].happened.itl.record(gap.ticks());
         }
     }
 
@@ -198,10 +219,14 @@ impl Recorder {
         let pool = &mut self.pools[pool];
         pool.running.lower(now, 1);
         pool.finished += u64::from(self.is_open);
-        let use_case = &mut self.use_cases[usize::from(call.use_case)];
-        use_case.finished += u64::from(self.is_open);
+        let index = usize::from(call.use_case);
+        let use_case = &mut self.use_cases[index];
+        use_case.happened.finished += u64::from(self.is_open);
         if self.window.contains(call.arrived) {
-            use_case.record(now, call);
+            use_case.arrived.record(now, call, &use_case.bounds);
+            if let Some(sections) = &mut self.sections {
+                sections.arrived(call.arrived, index).record(now, call, &use_case.bounds);
+            }
         }
     }
 
@@ -218,7 +243,7 @@ impl Recorder {
         for (use_case, &sequences) in self.use_cases.iter_mut().zip(decoding) {
             if sequences > 0 {
                 let weight = u64::from(sequences);
-                use_case.itl.record_progression(
+                use_case.happened.itl.record_progression(
                     segment.base,
                     segment.increment,
                     segment.steps,
@@ -239,112 +264,37 @@ impl Recorder {
 
 impl UseCase {
     fn new(slo: &Slo, cap: usize) -> Self {
-        let sample = || Sample::new(cap);
         UseCase {
             bounds: Bounds::new(slo),
-            calls: 0,
-            rejected: 0,
-            finished: 0,
-            good: 0,
-            prompt_tokens: 0,
-            cached_tokens: 0,
-            output_tokens: 0,
-            preemptions: 0,
-            sessions: SessionsRecord::default(),
-            ttft: sample(),
-            tpot: sample(),
-            // One value a token: too many to keep.
-            itl: Histogram::new(),
-            e2e: sample(),
-            queue: sample(),
-        }
-    }
-
-    #[inline]
-    fn record(&mut self, now: Time, call: &Call) {
-        let ttft = call.first_token.since(call.arrived);
-        let e2e = now.since(call.arrived);
-        let queue = call.scheduled.since(call.arrived);
-        self.calls += 1;
-        self.prompt_tokens += u64::from(call.prompt);
-        self.cached_tokens += u64::from(call.cached);
-        self.output_tokens += u64::from(call.output);
-        self.preemptions += u64::from(call.preemptions);
-        self.ttft.record(ttft.ticks());
-        self.e2e.record(e2e.ticks());
-        self.queue.record(queue.ticks());
-        let gaps = u64::from(call.output) - 1;
-        // To the nearest tick.
-        let tpot = (now.since(call.first_token).ticks() + gaps / 2).checked_div(gaps);
-        if let Some(tpot) = tpot {
-            self.tpot.record(tpot);
-        }
-        let bounds = &self.bounds;
-        let good = ttft <= bounds.ttft
-            && Span::from_ticks(tpot.unwrap_or(0)) <= bounds.tpot
-            && e2e <= bounds.e2e
-            && queue <= bounds.queue;
-        self.good += u64::from(good);
-    }
-
-    fn reduce(&mut self) -> UseCaseRecord {
-        UseCaseRecord {
-            calls: self.calls,
-            rejected: self.rejected,
-            finished: self.finished,
-            good: self.good,
-            prompt_tokens: self.prompt_tokens,
-            cached_tokens: self.cached_tokens,
-            output_tokens: self.output_tokens,
-            preemptions: self.preemptions,
-            sessions: self.sessions,
-            ttft: LatencyRecord::new(&mut self.ttft),
-            tpot: LatencyRecord::new(&mut self.tpot),
-            itl: LatencyRecord::from_histogram(&self.itl),
-            e2e: LatencyRecord::new(&mut self.e2e),
-            queue: LatencyRecord::new(&mut self.queue),
+            arrived: Arrived::new(cap),
+            happened: Happened::default(),
         }
     }
 }
 
 impl Pool {
-    fn reduce(&self, now: Time, window: Span, kv_blocks: u64) -> PoolRecord {
-        let mean = |gauge: &Gauge| match window.ticks() {
+    /// What it did since the instant at which it was as the pool given with it.
+    pub fn reduce(&self, since: (Time, &Pool), now: Time, kv_blocks: u64) -> PoolRecord {
+        let (from, then) = since;
+        let window = now.since(from);
+        let mean = |now_is: &Gauge, was: &Gauge| match window.ticks() {
             0 => 0.0,
-            ticks => gauge.integral(now) as f64 / ticks as f64,
+            ticks => (now_is.integral(now) - was.integral(from)) as f64 / ticks as f64,
         };
         PoolRecord {
-            busy_s: mean(&self.busy) * window.seconds(),
-            running_mean: mean(&self.running),
-            waiting_mean: mean(&self.waiting),
-            arrived: self.arrived,
-            finished: self.finished,
+            busy_s: mean(&self.busy, &then.busy) * window.seconds(),
+            running_mean: mean(&self.running, &then.running),
+            waiting_mean: mean(&self.waiting, &then.waiting),
+            arrived: self.arrived - then.arrived,
+            finished: self.finished - then.finished,
             unfinished: 0,
-            preemptions: self.preemptions,
-            input_tokens: self.input_tokens,
-            cached_tokens: self.cached_tokens,
-            saved_s: self.saved_s,
-            output_tokens: self.output_tokens,
+            preemptions: self.preemptions - then.preemptions,
+            input_tokens: self.input_tokens - then.input_tokens,
+            cached_tokens: self.cached_tokens - then.cached_tokens,
+            saved_s: self.saved_s - then.saved_s,
+            output_tokens: self.output_tokens - then.output_tokens,
             kv_use_mean: 0.0,
             kv_use_peak: self.blocks_peak as f64 / kv_blocks as f64,
-        }
-    }
-}
-
-impl Bounds {
-    /// The tightest bound of each metric, whichever statistic it promises. A
-    /// bound on ITL holds a call by its TPOT, the mean of its own gaps.
-    fn new(slo: &Slo) -> Self {
-        let tightest = |metrics: &[Metric]| {
-            let bounds = slo.targets.iter().filter(|target| metrics.contains(&target.metric));
-            let seconds = bounds.map(|target| target.bound_s).fold(f64::INFINITY, f64::min);
-            Span::from_seconds(seconds)
-        };
-        Bounds {
-            ttft: tightest(&[Metric::Ttft]),
-            tpot: tightest(&[Metric::Tpot, Metric::Itl]),
-            e2e: tightest(&[Metric::E2e]),
-            queue: tightest(&[Metric::Queue]),
         }
     }
 }

@@ -22,18 +22,15 @@ const PARTS: [(&str, &str); 4] = [
 /// The whole page; `scenario_toml` is the scenario as resolved.
 pub fn html(summary: &Summary, series: &Series, scenario_toml: &str) -> String {
     let charts = charts(summary, series);
-    let Summary { version, digest, seed, replications, .. } = summary;
+    let Summary { version, digest, seed, replications, sections, .. } = summary;
     let body = page! {
         (headline(summary))
         main {
             h2 id="charts" { "Charts" }
             @for chart in &charts { (shell::figure(chart)) }
             h2 id="figures" { "All figures" }
-            @if *replications > 1 {
-                p.note {
-                    "± is half of the 95 % confidence interval over "
-                    (replications) " replications."
-                }
+            @if let Some(sample) = story::sample(*replications, *sections) {
+                p.note { "± is half of the 95 % confidence interval over " (sample) "." }
             }
             @for table in tables(summary) { (shell::tabulate(&table)) }
             (shell::reading(GLOSSARY))

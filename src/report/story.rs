@@ -63,6 +63,17 @@ pub fn setting_of(replications: u32, measured_s: f64, regime: &str, warm_up_s: f
     format!("{count} of {span}{regime}{warm_up}")
 }
 
+/// What intervals are taken over: "32 replications", "20 sections of one
+/// replication"; `None` for a single value.
+pub fn sample(replications: u32, sections: u32) -> Option<String> {
+    match (replications, sections) {
+        (1, 1) => None,
+        (_, 1) => Some(format!("{replications} replications")),
+        (1, _) => Some(format!("{sections} sections of one replication")),
+        _ => Some(format!("{} sections of {replications} replications", replications * sections)),
+    }
+}
+
 /// How replications were found to be enough, or not.
 pub fn stopping(precision: &Precision, replications: u32) -> String {
     let target = Figure::exact(precision.target, Measure::Fraction).plain();

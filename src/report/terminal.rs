@@ -30,8 +30,8 @@ pub fn terminal(summary: &Summary) -> String {
         paragraph(&mut out, "note  ", note);
     }
     out.push('\n');
-    if summary.replications > 1 {
-        let _ = writeln!(out, "± is half of the 95 % confidence interval over replications.");
+    if let Some(sample) = story::sample(summary.replications, summary.sections) {
+        let _ = writeln!(out, "± is half of the 95 % confidence interval over {sample}.");
     }
     let _ = writeln!(
         out,

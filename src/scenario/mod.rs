@@ -48,6 +48,9 @@ pub struct Scenario {
     pub regime: Regime,
     /// How the initial transient is removed (steady regime only).
     pub warm_up: WarmUp,
+    /// Equal sections of the measured window that intervals are taken over as
+    /// well as over replications; 1: the window as a whole.
+    pub sections: u32,
     /// The pools of GPUs.
     pub pools: Vec<Pool>,
     /// The streams of work.

@@ -38,6 +38,11 @@ pub struct RawScenario {
     pub regime: Option<RawRegime>,
     /// Start-up time to remove in the steady regime: `auto` or a duration.
     pub warm_up: Option<RawWarmUp>,
+    /// Equal sections of the measured window, for intervals from few long
+    /// replications of a steady regime.
+    #[serde(default = "one")]
+    #[schemars(range(min = 1, max = 100))]
+    pub sections: u32,
     /// Pools of GPUs.
     #[serde(default)]
     pub pool: Vec<RawPool>,

@@ -40,6 +40,8 @@ pub enum Event {
     Sample,
     /// The measured window opens.
     Open,
+    /// A section of the measured window ends, and the next begins.
+    Section,
     /// The measured window closes.
     Close,
 }
@@ -83,7 +85,7 @@ impl Slots {
             }
         }
         slots.sample = slots.len();
-        slots.events.extend([Event::Sample, Event::Open, Event::Close]);
+        slots.events.extend([Event::Sample, Event::Open, Event::Section, Event::Close]);
         assert!(slots.events.len() <= SlotHeap::SLOTS_MAX as usize, "checked by the scenario");
         slots
     }
@@ -148,8 +150,13 @@ impl Slots {
         self.sample + 1
     }
 
+    /// Slot of the ends of sections.
+    pub fn section(&self) -> Slot {
+        self.sample + 2
+    }
+
     /// Slot of the window's end.
     pub fn close(&self) -> Slot {
-        self.sample + 2
+        self.sample + 3
     }
 }

@@ -17,7 +17,7 @@ mod setup;
 
 use crate::factory::{Call, CallId, Calls, Engine, Enqueued, Outcome, Pool, Replica, Waiter};
 use crate::kernel::{Arena, Digest, PendingSet, Slot, Span, Time};
-use crate::metrics::{CutOff, Point, Recorder, RunRecord, Timeline, Window};
+use crate::metrics::{CutOff, Point, PoolRecord, Recorder, RunRecord, Stretch, Timeline, Window};
 use crate::random::Streams;
 use crate::scenario::{Regime, Scenario};
 use crate::workload::{Content, Session};
@@ -86,7 +86,7 @@ pub struct Simulation<'s, E = Replica> {
 
 /// What closing the window left.
 struct Measured {
-    pools: Vec<crate::metrics::PoolRecord>,
+    pools: Vec<PoolRecord>,
     length: Span,
 }
 
@@ -160,6 +160,7 @@ impl<'s, E: Engine> Simulation<'s, E> {
                 Event::Turn { session } => self.on_turn(now, session, slot),
                 Event::Sample => self.on_sample(now, slot),
                 Event::Open => self.on_open(now),
+                Event::Section => self.on_section(now),
                 Event::Close => self.on_close(now),
             }
             self.cut_off = self.limit_passed(now);
@@ -196,6 +197,7 @@ impl<'s, E: Engine> Simulation<'s, E> {
             self.pending.schedule(self.slots.open(), self.window.from);
         } else {
             self.recorder.open(Time::ZERO);
+            self.schedule_section();
         }
         if self.window.until < Time::MAX {
             self.pending.schedule(self.slots.close(), self.window.until);
@@ -325,13 +327,26 @@ impl<'s, E: Engine> Simulation<'s, E> {
     fn on_open(&mut self, now: Time) {
         self.settle_engines(now);
         self.recorder.open(now);
+        self.schedule_section();
+    }
+
+    /// Ends a section of the window, settled like the window itself.
+    fn on_section(&mut self, now: Time) {
+        self.settle_engines(now);
+        self.recorder.end_section(now, setup::kv_blocks(&self.pools));
+        self.schedule_section();
+    }
+
+    fn schedule_section(&mut self) {
+        if let Some(next) = self.recorder.next_section() {
+            self.pending.schedule(self.slots.section(), next);
+        }
     }
 
     /// Closes the measured window.
     fn on_close(&mut self, now: Time) {
         self.settle_engines(now);
-        let blocks = self.pools.iter().map(|pool| u64::from(pool.spec.limits.blocks));
-        let pools = self.recorder.close(now, blocks);
+        let pools = self.recorder.close(now, setup::kv_blocks(&self.pools));
         let length = now.since(self.window.from.min(now));
         self.measured = Some(Measured { pools, length });
     }
@@ -376,33 +391,44 @@ impl<'s, E: Engine> Simulation<'s, E> {
             self.recount(now);
             self.audit.close(self.calls.iter(), self.calls.is_empty());
         }
-        for (at, (record, pool)) in pools.iter_mut().zip(&self.pools).enumerate() {
-            record.kv_use_mean = self.mean_kv_use(at, pool.blocks_total());
-        }
+        self.kv_use(&mut pools, self.window.from, now);
         for call in self.calls.iter().filter(|call| self.window.contains(call.arrived)) {
             pools[self.scenario.use_cases[usize::from(call.use_case)].pool].unfinished += 1;
         }
+        let sections = self.recorder.sections().into_iter().map(|(from, until, mut section)| {
+            self.kv_use(&mut section.pools, from, until);
+            section
+        });
+        let sections = sections.collect();
+        let use_cases = self.recorder.latencies();
         RunRecord {
             digest: self.digest.value(),
             calls: self.arrived,
             events: self.events,
             end_s: now.seconds(),
-            window_s: length.seconds(),
             window_from_s: self.window.from.seconds(),
             cut_off: self.cut_off,
-            use_cases: self.recorder.latencies(),
-            pools,
+            whole: Stretch { window_s: length.seconds(), use_cases, pools },
+            sections,
             timeline: self.timeline,
         }
     }
 
-    /// Mean share of KV blocks in use over the samples in the window.
-    fn mean_kv_use(&self, pool: usize, blocks: u64) -> f64 {
+    /// Fills in the mean share of KV blocks in use over the samples between two
+    /// instants, or at the last one before where there is none between.
+    fn kv_use(&self, pools: &mut [PoolRecord], from: Time, until: Time) {
         let interval = self.timeline.interval().ticks();
-        let before = (self.window.from.ticks() / interval) as usize;
-        let series = self.timeline.pool(pool);
-        let samples = &series[before.min(series.len())..];
-        let used: u64 = samples.iter().map(|point| point.blocks_used).sum();
-        used as f64 / (blocks as f64 * samples.len().max(1) as f64)
+        let before = |instant: Time| (instant.ticks() / interval) as usize;
+        for (at, (record, pool)) in pools.iter_mut().zip(&self.pools).enumerate() {
+            let series = self.timeline.pool(at);
+            let end = before(until).min(series.len());
+            let samples = match &series[before(from).min(end)..end] {
+                [] => &series[end.saturating_sub(1)..end],
+                samples => samples,
+            };
+            let used: u64 = samples.iter().map(|point| point.blocks_used).sum();
+            let all = pool.blocks_total() as f64 * samples.len().max(1) as f64;
+            record.kv_use_mean = used as f64 / all;
+        }
     }
 }

@@ -10,7 +10,7 @@ use crate::factory::{
     CacheRules, Eviction, Experts, KvPlan, Parallelism, Policy, Replica, Routing, StepTime,
 };
 use crate::kernel::{Span, Time};
-use crate::metrics::RunRecord;
+use crate::metrics::{PoolRecord, RunRecord, SessionsRecord, Stretch, UseCaseRecord};
 use crate::random::Distribution;
 use crate::scenario::{
     Arrivals, Engine, Lengths, Pool, Regime, Scenario, Segment, Sessions, Slo, UseCase, WarmUp,
@@ -191,6 +191,7 @@ prop_compose! {
         use_cases in proptest::collection::vec((use_case(), any::<prop::sample::Index>()), 1..4),
         seed in any::<u64>(),
         steady in any::<bool>(),
+        sections in prop_oneof![Just(1), 2..9u32],
     ) -> Scenario {
         let mut pools = pools;
         for (at, pool) in pools.iter_mut().enumerate() {
@@ -222,6 +223,7 @@ prop_compose! {
             duration: Some(Span::from_seconds(2.0)),
             regime: if steady { Regime::Steady } else { Regime::Terminating },
             warm_up: WarmUp::Auto,
+            sections: if steady { sections } else { 1 },
             pools,
             use_cases,
             warnings: Vec::new(),
@@ -247,5 +249,59 @@ proptest! {
         }
         prop_assert_eq!(fast_journal.len(), slow_journal.len());
         prop_assert!(format!("{fast:?}") == format!("{slow:?}"), "the records differ");
+    }
+    /// Dividing the window changes nothing of the whole, and the sections add up
+    /// to it.
+    #[test]
+    fn sections_are_the_whole_divided(scenario in scenario(), warm_up in prop_oneof![Just(0.0), 0.0..1.0f64]) {
+        let undivided = Scenario { sections: 1, ..scenario.clone() };
+        let ((_, divided), (_, undivided)) =
+            (run::<Replica>(&scenario, warm_up), run::<Replica>(&undivided, warm_up));
+        prop_assert_eq!(divided.digest, undivided.digest);
+        prop_assert_eq!(format!("{:?}", divided.whole), format!("{:?}", undivided.whole));
+        prop_assert!(undivided.sections.is_empty());
+        let whole = &divided.whole;
+        let counts = |stretch: &Stretch| -> Vec<u64> {
+            let of_calls = |case: &UseCaseRecord| {
+                let UseCaseRecord { calls, rejected, finished, good, .. } = *case;
+                let UseCaseRecord { prompt_tokens, cached_tokens, output_tokens, .. } = *case;
+                let latencies = [&case.ttft, &case.tpot, &case.itl, &case.e2e, &case.queue];
+                let lengths = [prompt_tokens, cached_tokens, output_tokens, case.preemptions];
+                let SessionsRecord { began, completed, aborted, turns } = case.sessions;
+                [calls, rejected, finished, good, began, completed, aborted, turns]
+                    .into_iter()
+                    .chain(lengths)
+                    .chain(latencies.map(|latency| latency.count))
+                    .collect::<Vec<_>>()
+            };
+            let of_pool = |pool: &PoolRecord| {
+                let PoolRecord { arrived, finished, preemptions, .. } = *pool;
+                let PoolRecord { input_tokens, cached_tokens, output_tokens, .. } = *pool;
+                [arrived, finished, preemptions, input_tokens, cached_tokens, output_tokens]
+            };
+            let calls = stretch.use_cases.iter().flat_map(of_calls);
+            calls.chain(stretch.pools.iter().flat_map(of_pool)).collect()
+        };
+        if scenario.sections > 1 && divided.cut_off.is_none() {
+            prop_assert_eq!(divided.sections.len(), scenario.sections as usize);
+            let sum = divided.sections.iter().map(counts).reduce(|sum, more| {
+                sum.iter().zip(more).map(|(a, b)| a + b).collect()
+            });
+            prop_assert_eq!(sum.unwrap(), counts(whole));
+            for (at, pool) in whole.pools.iter().enumerate() {
+                let sections = || divided.sections.iter().map(|section| (section, &section.pools[at]));
+                let near = |found: f64, exact: f64| (found - exact).abs() < 1e-9 * exact.max(1.0);
+                let mean = |level: fn(&PoolRecord) -> f64| {
+                    let areas = sections().map(|(section, pool)| level(pool) * section.window_s);
+                    areas.sum::<f64>() / whole.window_s
+                };
+                prop_assert!(near(sections().map(|(_, pool)| pool.busy_s).sum(), pool.busy_s));
+                prop_assert!(near(sections().map(|(_, pool)| pool.saved_s).sum(), pool.saved_s));
+                prop_assert!(near(mean(|pool| pool.running_mean), pool.running_mean));
+                prop_assert!(near(mean(|pool| pool.waiting_mean), pool.waiting_mean));
+                let peak = sections().map(|(_, pool)| pool.kv_use_peak).fold(0.0, f64::max);
+                prop_assert_eq!(peak, pool.kv_use_peak);
+            }
+        }
     }
 }

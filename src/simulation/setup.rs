@@ -44,6 +44,11 @@ fn fleet(pool: &scenario::Pool) -> Fleet {
     }
 }
 
+/// KV blocks of one rank, by pool.
+pub fn kv_blocks<E: Engine>(pools: &[Pool<E>]) -> impl Iterator<Item = u64> {
+    pools.iter().map(|pool| u64::from(pool.spec.limits.blocks))
+}
+
 /// What the replicas of `pool` have in common.
 fn engine_spec(pool: &scenario::Pool) -> EngineSpec {
     let engine = &pool.engine;

@@ -62,6 +62,26 @@ impl Interval {
         Some(Jackknife::ratio(numerators, denominators)?.interval(confidence))
     }
 
+    /// The interval of an estimate from a whole run, whose spread is that of the
+    /// same statistic over equal sections of the run (sectioning): Student's t on
+    /// their deviations from the estimate. Without ends for fewer than two.
+    pub fn sectioned(estimate: f64, sections: &[f64], confidence: f64) -> Self {
+        if sections.len() < 2 {
+            return Interval { mean: estimate, low: None, high: None };
+        }
+        let squares: f64 =
+            sections.iter().map(|value| (value - estimate) * (value - estimate)).sum();
+        let n = sections.len() as f64;
+        let error = libm::sqrt(squares / (n - 1.0) / n);
+        Self::around(estimate, error, sections.len(), confidence)
+    }
+
+    /// An interval of the same width around `mean`.
+    pub fn moved_to(&self, mean: f64) -> Self {
+        let by = mean - self.mean;
+        Interval { mean, low: self.low.map(|low| low + by), high: self.high.map(|high| high + by) }
+    }
+
     fn around(mean: f64, error: f64, n: usize, confidence: f64) -> Self {
         let half = error * student_quantile((n - 1) as u32, confidence);
         Interval { mean, low: Some(mean - half), high: Some(mean + half) }
@@ -96,6 +116,20 @@ mod tests {
         // Equal values stay exact: 0.1 summed and divided would not.
         assert_eq!(Interval::student(&[0.1; 3]), Some(Interval::constant(0.1)));
         assert!(std::panic::catch_unwind(|| Interval::student(&[1.0, f64::NAN])).is_err());
+    }
+
+    #[test]
+    fn sections_by_hand() {
+        // Deviations -1, 0, 3 from 2: variance 10/2, error sqrt(5/3), t(2) = 4.302653.
+        let interval = Interval::sectioned(2.0, &[1.0, 2.0, 5.0], 0.95);
+        let half = 4.302_652_7 * (5.0f64 / 3.0).sqrt();
+        assert_eq!(interval.mean, 2.0);
+        assert!((interval.high.unwrap() - (2.0 + half)).abs() < 1e-6);
+        assert_eq!(Interval::sectioned(2.0, &[1.0], 0.95).low, None);
+        // Around their own mean it is the Student interval.
+        let student = Interval::student(&[1.0, 2.0, 6.0]).unwrap();
+        assert_eq!(Interval::sectioned(3.0, &[1.0, 2.0, 6.0], 0.95), student);
+        assert_eq!(student.moved_to(4.0).low.unwrap(), student.low.unwrap() + 1.0);
     }
 
     #[test]

@@ -33,6 +33,9 @@ pub struct Comparison {
     pub seed: u64,
     /// Replications of each arm.
     pub replications: u32,
+    /// Sections of each replication that intervals are taken over; 1: the
+    /// replications themselves.
+    pub sections: u32,
     /// Fold of the arms' digests, 16 hexadecimal digits.
     pub digest: String,
     /// `steady` or `terminating`.
@@ -172,6 +175,7 @@ pub fn compare(arms: &[Arm], audit: bool, done: impl Fn(u64) + Sync) -> Compared
         version: env!("CARGO_PKG_VERSION").to_string(),
         seed: baseline.scenario.seed,
         replications: measured[0].runs,
+        sections: baseline.scenario.sections,
         digest: digest.to_string(),
         regime: match baseline.scenario.regime {
             Regime::Steady => "steady".to_string(),

@@ -1,7 +1,7 @@
 //! One arm of a comparison while its replications run.
 
 use super::compare::{ArmSummary, Difference};
-use super::figures::{Figure, Share, figures, jackknife_pair};
+use super::figures::{Figure, Shares, figures};
 use super::precision::Precision;
 use super::reduce::{Evidence, Found, Stability, rejections};
 use super::replicate::run_all;
@@ -14,8 +14,8 @@ use crate::statistics::{Interval, Paired};
 pub struct Measured<'a> {
     scenario: &'a Scenario,
     figures: Vec<Figure>,
-    /// By figure, one share a replication.
-    shares: Vec<Vec<Share>>,
+    /// By figure.
+    shares: Vec<Shares>,
     /// By pool, what each replication says of its stability.
     evidence: Vec<Vec<Evidence>>,
     /// Calls that were refused, by use case.
@@ -37,7 +37,7 @@ impl<'a> Measured<'a> {
         let figures = figures(scenario);
         Measured {
             scenario,
-            shares: vec![Vec::new(); figures.len()],
+            shares: vec![Shares::default(); figures.len()],
             evidence: vec![Vec::new(); scenario.pools.len()],
             rejected: vec![0; scenario.use_cases.len()],
             digest: Digest::default(),
@@ -53,17 +53,17 @@ impl<'a> Measured<'a> {
     pub fn run_until(&mut self, until: u32, options: Options, done: &(impl Fn(u64) + Sync)) {
         for record in run_all(self.scenario, self.runs..until, options, done) {
             for (figure, shares) in self.figures.iter().zip(&mut self.shares) {
-                shares.push(figure.share(&record));
+                shares.add(figure, &record);
             }
             for (pool, evidence) in self.evidence.iter_mut().enumerate() {
                 evidence.push(Evidence::of(&record, pool));
             }
-            for (calls, use_case) in self.rejected.iter_mut().zip(&record.use_cases) {
+            for (calls, use_case) in self.rejected.iter_mut().zip(&record.whole.use_cases) {
                 *calls += use_case.rejected;
             }
             self.digest.word(record.digest);
             self.runs += 1;
-            self.window_s += record.window_s;
+            self.window_s += record.whole.window_s;
             self.calls += record.calls;
         }
         let is_random = self.scenario.is_random();
@@ -119,6 +119,7 @@ impl<'a> Measured<'a> {
     pub fn warnings(&self) -> Vec<String> {
         let names = self.scenario.use_cases.iter().map(|use_case| use_case.name.as_str());
         let mut warnings = rejections(names.zip(self.rejected.iter().copied()));
+        warnings.extend(self.found.dependent_sections());
         let precision = Precision::of(self.scenario, &self.found);
         warnings.extend(precision.iter().flat_map(|it| it.warnings(self.runs, &self.found)));
         warnings
@@ -127,15 +128,14 @@ impl<'a> Measured<'a> {
     /// The paired difference of a figure that both arms have and neither withholds.
     fn paired(&self, baseline: &Measured, path: &str, confidence: f64) -> Option<Paired> {
         baseline.found.at(path)?;
-        let (ours, theirs) = jackknife_pair(self.shares(path)?, baseline.shares(path)?)?;
-        let paired = ours.minus(&theirs, confidence);
+        let paired = self.shares(path)?.minus(baseline.shares(path)?, confidence)?;
         // Without randomness one run of each is exact, and so is the difference.
         let is_exact = !self.scenario.is_random() && !baseline.scenario.is_random();
         let exact = || Interval::constant(paired.difference.mean);
         Some(Paired { difference: if is_exact { exact() } else { paired.difference }, ..paired })
     }
 
-    fn shares(&self, path: &str) -> Option<&[Share]> {
+    fn shares(&self, path: &str) -> Option<&Shares> {
         let at = self.figures.iter().position(|figure| figure.path == path)?;
         Some(&self.shares[at])
     }

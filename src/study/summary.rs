@@ -23,6 +23,9 @@ pub struct Summary {
     pub seed: u64,
     /// Replications run.
     pub replications: u32,
+    /// Sections of each replication that intervals are taken over; 1: the
+    /// replications themselves.
+    pub sections: u32,
     /// How precise figures are that were to be; absent where `replications` is
     /// a number.
     pub precision: Option<Precision>,

@@ -99,6 +99,7 @@ pub fn summary() -> Summary {
         version: "0.1.0".into(),
         seed: 7,
         replications: 12,
+        sections: 1,
         precision: None,
         digest: "5f0c2a9be1d34478".into(),
         regime: "steady".into(),

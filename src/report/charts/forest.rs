@@ -9,6 +9,7 @@ use super::drawing::{Align, Drawing, WIDTH, fitted};
 use super::style::{CURVES_MAX, Entry, FAINT, FRAME, GRID, GUIDE, HEADING, INK, LABEL, MARGIN};
 use super::style::{PAPER, bold, hairline, label, legend, pen, title};
 use crate::report::comparison::{Headline, Owner, owners};
+use crate::report::story::sample;
 use crate::scenario::BASELINE;
 use crate::study::{ArmSummary, Comparison, Difference};
 
@@ -77,9 +78,9 @@ fn charted(comparison: &Comparison) -> (Vec<(Owner, Vec<Headline>)>, usize) {
 }
 
 fn remark(comparison: &Comparison, left_out: usize) -> String {
-    let bars = match comparison.replications {
-        1 => "One replication, so no intervals.".to_owned(),
-        n => format!("{n} paired replications; bars hold together for all arms with 95 %."),
+    let bars = match sample(comparison.replications, comparison.sections) {
+        None => "One replication, so no intervals.".to_owned(),
+        Some(sample) => format!("{sample}, paired; bars hold together for all arms with 95 %."),
     };
     let more = match left_out {
         0 => String::new(),

@@ -2,7 +2,7 @@
 
 use super::headline::{Headline, Owner, Verdict};
 use crate::report::figure::{Figure, Measure};
-use crate::report::story::{setting_of, stopping, unbroken};
+use crate::report::story::{sample, setting_of, stopping, unbroken};
 use crate::scenario::BASELINE;
 use crate::study::{ArmSummary, Comparison, Precision};
 
@@ -22,9 +22,7 @@ pub fn setting(comparison: &Comparison) -> String {
 
 /// How the intervals are to be read.
 pub fn intervals(comparison: &Comparison) -> Option<String> {
-    if comparison.replications < 2 {
-        return None;
-    }
+    let sample = sample(comparison.replications, comparison.sections)?;
     let together = match comparison.arms.len() {
         ..=2 => String::new(),
         _ => {
@@ -39,8 +37,8 @@ pub fn intervals(comparison: &Comparison) -> Option<String> {
         format!(" {}", stopping(&all, comparison.replications))
     });
     Some(format!(
-        "± is half of the 95 % confidence interval over replications{together}. Differences are \
-         paired by replication; a verdict is given where the interval excludes zero. The gain is \
+        "± is half of the 95 % confidence interval over {sample}{together}. Differences are \
+         paired one by one; a verdict is given where the interval excludes zero. The gain is \
          how many times more runs independent arms would need for the same interval.{}",
         stopping.unwrap_or_default()
     ))

@@ -16,8 +16,18 @@ const ARMS_MAX: usize = 64;
 
 /// Keys that say how the arms are measured, not what they are; differences are
 /// paired only where all arms share them.
-const SHARED: [&str; 9] =
-    ["arm", "duration", "name", "regime", "replications", "schema", "seed", "start", "warm_up"];
+const SHARED: [&str; 10] = [
+    "arm",
+    "duration",
+    "name",
+    "regime",
+    "replications",
+    "schema",
+    "sections",
+    "seed",
+    "start",
+    "warm_up",
+];
 
 /// What an arm may look like, for messages.
 const EXAMPLE: &str = "write e.g. set = { \"pool.NAME.replicas\" = 4 }";

@@ -252,11 +252,13 @@ impl Check<'_> {
             duration,
             regime,
             warm_up,
+            sections: raw.sections,
             pools,
             use_cases,
             warnings: std::mem::take(&mut self.warnings),
         };
         self.replications(root, &mut scenario, &mut raw);
+        self.sections(root, regime, raw.sections);
         Some((scenario, raw))
     }
 

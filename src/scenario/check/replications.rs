@@ -3,7 +3,7 @@
 use super::Check;
 use crate::scenario::raw::{RawPaths, RawReplications, RawScenario, RawStopping};
 use crate::scenario::tree::{At, nearest};
-use crate::scenario::{Scenario, Stopping};
+use crate::scenario::{Regime, Scenario, Stopping};
 use crate::study::figure_paths;
 
 /// Replications of a scenario in which something is random.
@@ -28,6 +28,15 @@ impl Check<'_> {
                 scenario.replications = if is_random { raw.max } else { 1 };
                 scenario.stopping = Some(self.stopping(&root.key("replications"), scenario, raw));
             }
+        }
+    }
+
+    /// Sections of an episode differ in kind; those of a steady state by chance.
+    pub(super) fn sections(&mut self, root: &At<'_>, regime: Regime, sections: u32) {
+        if sections > 1 && regime == Regime::Terminating {
+            let fix = "remove it and run several replications, or set regime = \"steady\"";
+            let problem = "divides an episode, whose parts are not alike";
+            self.wrong(&root.key("sections"), problem, fix);
         }
     }
 

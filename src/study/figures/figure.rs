@@ -7,7 +7,7 @@
 //! latency statistic contributes a value a replication, a ratio of totals its
 //! numerator and denominator, so that it is averaged as a ratio of sums.
 
-use crate::metrics::RunRecord;
+use crate::metrics::Stretch;
 use crate::statistics::{Interval, Jackknife};
 use serde::{Deserialize, Serialize};
 
@@ -29,15 +29,12 @@ pub struct Figure {
     pub path: String,
     /// The pool whose instability withholds it.
     pub steady_on: Option<usize>,
-    share: Box<dyn Fn(&RunRecord) -> Share + Send + Sync>,
+    share: Box<dyn Fn(&Stretch) -> Share + Send + Sync>,
 }
 
 impl Figure {
     /// The figure at `path` to which a replication contributes `share`.
-    pub fn new(
-        path: String,
-        share: impl Fn(&RunRecord) -> Share + Send + Sync + 'static,
-    ) -> Figure {
+    pub fn new(path: String, share: impl Fn(&Stretch) -> Share + Send + Sync + 'static) -> Figure {
         Figure { path, steady_on: None, share: Box::new(share) }
     }
 
@@ -46,9 +43,9 @@ impl Figure {
         Figure { steady_on: Some(pool), ..self }
     }
 
-    /// What `record` contributes.
-    pub fn share(&self, record: &RunRecord) -> Share {
-        (self.share)(record)
+    /// What `stretch`, a window or one of its sections, contributes.
+    pub fn share(&self, stretch: &Stretch) -> Share {
+        (self.share)(stretch)
     }
 }
 
@@ -80,7 +77,7 @@ impl Share {
     }
 
     /// As a ratio; a value is over one.
-    fn parts(&self) -> Option<(f64, f64)> {
+    pub(super) fn parts(&self) -> Option<(f64, f64)> {
         match *self {
             Share::Value(value) => Some((value, 1.0)),
             Share::Ratio(numerator, denominator) => Some((numerator, denominator)),

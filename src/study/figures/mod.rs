@@ -3,11 +3,13 @@
 
 mod figure;
 mod pool;
+mod shares;
 mod unit;
 mod use_case;
 
-pub use figure::{Figure, Share, interval, jackknife_pair};
+pub use figure::{Figure, Share};
 pub use pool::{gaps, served_by};
+pub use shares::Shares;
 pub use unit::Unit;
 pub use use_case::latency;
 

@@ -2,7 +2,7 @@
 
 use super::{Figure, Share};
 use crate::economics::{facility_watts, usd_per_second};
-use crate::metrics::{PoolRecord, RunRecord};
+use crate::metrics::{PoolRecord, Stretch};
 use crate::scenario::{Pool, Scenario};
 
 type Count = fn(&PoolRecord) -> u64;
@@ -110,7 +110,7 @@ pub fn served_by(scenario: &Scenario, at: usize) -> Vec<usize> {
 
 /// Tokens after the first of these use cases, and the seconds that users
 /// waited for them.
-pub fn gaps(run: &RunRecord, use_cases: &[usize]) -> (f64, f64) {
+pub fn gaps(run: &Stretch, use_cases: &[usize]) -> (f64, f64) {
     use_cases.iter().map(|&at| &run.use_cases[at].itl).fold((0.0, 0.0), |(tokens, seconds), itl| {
         (tokens + itl.count as f64, seconds + itl.count as f64 * itl.mean)
     })

@@ -2,7 +2,7 @@
 
 use super::{Figure, Share};
 use crate::economics::usd_per_second;
-use crate::metrics::{LatencyRecord, RunRecord, UseCaseRecord};
+use crate::metrics::{LatencyRecord, Stretch, UseCaseRecord};
 use crate::scenario::{Metric, Scenario};
 
 type Count = fn(&UseCaseRecord) -> u64;
@@ -55,7 +55,7 @@ pub fn figures(scenario: &Scenario, at: usize) -> Vec<Figure> {
     }
     for (key, metric) in LATENCIES {
         for (statistic, value) in STATISTICS {
-            let share = move |run: &RunRecord| match latency(run, at, metric) {
+            let share = move |run: &Stretch| match latency(run, at, metric) {
                 // A replication without a value has no statistic to contribute.
                 latency if latency.count == 0 => Share::Nothing,
                 latency => Share::Value(value(latency)),
@@ -78,7 +78,7 @@ pub fn figures(scenario: &Scenario, at: usize) -> Vec<Figure> {
 }
 
 /// The record of `metric` of the use case at index `at`.
-pub fn latency(run: &RunRecord, at: usize, metric: Metric) -> &LatencyRecord {
+pub fn latency(run: &Stretch, at: usize, metric: Metric) -> &LatencyRecord {
     let record = &run.use_cases[at];
     match metric {
         Metric::Ttft => &record.ttft,

@@ -40,7 +40,7 @@ fn use_case_series(records: &[RunRecord], at: usize, is_stable: bool) -> UseCase
 fn cdf(records: &[RunRecord], at: usize, metric: Metric) -> Cdf {
     let curves: Vec<&[f64]> = records
         .iter()
-        .map(|run| latency(run, at, metric).curve.as_slice())
+        .map(|run| latency(&run.whole, at, metric).curve.as_slice())
         .filter(|curve| !curve.is_empty())
         .collect();
     if curves.is_empty() {
@@ -108,13 +108,13 @@ fn operating(
         return Vec::new();
     }
     let points = records.iter().filter_map(|run| {
-        let (tokens, seconds) = gaps(run, &use_cases);
-        let record = &run.pools[at];
-        (seconds > 0.0 && run.window_s > 0.0).then(|| FrontierPoint {
+        let (tokens, seconds) = gaps(&run.whole, &use_cases);
+        let record = &run.whole.pools[at];
+        (seconds > 0.0 && run.whole.window_s > 0.0).then(|| FrontierPoint {
             concurrency: record.running_mean / ranks,
             tok_per_s_per_user: tokens / seconds,
             output_tok_per_s_per_gpu: record.output_tokens as f64
-                / (run.window_s * f64::from(pool.gpus())),
+                / (run.whole.window_s * f64::from(pool.gpus())),
         })
     });
     points.collect()

@@ -17,16 +17,20 @@ pub use use_case::rejections;
 
 use super::Summary;
 use super::capacity::{Load, load_of};
-use super::figures::{Figure, Share, figures, interval};
+use super::figures::{Figure, Shares, figures};
 use super::precision::Precision;
 use crate::kernel::Digest;
 use crate::metrics::RunRecord;
 use crate::scenario::{Regime, Scenario};
-use crate::statistics::Interval;
+use crate::statistics::{Interval, Serial};
 use indexmap::IndexMap;
 
 /// Confidence of every interval in a summary.
 const CONFIDENCE: f64 = 0.95;
+
+/// The figure of a use case whose sections are tested for independence: it
+/// holds queueing, prefill and decoding.
+const TELLTALE: &str = ".e2e_s.mean";
 
 /// Version of the layout of [`Summary`].
 const SCHEMA: u32 = 1;
@@ -45,6 +49,7 @@ pub fn summary(scenario: &Scenario, records: &[RunRecord], digest: Digest) -> Su
     warnings.extend(use_case::abortions(&use_cases));
     let precision = Precision::of(scenario, &found);
     let count = records.len() as u32;
+    warnings.extend(found.dependent_sections());
     warnings.extend(precision.iter().flat_map(|precision| precision.warnings(count, &found)));
     warnings.extend(scenario.warnings.iter().cloned());
     Summary {
@@ -53,6 +58,7 @@ pub fn summary(scenario: &Scenario, records: &[RunRecord], digest: Digest) -> Su
         version: env!("CARGO_PKG_VERSION").to_string(),
         seed: scenario.seed,
         replications: count,
+        sections: scenario.sections,
         precision,
         digest: digest.to_string(),
         regime: match scenario.regime {
@@ -60,7 +66,8 @@ pub fn summary(scenario: &Scenario, records: &[RunRecord], digest: Digest) -> Su
             Regime::Terminating => "terminating".to_string(),
         },
         warm_up_s: records[0].window_from_s,
-        measured_s: records.iter().map(|run| run.window_s).sum::<f64>() / records.len() as f64,
+        measured_s: records.iter().map(|run| run.whole.window_s).sum::<f64>()
+            / records.len() as f64,
         use_cases,
         pools: pool::summaries(scenario, &found, &stability, &loads),
         total: total::summary(scenario),
@@ -75,7 +82,12 @@ pub fn stability(scenario: &Scenario, records: &[RunRecord]) -> Vec<Stability> {
 }
 
 /// All figures of a scenario with their intervals, by path.
-pub struct Found(IndexMap<String, Option<Interval>>);
+pub struct Found {
+    figures: IndexMap<String, Option<Interval>>,
+    /// Sections that are too short to be a sample: which figure tells, and how
+    /// much neighbours go together.
+    dependent: Vec<(String, Serial)>,
+}
 
 impl Found {
     /// Reduces all figures of the replications so far.
@@ -85,8 +97,12 @@ impl Found {
 
     fn new(scenario: &Scenario, records: &[RunRecord], stability: &[Stability]) -> Self {
         let figures = figures(scenario);
-        let shares = |figure: &Figure| records.iter().map(|run| figure.share(run)).collect();
-        let shares: Vec<Vec<Share>> = figures.iter().map(shares).collect();
+        let shares = |figure: &Figure| {
+            let mut shares = Shares::default();
+            records.iter().for_each(|record| shares.add(figure, record));
+            shares
+        };
+        let shares: Vec<Shares> = figures.iter().map(shares).collect();
         Found::from(&figures, &shares, stability, scenario.is_random())
     }
 
@@ -94,16 +110,34 @@ impl Found {
     /// need a steady state are withheld.
     pub fn from(
         figures: &[Figure],
-        shares: &[Vec<Share>],
+        shares: &[Shares],
         stability: &[Stability],
         is_random: bool,
     ) -> Self {
-        let reduce = |(figure, shares): (&Figure, &Vec<Share>)| {
+        let mut found = Found { figures: IndexMap::new(), dependent: Vec::new() };
+        for (figure, shares) in figures.iter().zip(shares) {
             let is_withheld = figure.steady_on.is_some_and(|pool| !stability[pool].is_stable);
-            let found = if is_withheld { None } else { reduced(shares, is_random) };
-            (figure.path.clone(), found)
-        };
-        Found(figures.iter().zip(shares).map(reduce).collect())
+            let value = if is_withheld { None } else { reduced(shares, is_random) };
+            if value.is_some() && figure.path.ends_with(TELLTALE) {
+                let serial = Serial::of(&shares.series().collect::<Vec<_>>());
+                let serial = serial.filter(Serial::is_significant);
+                found.dependent.extend(serial.map(|serial| (figure.path.clone(), serial)));
+            }
+            found.figures.insert(figure.path.clone(), value);
+        }
+        found
+    }
+
+    /// One warning a use case whose sections go together.
+    pub fn dependent_sections(&self) -> impl Iterator<Item = String> {
+        self.dependent.iter().map(|(path, serial)| {
+            format!(
+                "sections are too short to be independent: {path} has a correlation of {:.2} \
+                 between neighbours, so intervals are too narrow; take fewer sections, a longer \
+                 duration, or several replications",
+                serial.correlation
+            )
+        })
     }
 
     /// The figure at `owner` (`pools.assistant`) and `key`; `None` when it is
@@ -114,18 +148,18 @@ impl Found {
 
     /// The figure at `path`; `None` when it is absent or withheld.
     pub fn at(&self, path: &str) -> Option<Interval> {
-        self.0.get(path).copied().flatten()
+        self.figures.get(path).copied().flatten()
     }
 
     /// The figures that are there, in the order of the summary.
     pub fn iter(&self) -> impl Iterator<Item = (&str, Interval)> {
-        self.0.iter().filter_map(|(path, interval)| Some((path.as_str(), (*interval)?)))
+        self.figures.iter().filter_map(|(path, interval)| Some((path.as_str(), (*interval)?)))
     }
 }
 
 /// The figure that these shares add up to. Without randomness one run is the
 /// exact answer, not a sample of it.
-pub fn reduced(shares: &[Share], is_random: bool) -> Option<Interval> {
-    let interval = interval(shares, CONFIDENCE)?;
+pub fn reduced(shares: &Shares, is_random: bool) -> Option<Interval> {
+    let interval = shares.interval(CONFIDENCE)?;
     Some(if is_random { interval } else { Interval::constant(interval.mean) })
 }

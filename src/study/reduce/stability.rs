@@ -40,9 +40,9 @@ impl Evidence {
         let before = (record.window_from_s / interval_s) as usize;
         let counts: Vec<f64> =
             record.timeline.pool(pool).iter().skip(before).map(in_system).collect();
-        let PoolRecord { arrived, finished, unfinished, .. } = record.pools[pool];
+        let PoolRecord { arrived, finished, unfinished, .. } = record.whole.pools[pool];
         Evidence {
-            window_s: record.window_s,
+            window_s: record.whole.window_s,
             arrived,
             finished,
             left_over: record.cut_off.filter(|_| unfinished > 0),
@@ -90,7 +90,7 @@ fn in_system(point: &Point) -> f64 {
 /// Calls in the whole system at each sample, mean over replications.
 pub fn mean_in_system(records: &[RunRecord]) -> Vec<f64> {
     let samples = records.iter().map(|record| record.timeline.len()).min().unwrap_or(0);
-    let pools = records[0].pools.len();
+    let pools = records[0].whole.pools.len();
     (0..samples)
         .map(|sample| {
             let total: f64 = records

@@ -28,7 +28,7 @@ pub fn notes(scenario: &Scenario, replications: usize) -> Vec<String> {
     if !scenario.is_random() {
         notes
             .push("nothing in this scenario is random: one run gives the exact answer".to_string());
-    } else if replications == 1 {
+    } else if replications == 1 && scenario.sections == 1 {
         notes.push("one replication cannot tell the spread: figures have no interval".to_string());
     }
     if scenario.pools.iter().all(|pool| facility_watts(pool).is_some()) {

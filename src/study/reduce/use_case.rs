@@ -61,7 +61,7 @@ fn summary(scenario: &Scenario, records: &[RunRecord], found: &Found, at: usize)
     let owner = format!("use_cases.{}", use_case.name);
     let get = |key: &str| found.get(&owner, key);
     let total = |count: fn(&UseCaseRecord) -> u64| -> u64 {
-        records.iter().map(|run| count(&run.use_cases[at])).sum()
+        records.iter().map(|run| count(&run.whole.use_cases[at])).sum()
     };
     let latency = |key: &str, metric| Latency {
         mean: get(&format!("{key}.mean")),
@@ -102,7 +102,7 @@ fn summary(scenario: &Scenario, records: &[RunRecord], found: &Found, at: usize)
 }
 
 fn method(records: &[RunRecord], at: usize, metric: Metric) -> String {
-    let is_exact = records.iter().all(|run| latency(run, at, metric).exact);
+    let is_exact = records.iter().all(|run| latency(&run.whole, at, metric).exact);
     if is_exact { "exact".to_string() } else { "histogram".to_string() }
 }
 
@@ -110,11 +110,11 @@ fn method(records: &[RunRecord], at: usize, metric: Metric) -> String {
 /// bound on every call is kept only if no replication broke it. Calls that were
 /// refused count as never answered.
 fn is_met(records: &[RunRecord], at: usize, target: &Target) -> bool {
-    let runs = records.iter().filter(|run| latency(run, at, target.metric).count > 0);
+    let runs = records.iter().filter(|run| latency(&run.whole, at, target.metric).count > 0);
     let values: Vec<f64> = runs.map(|run| promised(run, at, target)).collect();
     let bounds_every_call = target.statistic == Statistic::Quantile(1.0);
     let value = match values.len() {
-        0 => return records.iter().all(|run| run.use_cases[at].rejected == 0),
+        0 => return records.iter().all(|run| run.whole.use_cases[at].rejected == 0),
         _ if bounds_every_call => values.iter().copied().fold(0.0, f64::max),
         n => values.iter().sum::<f64>() / n as f64,
     };
@@ -124,8 +124,8 @@ fn is_met(records: &[RunRecord], at: usize, target: &Target) -> bool {
 /// The promised statistic in one replication; infinite where it falls among
 /// refused calls.
 fn promised(run: &RunRecord, at: usize, target: &Target) -> f64 {
-    let record = latency(run, at, target.metric);
-    let UseCaseRecord { calls, rejected, .. } = run.use_cases[at];
+    let record = latency(&run.whole, at, target.metric);
+    let UseCaseRecord { calls, rejected, .. } = run.whole.use_cases[at];
     match target.statistic {
         Statistic::Mean if rejected > 0 => f64::INFINITY,
         Statistic::Mean => record.mean,

@@ -12,8 +12,8 @@ use crate::study::figures::{Unit, figure_paths};
 use crate::study::transient::pilots;
 
 /// Keys of a scenario that all values share.
-const FIXED: [&str; 8] =
-    ["arm", "assert", "name", "replications", "schema", "seed", "seek", "sweep"];
+const FIXED: [&str; 9] =
+    ["arm", "assert", "name", "replications", "schema", "sections", "seed", "seek", "sweep"];
 /// Most whole values that are all checked before anything is run.
 const CHECKED_MAX: f64 = 2_000.0;
 /// Chance that any of the intervals a point is judged by misses.
@@ -81,9 +81,11 @@ impl<'v> Plan<'v> {
         Ok(Scenario { replications: self.scenario.replications, ..scenario })
     }
 
-    /// Whether figures have intervals: one random replication shows no spread.
+    /// Whether figures have intervals: one random replication shows no spread,
+    /// unless it is divided.
     pub(super) fn has_intervals(&self) -> bool {
-        self.scenario.replications > 1 || !self.scenario.is_random()
+        let values = self.scenario.replications * self.scenario.sections;
+        values > 1 || !self.scenario.is_random()
     }
 
     /// A value near the middle of the range, if there is one.

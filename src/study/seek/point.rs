@@ -7,7 +7,7 @@ use crate::kernel::Digest;
 use crate::scenario::Scenario;
 use crate::simulation::Options;
 use crate::statistics::Interval;
-use crate::study::figures::{Share, figures, interval};
+use crate::study::figures::{Shares, figures};
 use crate::study::precision::Precision;
 use crate::study::reduce::{Found, rejections, stability};
 use crate::study::replicate::{digest, run_waves};
@@ -77,8 +77,9 @@ pub fn measure(
             if figure.steady_on.is_some_and(|pool| !stability[pool].is_stable) {
                 return None;
             }
-            let shares: Vec<Share> = records.iter().map(|run| figure.share(run)).collect();
-            let interval = interval(&shares, plan.confidence())?;
+            let mut shares = Shares::default();
+            records.iter().for_each(|record| shares.add(figure, record));
+            let interval = shares.interval(plan.confidence())?;
             Some(if scenario.is_random() { interval } else { Interval::constant(interval.mean) })
         })
         .collect();
@@ -90,6 +91,8 @@ pub fn measure(
     let found = Found::of(&scenario, &records);
     let digest = digest(&records);
     let calls = records.iter().map(|record| record.calls).sum();
+    let mut warnings = warnings(plan, &scenario, &transient, &bounded, &records, &unstable_pools);
+    warnings.extend(found.dependent_sections());
     let point = SeekPoint {
         value: serde_json::to_value(plan.range.node(value).to_toml()).expect("TOML is JSON"),
         number: value,
@@ -99,8 +102,9 @@ pub fn measure(
         digest: digest.to_string(),
         calls,
         warm_up_s: transient.warm_up.seconds(),
-        measured_s: records.iter().map(|run| run.window_s).sum::<f64>() / records.len() as f64,
-        warnings: warnings(plan, &scenario, &transient, &bounded, &records, &unstable_pools),
+        measured_s: records.iter().map(|run| run.whole.window_s).sum::<f64>()
+            / records.len() as f64,
+        warnings,
         unstable_pools,
         figures: found.iter().map(|(path, value)| (path.to_owned(), value)).collect(),
         bounded,
@@ -128,7 +132,7 @@ fn warnings(
         )
     }));
     let rejected = scenario.use_cases.iter().enumerate().map(|(at, use_case)| {
-        let calls = records.iter().map(|run| run.use_cases[at].rejected).sum();
+        let calls = records.iter().map(|run| run.whole.use_cases[at].rejected).sum();
         (use_case.name.as_str(), calls)
     });
     warnings.extend(rejections(rejected));

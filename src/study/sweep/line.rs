@@ -120,6 +120,9 @@ pub struct Run {
     pub pools: Vec<Evidence>,
     /// What it contributes to each figure.
     pub shares: Vec<Share>,
+    /// The same of each section of its window; none where it is not divided.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sections: Vec<Vec<Share>>,
 }
 
 /// What scans need of a line.
@@ -185,6 +188,7 @@ mod tests {
             cut_off: Some(CutOff::Drain),
             pools: Vec::new(),
             shares: vec![Share::Value(0.1 + 0.2), Share::Ratio(1.0, 3.0), Share::Nothing],
+            sections: Vec::new(),
         })
     }
 

@@ -8,7 +8,7 @@ use super::part::{Shard, damage};
 use crate::error::{Error, Mistake, Result};
 use crate::kernel::Digest;
 use crate::statistics::Interval;
-use crate::study::figures::Share;
+use crate::study::figures::{Share, Shares};
 use crate::study::reduce::{Evidence, Stability, reduced};
 use indexmap::IndexMap;
 use schemars::JsonSchema;
@@ -160,7 +160,10 @@ impl Parts {
         let is_whole = runs.iter().map(|run| run.replication).eq(0..self.header.replications);
         let point = point.filter(|point| {
             let fit = |run: &Run| {
-                run.shares.len() == point.figures.len() && run.pools.len() == point.pools.len()
+                let is_whole = |shares: &Vec<Share>| shares.len() == point.figures.len();
+                run.pools.len() == point.pools.len()
+                    && is_whole(&run.shares)
+                    && run.sections.iter().all(is_whole)
             };
             is_whole && runs.iter().all(fit) && point.steady_on.len() == point.figures.len()
         });
@@ -261,7 +264,11 @@ fn summary(point: Point, runs: &[Run]) -> PointSummary {
         if pool.is_some_and(|pool| stability.get(pool).is_none_or(|verdict| !verdict.is_stable)) {
             return None;
         }
-        let shares: Vec<Share> = runs.iter().map(|run| run.shares[index]).collect();
+        let mut shares = Shares::default();
+        for run in runs {
+            let sections = run.sections.iter().map(|section| section[index]).collect();
+            shares.push(run.shares[index], sections);
+        }
         Some((path.clone(), reduced(&shares, point.is_random)?))
     };
     let figures =

@@ -10,7 +10,7 @@ use super::part::Part;
 use super::plan::{Plan, Progress};
 use crate::error::{Error, Result};
 use crate::kernel::Span;
-use crate::metrics::RunRecord;
+use crate::metrics::{RunRecord, Stretch};
 use crate::scenario::Scenario;
 use crate::simulation::{self, Options};
 use crate::study::figures::{Figure, figures};
@@ -197,14 +197,18 @@ impl Work<'_> {
         prepared: &Prepared,
         record: &RunRecord,
     ) -> Result<()> {
+        let shares = |stretch: &Stretch| {
+            prepared.figures.iter().map(|figure| figure.share(stretch)).collect()
+        };
         let line = Line::Run(Run {
             point,
             replication,
             digest: format!("{:016x}", record.digest),
             calls: record.calls,
             cut_off: record.cut_off,
-            pools: (0..record.pools.len()).map(|pool| Evidence::of(record, pool)).collect(),
-            shares: prepared.figures.iter().map(|figure| figure.share(record)).collect(),
+            pools: (0..record.whole.pools.len()).map(|pool| Evidence::of(record, pool)).collect(),
+            shares: shares(&record.whole),
+            sections: record.sections.iter().map(shares).collect(),
         });
         let text = line::write(&line, &self.plan.header().hash);
         let mut keeper = self.keeper.lock().expect("no run panics");

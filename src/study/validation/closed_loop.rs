@@ -92,7 +92,7 @@ fn simulate(row: &SweepRow, constants: Constants) -> Result<Outcome> {
         Err(error) => return Err(error),
     };
     let record = simulation::run(&scenario, 0, Options::default());
-    let calls = &record.use_cases[0];
+    let calls = &record.whole.use_cases[0];
     if calls.rejected > 0 {
         return Ok(Err("calls longer than the KV cache"));
     }

@@ -89,7 +89,7 @@ pub fn replay(log: &Log, constants: &[Constants]) -> Result<Replay> {
     for &constants in constants {
         let scenario = log.scenario(constants)?;
         let record = simulation::run(&scenario, 0, Options::default());
-        arms.push(arm(constants, &measured, &record.use_cases[0]));
+        arms.push(arm(constants, &measured, &record.whole.use_cases[0]));
         deployment = describe(&scenario.pools[0]);
         kv_blocks = scenario.pools[0].kv.blocks;
     }

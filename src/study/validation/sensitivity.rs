@@ -171,7 +171,7 @@ fn saturated(scenario: &Scenario) -> f64 {
     let Arrivals::Trace { time_scale, .. } = arrivals else { unreachable!("a trace was put in") };
     *time_scale = 1e-6;
     let record = simulation::run(&burst, 0, Options::default());
-    record.use_cases[0].calls as f64 / record.end_s
+    record.whole.use_cases[0].calls as f64 / record.end_s
 }
 
 fn variant(
@@ -180,7 +180,7 @@ fn variant(
     record: &RunRecord,
     pool: &Pool,
 ) -> Variant {
-    let (calls, served) = (&record.use_cases[0], &record.pools[0]);
+    let (calls, served) = (&record.whole.use_cases[0], &record.whole.pools[0]);
     let quantile = |latency: &crate::metrics::LatencyRecord, index: usize| {
         latency.quantiles.get(index).copied().unwrap_or(0.0)
     };

@@ -54,7 +54,7 @@ fn the_scenario_is_the_configuration_and_the_arrivals() {
     let plain = log.scenario(Constants::Uncalibrated).unwrap().pools.remove(0).engine;
     assert_eq!((plain.step_scale, plain.step_overhead), (1.0, Span::ZERO));
     let record = run(&scenario, 0, Options::default());
-    assert_eq!((record.calls, record.use_cases[0].output_tokens), (2, 4));
+    assert_eq!((record.calls, record.whole.use_cases[0].output_tokens), (2, 4));
     assert!(record.end_s > 1.5);
 }
 

@@ -1,0 +1,143 @@
+//! One use case in one stretch of a run: the calls that arrived in it, once they
+//! end, and what happened in it.
+
+use super::record::{LatencyRecord, SessionsRecord, UseCaseRecord};
+use crate::factory::Call;
+use crate::kernel::{Span, Time};
+use crate::scenario::{Metric, Slo};
+use crate::statistics::{Histogram, Sample};
+
+/// Counts and latencies of these calls.
+#[derive(Clone, Debug)]
+pub struct Arrived {
+    calls: u64,
+    /// Calls that can never be served.
+    pub rejected: u64,
+    good: u64,
+    prompt_tokens: u64,
+    cached_tokens: u64,
+    output_tokens: u64,
+    preemptions: u64,
+    ttft: Sample,
+    tpot: Sample,
+    e2e: Sample,
+    queue: Sample,
+}
+
+/// What happened in the stretch, whenever its calls arrived.
+#[derive(Clone, Debug, Default)]
+pub struct Happened {
+    /// Calls that finished.
+    pub finished: u64,
+    /// Sessions that began and ended.
+    pub sessions: SessionsRecord,
+    /// Gaps between tokens: one value a token, too many to keep.
+    pub itl: Histogram,
+}
+
+impl Happened {
+    /// Adds what happened in another stretch.
+    pub fn add(&mut self, other: &Happened) {
+        let SessionsRecord { began, completed, aborted, turns } = other.sessions;
+        self.finished += other.finished;
+        self.sessions.began += began;
+        self.sessions.completed += completed;
+        self.sessions.aborted += aborted;
+        self.sessions.turns += turns;
+        self.itl.merge(&other.itl);
+    }
+}
+
+/// The bounds that make a call good, in ticks.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    ttft: Span,
+    tpot: Span,
+    e2e: Span,
+    queue: Span,
+}
+
+impl Arrived {
+    /// No calls; up to `cap` exact values of each metric will be kept.
+    pub fn new(cap: usize) -> Self {
+        let sample = || Sample::new(cap);
+        Arrived {
+            calls: 0,
+            rejected: 0,
+            good: 0,
+            prompt_tokens: 0,
+            cached_tokens: 0,
+            output_tokens: 0,
+            preemptions: 0,
+            ttft: sample(),
+            tpot: sample(),
+            e2e: sample(),
+            queue: sample(),
+        }
+    }
+
+    /// Adds a call that ends now.
+    #[inline]
+    pub fn record(&mut self, now: Time, call: &Call, bounds: &Bounds) {
+        let ttft = call.first_token.since(call.arrived);
+        let e2e = now.since(call.arrived);
+        let queue = call.scheduled.since(call.arrived);
+        self.calls += 1;
+        self.prompt_tokens += u64::from(call.prompt);
+        self.cached_tokens += u64::from(call.cached);
+        self.output_tokens += u64::from(call.output);
+        self.preemptions += u64::from(call.preemptions);
+        self.ttft.record(ttft.ticks());
+        self.e2e.record(e2e.ticks());
+        self.queue.record(queue.ticks());
+        let gaps = u64::from(call.output) - 1;
+        // To the nearest tick.
+        let tpot = (now.since(call.first_token).ticks() + gaps / 2).checked_div(gaps);
+        if let Some(tpot) = tpot {
+            self.tpot.record(tpot);
+        }
+        let good = ttft <= bounds.ttft
+            && Span::from_ticks(tpot.unwrap_or(0)) <= bounds.tpot
+            && e2e <= bounds.e2e
+            && queue <= bounds.queue;
+        self.good += u64::from(good);
+    }
+
+    /// What is left of them, with what happened in the same stretch.
+    pub fn reduce(&mut self, happened: &Happened) -> UseCaseRecord {
+        UseCaseRecord {
+            calls: self.calls,
+            rejected: self.rejected,
+            finished: happened.finished,
+            good: self.good,
+            prompt_tokens: self.prompt_tokens,
+            cached_tokens: self.cached_tokens,
+            output_tokens: self.output_tokens,
+            preemptions: self.preemptions,
+            sessions: happened.sessions,
+            ttft: LatencyRecord::new(&mut self.ttft),
+            tpot: LatencyRecord::new(&mut self.tpot),
+            itl: LatencyRecord::from_histogram(&happened.itl),
+            e2e: LatencyRecord::new(&mut self.e2e),
+            queue: LatencyRecord::new(&mut self.queue),
+        }
+    }
+}
+
+impl Bounds {
+    /// The tightest bound of each metric, whichever statistic it promises. A
+    /// bound on ITL holds a call by its TPOT, the mean of its own gaps.
+    pub fn new(slo: &Slo) -> Self {
+        let tightest = |metrics: &[Metric]| {
+            let bounds = slo.targets.iter().filter(|target| metrics.contains(&target.metric));
+            let seconds = bounds.map(|target| target.bound_s).fold(f64::INFINITY, f64::min);
+            Span::from_seconds(seconds)
+        };
+        Bounds {
+            ttft: tightest(&[Metric::Ttft]),
+            tpot: tightest(&[Metric::Tpot, Metric::Itl]),
+            e2e: tightest(&[Metric::E2e]),
+            queue: tightest(&[Metric::Queue]),
+        }
+    }
+}
