@@ -7,6 +7,8 @@
 //! chosen for half-widths of 1.5-1.8 %. Little's law is checked on every run,
 //! as an identity of integers. `-- --nocapture` prints what was found.
 
+mod coverage;
+
 use rayon::prelude::*;
 use statrs::distribution::{ChiSquared, ContinuousCDF};
 use std::collections::VecDeque;
@@ -94,6 +96,8 @@ struct Tally {
     waits: Vec<f64>,
     /// Arrival to departure from the last station, s.
     sojourns: Vec<f64>,
+    /// When the calls of these sojourns arrived, s.
+    arrived: Vec<f64>,
     /// Time-average number in the queue of the first station.
     queue_length: f64,
     /// Time-average number in the line.
@@ -237,6 +241,7 @@ impl<'a> Line<'a> {
         self.sojourn_ticks += u128::from(sojourn.ticks());
         if call.number >= self.warm_up {
             self.tally.sojourns.push(sojourn.seconds());
+            self.tally.arrived.push(call.arrived.since(Time::ZERO).seconds());
         }
     }
 }
