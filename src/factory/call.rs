@@ -1,6 +1,6 @@
 //! One model call in flight, and all of them.
 
-use crate::kernel::{Arena, Id, Time};
+use crate::kernel::{Arena, Id, Span, Time};
 use crate::workload::{Author, Content, SessionId, Strand, Stretch, item};
 use std::ops::{Index, IndexMut};
 
@@ -25,6 +25,8 @@ pub struct Call {
     pub arrived: Time,
     /// When a step first took it in; `Time::MAX` before.
     pub scheduled: Time,
+    /// How long KV blocks were fetched for it before that.
+    pub fetch: Span,
     /// When its first token was sampled; `Time::MAX` before.
     pub first_token: Time,
     /// When its latest token was sampled; kept up only across preemptions.
@@ -61,6 +63,7 @@ impl Call {
         Call {
             arrived,
             scheduled: Time::MAX,
+            fetch: Span::ZERO,
             first_token: Time::MAX,
             last_token: Time::MAX,
             number,

@@ -9,6 +9,7 @@ use super::call::{CallId, Calls};
 use super::rank::{Outcome, RankLimits};
 use super::segment::Segment;
 use super::step_time::StepTime;
+use super::tier::{Level, Store, Tiers};
 use crate::kernel::Time;
 
 /// What the replicas of a pool have in common.
@@ -20,6 +21,19 @@ pub struct EngineSpec {
     pub ranks: u32,
     /// Duration of a rank's step.
     pub step_time: StepTime,
+    /// The tiers below HBM, from near to far.
+    pub offload: Vec<Level>,
+}
+
+/// What an engine waits for after a boundary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// It steps until this boundary.
+    Boundary(Time),
+    /// Nothing runs until a transfer is over at this instant, or a call comes.
+    Transfer(Time),
+    /// Nothing is left to do.
+    Nothing,
 }
 
 /// What an arrival did to the schedule of its engine.
@@ -47,7 +61,7 @@ pub struct Progress {
 pub struct Load {
     /// Sequences in the batch.
     pub running: u32,
-    /// Calls waiting.
+    /// Calls waiting, in the queue or for a transfer.
     pub waiting: u32,
     /// KV blocks in use, all ranks.
     pub blocks_used: u64,
@@ -55,8 +69,11 @@ pub struct Load {
 
 /// An inference engine of one replica.
 pub trait Engine {
-    /// An idle engine.
-    fn new(spec: &EngineSpec, use_cases: usize) -> Self;
+    /// What knows the blocks in a tier.
+    type Store: Store;
+
+    /// An idle engine, replica `number` of its pool.
+    fn new(spec: &EngineSpec, number: u32, use_cases: usize) -> Self;
 
     /// Takes in a call, on `rank` if its router has chosen one.
     fn enqueue(&mut self, now: Time, call: CallId, rank: Option<u32>, calls: &Calls) -> Enqueued;
@@ -68,14 +85,15 @@ pub trait Engine {
     fn finish_segment(&mut self) -> Option<Progress>;
 
     /// A step boundary: tells what the last step brought, decides the next one
-    /// and returns the next boundary, or `None` when the engine falls idle.
+    /// and returns what comes after it.
     fn turn(
         &mut self,
         spec: &EngineSpec,
         now: Time,
         calls: &mut Calls,
+        tiers: &mut Tiers<Self::Store>,
         outcomes: &mut Vec<Outcome>,
-    ) -> Option<Time>;
+    ) -> Next;
 
     /// Sequences that get a token at the end of the current step, by use case.
     fn decoding(&self) -> &[u32];

@@ -27,7 +27,7 @@ mod tier;
 pub(crate) use cache::ReferenceStore;
 pub use cache::{CacheEvent, Eviction, Hit, Piece, PrefixStore, Published};
 pub use call::{Call, CallId, Calls, Waiter};
-pub use engine::{Engine, EngineSpec, Enqueued, Load, Progress};
+pub use engine::{Engine, EngineSpec, Enqueued, Load, Next, Progress};
 pub use memory::{KvPlan, MemoryTerm, Misfit, Placement};
 pub use parallelism::Parallelism;
 pub use pool::Pool;
@@ -36,7 +36,12 @@ pub use replica::Replica;
 pub use router::{Fleet, Policy, Router, Routing};
 pub use segment::Segment;
 pub use step_time::{Batch, Experts, PromptTime, StepTime};
-pub use tier::{Channel, Dropped, Link, Pace, Store, TierStore};
+#[cfg(test)]
+pub(crate) use tier::ReferenceTier;
+pub use tier::{
+    Channel, Count, Credit, Dropped, LEVELS_MAX, Level, Link, Pace, Part, Parts, Seats, Store,
+    TierStore, Tiers, View, Writing,
+};
 
 /// Most steps planned at once; longer stretches are planned again, to the same effect.
 const STEPS_MAX: u64 = 1 << 20;

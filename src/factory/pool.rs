@@ -25,7 +25,7 @@ impl<E: Engine> Pool<E> {
         use_cases: usize,
         first_slot: u32,
     ) -> Self {
-        let engines = (0..replicas).map(|_| E::new(&spec, use_cases)).collect();
+        let engines = (0..replicas).map(|number| E::new(&spec, number, use_cases)).collect();
         Pool { spec, engines, router, first_slot }
     }
 

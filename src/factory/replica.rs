@@ -8,11 +8,12 @@
 
 use super::cache::CacheEvent;
 use super::call::{CallId, Calls};
-use super::engine::{Engine, EngineSpec, Enqueued, Load, Progress};
+use super::engine::{Engine, EngineSpec, Enqueued, Load, Next, Progress};
 use super::rank::{Outcome, Rank, Turn};
 use super::segment::Segment;
 use super::step_time::StepTime;
-use crate::kernel::Time;
+use super::tier::{TierStore, Tiers};
+use crate::kernel::{Span, Time};
 use smallvec::SmallVec;
 
 /// Duration of a rank's current step, and its growth a step, in ticks.
@@ -36,6 +37,8 @@ struct Lane {
 #[derive(Clone, Debug)]
 pub struct Replica {
     lanes: SmallVec<[Lane; 1]>,
+    /// The replica within its pool.
+    number: u32,
     /// Number of the current step, or of the next one when idle.
     step: u64,
     segment: Option<Segment>,
@@ -45,11 +48,14 @@ pub struct Replica {
 }
 
 impl Engine for Replica {
-    fn new(spec: &EngineSpec, use_cases: usize) -> Self {
+    type Store = TierStore;
+
+    fn new(spec: &EngineSpec, number: u32, use_cases: usize) -> Self {
+        let rank = |at| Rank::new(spec.limits, at, !spec.offload.is_empty());
+        let lane = |at| Lane { rank: rank(at), line: Line::default() };
         Replica {
-            lanes: (0..spec.ranks)
-                .map(|_| Lane { rank: Rank::new(spec.limits), line: Line::default() })
-                .collect(),
+            lanes: (0..spec.ranks).map(lane).collect(),
+            number,
             step: 0,
             segment: None,
             decoding: SmallVec::from_elem(0, use_cases),
@@ -58,12 +64,10 @@ impl Engine for Replica {
     }
 
     fn enqueue(&mut self, now: Time, call: CallId, rank: Option<u32>, calls: &Calls) -> Enqueued {
-        let was_idle = self.is_idle();
         let rank = rank.map_or_else(|| self.choose_rank(), |rank| rank as usize);
         let may_join = self.lanes[rank].rank.enqueue(call, calls);
         match &mut self.segment {
-            None if was_idle => Enqueued::Wake,
-            None => Enqueued::Unmoved,
+            None => Enqueued::Wake,
             Some(segment) => {
                 let steps = segment.ended_by(now) + 1;
                 if may_join && steps < segment.steps {
@@ -91,11 +95,13 @@ impl Engine for Replica {
         spec: &EngineSpec,
         now: Time,
         calls: &mut Calls,
+        tiers: &mut Tiers<TierStore>,
         outcomes: &mut Vec<Outcome>,
-    ) -> Option<Time> {
+    ) -> Next {
         let was_idle = self.segment.is_none();
-        let Replica { lanes, step, decoding, .. } = self;
-        let mut turn = Turn { now, step: *step, calls, outcomes, decoding };
+        let Replica { lanes, number, step, decoding, .. } = self;
+        let (replica, step) = (*number, *step);
+        let mut turn = Turn { spec, replica, now, step, calls, outcomes, decoding, tiers };
         let mut changed = was_idle;
         for lane in lanes.iter_mut() {
             lane.rank.expire(now);
@@ -105,16 +111,17 @@ impl Engine for Replica {
             changed |= lane.rank.schedule(&mut turn);
         }
         if self.ranks().all(|rank| rank.running() == 0) {
-            assert!(self.is_idle(), "calls wait for an empty replica");
             self.segment = None;
-            return None;
+            let transfer = self.next_fetched();
+            assert!(transfer.is_some() || self.is_idle(), "calls wait for an empty replica");
+            return transfer.map_or(Next::Nothing, Next::Transfer);
         }
         if changed {
             self.measure(&spec.step_time);
         }
         let segment = self.plan(now);
         self.segment = Some(segment);
-        Some(segment.end())
+        Next::Boundary(segment.end())
     }
 
     fn decoding(&self) -> &[u32] {
@@ -153,6 +160,11 @@ impl Replica {
 
     fn is_idle(&self) -> bool {
         self.ranks().all(Rank::is_idle)
+    }
+
+    /// When the next transfer to any rank is over.
+    fn next_fetched(&self) -> Option<Time> {
+        self.ranks().filter_map(Rank::next_fetched).min()
     }
 
     /// The rank with the least load, scored as vLLM's coordinator did for long:
@@ -202,7 +214,7 @@ impl Replica {
     }
 
     /// The segment from `now` on: as long as nothing changes on any rank, no block
-    /// of a cache expires and the slowest rank stays the slowest.
+    /// of a cache expires, no transfer ends and the slowest rank stays the slowest.
     fn plan(&mut self, now: Time) -> Segment {
         let step = self.step;
         let mut steps =
@@ -216,6 +228,11 @@ impl Replica {
             && time < segment.end()
         {
             segment.steps = segment.ended_by(time) + 1;
+        }
+        if let Some(fetched) = self.next_fetched() {
+            // A call is ready at the first boundary that is not before its transfer's end.
+            let last = fetched.max(now + Span::from_ticks(1)).before();
+            segment.steps = segment.steps.min(segment.ended_by(last) + 1);
         }
         segment
     }

@@ -40,6 +40,11 @@ impl Time {
         self.0 as f64 / TICKS_PER_SECOND as f64
     }
 
+    /// The tick before this one, which is not the first.
+    pub const fn before(self) -> Time {
+        Time(self.0 - 1)
+    }
+
     /// Time elapsed since `earlier`.
     ///
     /// Panics in debug builds when `earlier` is later: time never goes back.

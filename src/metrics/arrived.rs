@@ -1,7 +1,7 @@
 //! One use case in one stretch of a run: the calls that arrived in it, once they
 //! end, and what happened in it.
 
-use super::record::{LatencyRecord, SessionsRecord, UseCaseRecord};
+use super::record::{LatencyRecord, SessionsRecord, TtftParts, UseCaseRecord};
 use crate::factory::Call;
 use crate::kernel::{Span, Time};
 use crate::scenario::{Metric, Slo};
@@ -22,6 +22,7 @@ pub struct Arrived {
     tpot: Sample,
     e2e: Sample,
     queue: Sample,
+    ttft_parts: TtftParts,
 }
 
 /// What happened in the stretch, whenever its calls arrived.
@@ -73,6 +74,7 @@ impl Arrived {
             tpot: sample(),
             e2e: sample(),
             queue: sample(),
+            ttft_parts: TtftParts::default(),
         }
     }
 
@@ -81,7 +83,10 @@ impl Arrived {
     pub fn record(&mut self, now: Time, call: &Call, bounds: &Bounds) {
         let ttft = call.first_token.since(call.arrived);
         let e2e = now.since(call.arrived);
-        let queue = call.scheduled.since(call.arrived);
+        let queue = call.scheduled.since(call.arrived) - call.fetch;
+        self.ttft_parts.queue += u128::from(queue.ticks());
+        self.ttft_parts.fetch += u128::from(call.fetch.ticks());
+        self.ttft_parts.prefill += u128::from(call.first_token.since(call.scheduled).ticks());
         self.calls += 1;
         self.prompt_tokens += u64::from(call.prompt);
         self.cached_tokens += u64::from(call.cached);
@@ -120,6 +125,7 @@ impl Arrived {
             itl: LatencyRecord::from_histogram(&happened.itl),
             e2e: LatencyRecord::new(&mut self.e2e),
             queue: LatencyRecord::new(&mut self.queue),
+            ttft_parts: self.ttft_parts,
         }
     }
 }

@@ -14,7 +14,7 @@ mod timeline;
 pub use gauge::Gauge;
 pub use record::{
     CDF_FRACTIONS, CutOff, LatencyRecord, PoolRecord, RunRecord, SessionsRecord, Stretch,
-    UseCaseRecord,
+    TierRecord, TtftParts, UseCaseRecord,
 };
 pub use recorder::{Recorder, Window};
 pub use timeline::{Point, Timeline};

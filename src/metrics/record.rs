@@ -1,7 +1,8 @@
 //! What is left of one replication: counts, sums and quantiles.
 
 use super::timeline::Timeline;
-use crate::kernel::TICKS_PER_SECOND;
+use crate::factory::Count;
+use crate::kernel::{Span, TICKS_PER_SECOND};
 use crate::statistics::{Histogram, Sample};
 use serde::{Deserialize, Serialize};
 
@@ -101,8 +102,41 @@ pub struct UseCaseRecord {
     pub itl: LatencyRecord,
     /// Arrival to last token.
     pub e2e: LatencyRecord,
-    /// Arrival to first scheduling.
+    /// Arrival to first scheduling, without fetching.
     pub queue: LatencyRecord,
+    /// Ticks of the TTFT of all `calls`.
+    pub ttft_parts: TtftParts,
+}
+
+/// What the times to first token of some calls are made of, in ticks: the three
+/// add up to their sum.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TtftParts {
+    /// Waiting to be scheduled.
+    pub queue: u128,
+    /// Waiting for KV blocks to be fetched from a tier.
+    pub fetch: u128,
+    /// From the first scheduling to the first token.
+    pub prefill: u128,
+}
+
+/// One tier of one pool in one replication, over the window.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct TierRecord {
+    /// Prompt tokens of calls whose first token was sampled that it supplied.
+    pub hit_tokens: u64,
+    /// Seconds of a rank that computing them would have taken.
+    pub saved_s: f64,
+    /// Bytes fetched from it, all GPUs.
+    pub read_bytes: u64,
+    /// Bytes written to it, all GPUs.
+    pub written_bytes: u64,
+    /// Seconds that its links were occupied towards GPUs, summed over links.
+    pub read_s: f64,
+    /// The same from GPUs.
+    pub written_s: f64,
+    /// Links to it.
+    pub links: u64,
 }
 
 /// What became of sessions in the window.
@@ -119,7 +153,7 @@ pub struct SessionsRecord {
 }
 
 /// One pool in one replication, over the window.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct PoolRecord {
     /// Replica-seconds spent stepping.
     pub busy_s: f64,
@@ -147,6 +181,34 @@ pub struct PoolRecord {
     pub kv_use_mean: f64,
     /// Largest share of KV blocks in use on any rank at a step boundary.
     pub kv_use_peak: f64,
+    /// By tier, from near to far.
+    pub tiers: Vec<TierRecord>,
+}
+
+impl TierRecord {
+    /// What was added since it was `then`; `None`: nothing was there.
+    pub fn since(&self, then: Option<&TierRecord>) -> TierRecord {
+        let then = then.copied().unwrap_or_default();
+        TierRecord {
+            hit_tokens: self.hit_tokens - then.hit_tokens,
+            saved_s: self.saved_s - then.saved_s,
+            read_bytes: self.read_bytes - then.read_bytes,
+            written_bytes: self.written_bytes - then.written_bytes,
+            read_s: self.read_s - then.read_s,
+            written_s: self.written_s - then.written_s,
+            links: self.links,
+        }
+    }
+
+    /// Adds what its links have counted.
+    pub fn count(&mut self, count: &Count) {
+        let seconds = |ticks| Span::from_ticks(ticks).seconds();
+        self.read_bytes = count.read_bytes;
+        self.written_bytes = count.written_bytes;
+        self.read_s = seconds(count.read_ticks);
+        self.written_s = seconds(count.written_ticks);
+        self.links = count.links;
+    }
 }
 
 /// A latency in one replication, in seconds.

@@ -7,9 +7,9 @@
 
 use super::arrived::{Arrived, Bounds, Happened};
 use super::gauge::Gauge;
-use super::record::{PoolRecord, Stretch, UseCaseRecord};
+use super::record::{PoolRecord, Stretch, TierRecord, UseCaseRecord};
 use super::sections::Sections;
-use crate::factory::{Call, Progress};
+use crate::factory::{Call, Count, Credit, Progress};
 use crate::kernel::{Span, Time};
 use crate::scenario::{Scenario, Slo};
 
@@ -67,6 +67,8 @@ pub(super) struct Pool {
     saved_s: f64,
     output_tokens: u64,
     pub blocks_peak: u64,
+    /// By tier, from near to far.
+    tiers: Vec<TierRecord>,
 }
 
 impl Recorder {
@@ -79,7 +81,7 @@ impl Recorder {
             window,
             is_open: false,
             use_cases: scenario.use_cases.iter().map(|case| UseCase::new(&case.slo, cap)).collect(),
-            pools: vec![Pool::default(); scenario.pools.len()],
+            pools: scenario.pools.iter().map(|pool| Pool::new(pool.offload.len())).collect(),
             sections: sections.map(Box::new),
         }
     }
@@ -205,6 +207,22 @@ impl Recorder {
         }
     }
 
+    /// A call whose first token was sampled owes `credit` to the tiers.
+    pub fn credited(&mut self, pool: usize, credit: &Credit) {
+        if self.is_open {
+            for (at, tier) in self.pools[pool].tiers.iter_mut().enumerate() {
+                tier.hit_tokens += u64::from(credit.tokens[at]);
+                tier.saved_s += credit.saved_s[at];
+            }
+        }
+    }
+
+    /// What has passed over the links to each tier of `pool` since the window opened.
+    pub fn traffic(&mut self, pool: usize, counts: &[Count]) {
+        let tiers = &mut self.pools[pool].tiers;
+        tiers.iter_mut().zip(counts).for_each(|(tier, count)| tier.count(count));
+    }
+
     /// A preempted call sampled its next token after `gap`.
     pub fn resumed(&mut self, pool: usize, call: &Call, gap: Span) {
         if self.is_open {
@@ -273,6 +291,10 @@ impl UseCase {
 }
 
 impl Pool {
+    fn new(tiers: usize) -> Self {
+        Pool { tiers: vec![TierRecord::default(); tiers], ..Pool::default() }
+    }
+
     /// What it did since the instant at which it was as the pool given with it.
     pub fn reduce(&self, since: (Time, &Pool), now: Time, kv_blocks: u64) -> PoolRecord {
         let (from, then) = since;
@@ -295,6 +317,10 @@ impl Pool {
             output_tokens: self.output_tokens - then.output_tokens,
             kv_use_mean: 0.0,
             kv_use_peak: self.blocks_peak as f64 / kv_blocks as f64,
+            tiers: (0..)
+                .zip(&self.tiers)
+                .map(|(at, tier)| tier.since(then.tiers.get(at)))
+                .collect(),
         }
     }
 }

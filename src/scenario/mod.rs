@@ -20,8 +20,8 @@ pub use check::{BASELINE, Loaded, Variants, load, open, open_file, parse};
 pub use overrides::Overrides;
 pub use shape::schema;
 
-use crate::catalog::{GpuHour, Hardware, Model, Precision};
-use crate::factory::{CacheRules, KvPlan, Parallelism, Routing, StepTime};
+use crate::catalog::{GpuHour, Hardware, Model, Precision, Scope, Tier};
+use crate::factory::{CacheRules, KvPlan, Parallelism, Routing, StepTime, Writing};
 use crate::kernel::Span;
 use crate::random::Distribution;
 use crate::workload::Trace;
@@ -132,6 +132,8 @@ pub struct Pool {
     pub kv: KvPlan,
     /// Duration of one rank's step.
     pub step_time: StepTime,
+    /// The tiers below HBM, from near to far.
+    pub offload: Vec<Offload>,
     /// Price of one GPU-hour in dollars, with its origin.
     pub gpu_hour: GpuHour,
     /// Provisioned IT power of one GPU with its host share, in watts, if known.
@@ -165,6 +167,20 @@ impl Pool {
     pub fn caveats(&self) -> Vec<String> {
         StepTime::caveats(&self.model, &self.hardware, self.precision, self.parallelism)
     }
+}
+
+/// A tier that a pool offloads KV blocks to.
+#[derive(Clone, Debug)]
+pub struct Offload {
+    /// The tier.
+    pub tier: Arc<Tier>,
+    /// Bytes of it: of one replica if it is a rank's or a replica's own, of all
+    /// that share it otherwise.
+    pub capacity_bytes: u64,
+    /// When it receives blocks.
+    pub policy: Writing,
+    /// Who shares it.
+    pub scope: Scope,
 }
 
 /// Limits and overheads of the serving engine.

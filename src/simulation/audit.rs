@@ -97,7 +97,8 @@ impl Audit {
         if self.is_on {
             self.tokens_asked += u64::from(call.output);
             self.sojourn_ticks += u128::from(now.since(call.arrived).ticks());
-            assert!(call.arrived <= call.scheduled && call.scheduled < call.first_token);
+            assert!(call.arrived + call.fetch <= call.scheduled, "fetched after it was scheduled");
+            assert!(call.scheduled < call.first_token);
             assert!(call.first_token <= now);
         }
     }

@@ -15,7 +15,9 @@ mod properties;
 mod sessions;
 mod setup;
 
-use crate::factory::{Call, CallId, Calls, Engine, Enqueued, Outcome, Pool, Replica, Waiter};
+use crate::factory::{
+    Call, CallId, Calls, Engine, Enqueued, Next, Outcome, Pool, Replica, Tiers, Waiter,
+};
 use crate::kernel::{Arena, Digest, PendingSet, Slot, Span, Time};
 use crate::metrics::{CutOff, Point, PoolRecord, Recorder, RunRecord, Stretch, Timeline, Window};
 use crate::random::Streams;
@@ -57,12 +59,13 @@ pub struct Options {
 }
 
 /// One replication of a scenario; see the module text.
-pub struct Simulation<'s, E = Replica> {
+pub struct Simulation<'s, E: Engine = Replica> {
     scenario: &'s Scenario,
     pending: PendingSet,
     slots: Slots,
     sources: Vec<UseCase>,
     pools: Vec<Pool<E>>,
+    tiers: Tiers<E::Store>,
     calls: Calls,
     sessions: Arena<Session>,
     outcomes: Vec<Outcome>,
@@ -105,11 +108,13 @@ impl<'s, E: Engine> Simulation<'s, E> {
             Some(duration) => Span::from_ticks((duration.ticks() / SAMPLES).max(1)),
             None => FIRST_INTERVAL,
         };
+        let (levels, tiers) = setup::tiers(scenario);
         let mut simulation = Simulation {
             scenario,
             pending: PendingSet::new(slots.len()),
             sources: arrivals::sources(scenario, streams),
-            pools: setup::pools(scenario, &slots, streams),
+            pools: setup::pools(scenario, levels, &slots, streams),
+            tiers,
             slots,
             calls: Calls::default(),
             sessions: Arena::default(),
@@ -178,6 +183,7 @@ impl<'s, E: Engine> Simulation<'s, E> {
         self.audit.recount(sampled);
         let held = engines().map(|engine| engine.load(now)).map(|load| load.running + load.waiting);
         assert_eq!(held.map(u64::from).sum::<u64>(), self.calls.len() as u64, "calls on replicas");
+        self.tiers.recount();
     }
 
     /// Folds what happened to a call into the digest.
@@ -196,8 +202,7 @@ impl<'s, E: Engine> Simulation<'s, E> {
         if self.window.from > Time::ZERO {
             self.pending.schedule(self.slots.open(), self.window.from);
         } else {
-            self.recorder.open(Time::ZERO);
-            self.schedule_section();
+            self.on_open(Time::ZERO);
         }
         if self.window.until < Time::MAX {
             self.pending.schedule(self.slots.close(), self.window.until);
@@ -243,16 +248,17 @@ impl<'s, E: Engine> Simulation<'s, E> {
             self.recorder.progressed(pool, progress, engine.decoding());
             self.audit.progressed(progress, engine.decoding());
         }
-        let next = engine.turn(spec, now, &mut self.calls, &mut self.outcomes);
+        let next = engine.turn(spec, now, &mut self.calls, &mut self.tiers, &mut self.outcomes);
         if spec.limits.tells_cache && !self.outcomes.is_empty() {
             engine.tell_caches(|rank, event| router.told(now, replica, rank, event));
         }
         let was_idle = progress.is_none();
         match next {
-            Some(time) => self.pending.schedule_boundary(slot, time),
-            None => self.audit.rests(&engine.load(now)),
+            Next::Boundary(time) => self.pending.schedule_boundary(slot, time),
+            Next::Transfer(time) => self.pending.schedule_wake(slot, time),
+            Next::Nothing => self.audit.rests(&engine.load(now)),
         }
-        if was_idle == next.is_some() {
+        if was_idle == matches!(next, Next::Boundary(_)) {
             self.recorder.stepping(now, pool, was_idle);
             self.audit.stepping(now, was_idle);
         }
@@ -276,6 +282,9 @@ impl<'s, E: Engine> Simulation<'s, E> {
                     };
                     self.recorder.first_token(pool, &call, saved_s);
                     self.pools[pool].router.prefilled(now, id, &call);
+                    if !self.pools[pool].spec.offload.is_empty() {
+                        self.recorder.credited(pool, &self.tiers.credit(id));
+                    }
                     self.audit.sampled();
                 }
                 Outcome::Resumed(_, gap) => {
@@ -283,6 +292,8 @@ impl<'s, E: Engine> Simulation<'s, E> {
                     self.audit.sampled();
                 }
                 Outcome::Finished(_) => self.on_finished(now, pool, id),
+                // It waits all the while; the digest has heard of it.
+                Outcome::Fetching(_) | Outcome::Fetched(_) => {}
             }
         }
         self.outcomes = outcomes;
@@ -327,12 +338,14 @@ impl<'s, E: Engine> Simulation<'s, E> {
     fn on_open(&mut self, now: Time) {
         self.settle_engines(now);
         self.recorder.open(now);
+        self.tiers.open(now);
         self.schedule_section();
     }
 
     /// Ends a section of the window, settled like the window itself.
     fn on_section(&mut self, now: Time) {
         self.settle_engines(now);
+        self.count_traffic(now);
         self.recorder.end_section(now, setup::kv_blocks(&self.pools));
         self.schedule_section();
     }
@@ -346,9 +359,19 @@ impl<'s, E: Engine> Simulation<'s, E> {
     /// Closes the measured window.
     fn on_close(&mut self, now: Time) {
         self.settle_engines(now);
+        self.count_traffic(now);
         let pools = self.recorder.close(now, setup::kv_blocks(&self.pools));
         let length = now.since(self.window.from.min(now));
         self.measured = Some(Measured { pools, length });
+    }
+
+    /// Tells the recorder what has passed over the links to tiers in the window.
+    fn count_traffic(&mut self, now: Time) {
+        for (at, pool) in self.pools.iter().enumerate() {
+            let (spec, replicas) = (&pool.spec, pool.engines.len() as u32);
+            let counts = self.tiers.counted(&spec.offload, replicas, spec.ranks, now);
+            self.recorder.traffic(at, &counts);
+        }
     }
 
     fn settle_engines(&mut self, now: Time) {

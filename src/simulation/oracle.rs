@@ -7,8 +7,8 @@
 //! rounding.
 
 use crate::factory::{
-    Batch, CacheEvent, CallId, Calls, Engine, EngineSpec, Enqueued, Eviction, Load, Outcome,
-    Progress, RankLimits, ReferenceStore, Segment,
+    Batch, CacheEvent, CallId, Calls, Engine, EngineSpec, Enqueued, Eviction, Load, Next, Outcome,
+    Parts, Piece, Progress, RankLimits, ReferenceStore, ReferenceTier, Segment, Tiers,
 };
 use crate::kernel::{Span, Time};
 use crate::workload::{Strand, Stretch};
@@ -51,11 +51,40 @@ struct Rank {
     cache: ReferenceStore,
     /// What is resident of each strand, as told last: first block and end.
     told: BTreeMap<Strand, (u32, u32)>,
+    number: u32,
+    /// Blocks that the cache has dropped since the tiers last heard.
+    dropped: Vec<Piece>,
+    /// Calls whose blocks are on their way or have arrived, as issued.
+    transfers: Vec<Transfer>,
+}
+
+/// A call that waits aside with its blocks.
+#[derive(Clone, Debug)]
+struct Transfer {
+    call: CallId,
+    done: Time,
+    parts: Parts,
+    /// Blocks that the cache knows, blocks to be fetched, blocks held beside.
+    published: u32,
+    fetched: u32,
+    spare: u32,
+    has_arrived: bool,
+}
+
+/// What surrounds a rank in a turn.
+struct Around<'a> {
+    spec: &'a EngineSpec,
+    replica: u32,
+    now: Time,
+    calls: &'a mut Calls,
+    tiers: &'a mut Tiers<ReferenceTier>,
+    outcomes: &'a mut Vec<Outcome>,
 }
 
 #[derive(Clone, Debug)]
 pub struct Oracle {
     ranks: Vec<Rank>,
+    replica: u32,
     next_rank: usize,
     decoding: Vec<u32>,
     composition: Vec<Vec<Member>>,
@@ -86,7 +115,9 @@ impl Rank {
     fn allocate(&mut self, blocks: u32) {
         for _ in 0..blocks {
             if self.private + self.cache.resident() == self.limits.blocks {
-                self.cache.evict(1);
+                for (strand, block) in self.cache.evict(1) {
+                    self.dropped.push(Piece { strand, start: block, end: block + 1 });
+                }
             }
             self.private += 1;
         }
@@ -119,28 +150,109 @@ impl Rank {
     }
 
     /// A sequence ends or is preempted.
-    fn release(&mut self, sequence: &Sequence, calls: &Calls) {
+    fn release(&mut self, sequence: &Sequence, around: &mut Around<'_>) {
         let mut sequence = sequence.clone();
-        self.publish_sequence(&mut sequence, 0, calls);
+        self.publish_sequence(&mut sequence, 0, around.calls);
         self.private -= sequence.blocks - sequence.published;
         let mut own = OWN;
-        let content = calls.stretches(&calls[sequence.call], &mut own);
+        let content = around.calls.stretches(&around.calls[sequence.call], &mut own);
         self.cache.release(content, sequence.published);
+        self.tell_tiers(&sequence, true, around);
     }
 
-    fn preempt_last(&mut self, now: Time, calls: &mut Calls, outcomes: &mut Vec<Outcome>) {
+    /// A sequence has computed what it has published.
+    fn tell_tiers(&self, sequence: &Sequence, is_over: bool, around: &mut Around<'_>) {
+        let mut own = OWN;
+        let content = around.calls.stretches(&around.calls[sequence.call], &mut own);
+        let mut tiers = around.tiers.view(&around.spec.offload, around.replica, self.number);
+        let tokens = self.limits.block_tokens;
+        tiers.computed(around.now, content, tokens, sequence.published, is_over);
+    }
+
+    fn tell_of_dropped(&mut self, around: &mut Around<'_>) {
+        let mut tiers = around.tiers.view(&around.spec.offload, around.replica, self.number);
+        tiers.evicted(around.now, &mut self.dropped);
+    }
+
+    fn preempt_last(&mut self, around: &mut Around<'_>) {
         let victim = self.running.pop().unwrap();
-        self.release(&victim, calls);
-        let call = &mut calls[victim.call];
+        self.release(&victim, around);
+        let call = &mut around.calls[victim.call];
         call.preemptions += 1;
         if victim.decodes {
-            call.last_token = now;
+            call.last_token = around.now;
         }
         self.waiting.push_front(victim.call);
-        outcomes.push(Outcome::Preempted(victim.call));
+        around.outcomes.push(Outcome::Preempted(victim.call));
     }
 
-    fn schedule(&mut self, now: Time, calls: &mut Calls, outcomes: &mut Vec<Outcome>) {
+    /// Fetches blocks for the head of the queue if it is worth it. `spare`
+    /// blocks may be held.
+    fn fetch(&mut self, around: &mut Around<'_>, room: u32) -> bool {
+        self.tell_of_dropped(around);
+        let Around { spec, now, .. } = *around;
+        let id = self.waiting[0];
+        let call = around.calls[id];
+        let (known, tokens) = (call.prompt + call.generated, self.limits.block_tokens);
+        let mut own = OWN;
+        let content = around.calls.stretches(&call, &mut own);
+        let most = (known - 1) / tokens;
+        let hit = self.cache.lookup(content, most);
+        let mut tiers = around.tiers.view(&spec.offload, around.replica, self.number);
+        let mut parts = tiers.find(now, content, tokens, hit.blocks, most);
+        let seconds =
+            |from: u32, to: u32| self.limits.prompt_time.seconds(from * tokens, to * tokens);
+        tiers.choose(now, &mut parts, |end| Span::from_seconds(seconds(hit.blocks, end)));
+        let fetched: u32 = parts.iter().map(|part| part.piece.end - part.piece.start).sum();
+        let end = hit.blocks + fetched;
+        let first_chunk = end * tokens + self.limits.max_num_batched_tokens;
+        let reserve = if self.limits.reserve_full_prompt { known } else { known.min(first_chunk) };
+        let held = self.blocks_for(reserve) - hit.blocks;
+        if parts.is_empty() || held + hit.idle > room {
+            return false;
+        }
+        let done = tiers.fetch(now, &parts);
+        if call.scheduled == Time::MAX {
+            tiers.owe(id, &parts, tokens, |piece| seconds(piece.start, piece.end));
+        }
+        self.cache.acquire(content, hit.blocks);
+        if call.scheduled == Time::MAX {
+            around.calls[id].fetch = done.since(now);
+        }
+        self.allocate(held);
+        self.waiting.pop_front();
+        around.outcomes.push(Outcome::Fetching(id));
+        let (published, spare, has_arrived) = (hit.blocks, held - fetched, false);
+        let transfer = Transfer { call: id, done, parts, published, fetched, spare, has_arrived };
+        self.transfers.push(transfer);
+        true
+    }
+
+    /// Transfers that are over by now publish their blocks.
+    fn finish_transfers(&mut self, around: &mut Around<'_>) {
+        self.transfers.sort_by_key(|transfer| transfer.done);
+        let mut transfers = std::mem::take(&mut self.transfers);
+        for transfer in transfers.iter_mut().filter(|transfer| !transfer.has_arrived) {
+            if transfer.done > around.now {
+                break;
+            }
+            let mut tiers = around.tiers.view(&around.spec.offload, around.replica, self.number);
+            tiers.arrived(&transfer.parts);
+            let mut own = OWN;
+            let content = around.calls.stretches(&around.calls[transfer.call], &mut own);
+            for _ in 0..transfer.fetched {
+                let block = transfer.published;
+                self.cache.publish(content, block, block + 1);
+                self.private -= 1;
+                transfer.published += 1;
+            }
+            transfer.has_arrived = true;
+            around.outcomes.push(Outcome::Fetched(transfer.call));
+        }
+        self.transfers = transfers;
+    }
+
+    fn schedule(&mut self, around: &mut Around<'_>) {
         let mut budget = self.limits.max_num_batched_tokens;
         let mut preempted = false;
         let mut at = 0;
@@ -150,7 +262,7 @@ impl Rank {
             let target = self.blocks_for(sequence.computed + tokens);
             let needed = target.saturating_sub(sequence.blocks);
             if needed > self.free() {
-                self.preempt_last(now, calls, outcomes);
+                self.preempt_last(around);
                 preempted = true;
                 continue;
             }
@@ -160,16 +272,23 @@ impl Rank {
             sequence.blocks += needed;
             sequence.now = tokens;
             if !sequence.decodes {
-                self.publish(at, self.in_flight(), calls);
+                self.publish(at, self.in_flight(), around.calls);
             }
             at += 1;
         }
-        while !preempted && budget > 0 && self.running.len() < self.limits.max_num_seqs as usize {
+        let may_admit = !preempted || self.running.is_empty();
+        while may_admit && budget > 0 && self.running.len() < self.limits.max_num_seqs as usize {
+            if self.transfers.first().is_some_and(|transfer| transfer.has_arrived) {
+                let ready = self.transfers.remove(0);
+                self.private -= ready.spare;
+                budget -= self.admit(ready.call, ready.published, budget, around);
+                continue;
+            }
             let Some(&id) = self.waiting.front() else { return };
-            let call = calls[id];
+            let call = around.calls[id];
             let known = call.prompt + call.generated;
             let mut own = OWN;
-            let content = calls.stretches(&call, &mut own);
+            let content = around.calls.stretches(&call, &mut own);
             let hit = match self.limits.prefix_cache {
                 Some(_) => self.cache.lookup(content, (known - 1) / self.limits.block_tokens),
                 None => Default::default(),
@@ -182,62 +301,90 @@ impl Rank {
             if needed + hit.idle > self.free() {
                 return;
             }
-            self.waiting.pop_front();
-            self.cache.acquire(content, hit.blocks);
-            if call.scheduled == Time::MAX {
-                calls[id].scheduled = now;
-                calls[id].cached = computed;
+            if !around.spec.offload.is_empty() && self.fetch(around, self.free() - watermark) {
+                continue;
             }
-            outcomes.push(Outcome::Scheduled(id));
-            let blocks = self.blocks_for(computed + tokens);
-            self.allocate(blocks - hit.blocks);
-            budget -= tokens;
-            self.running.push(Sequence {
-                call: id,
-                use_case: call.use_case,
-                computed,
-                known,
-                blocks,
-                published: hit.blocks,
-                decodes: false,
-                now: tokens,
-            });
-            self.publish(self.running.len() - 1, self.in_flight(), calls);
+            self.waiting.pop_front();
+            let content = around.calls.stretches(&call, &mut own);
+            self.cache.acquire(content, hit.blocks);
+            budget -= self.admit(id, hit.blocks, budget, around);
         }
     }
 
+    /// Call `id` starts to run on the `hit` blocks that it holds. Returns the
+    /// tokens that it computes in this step.
+    fn admit(&mut self, id: CallId, hit: u32, budget: u32, around: &mut Around<'_>) -> u32 {
+        let call = &mut around.calls[id];
+        let known = call.prompt + call.generated;
+        let computed = hit * self.limits.block_tokens;
+        let tokens = (known - computed).min(budget);
+        if call.scheduled == Time::MAX {
+            call.scheduled = around.now;
+            call.cached = computed;
+        }
+        let use_case = call.use_case;
+        around.outcomes.push(Outcome::Scheduled(id));
+        let blocks = self.blocks_for(computed + tokens);
+        self.allocate(blocks - hit);
+        self.running.push(Sequence {
+            call: id,
+            use_case,
+            computed,
+            known,
+            blocks,
+            published: hit,
+            decodes: false,
+            now: tokens,
+        });
+        self.publish(self.running.len() - 1, self.in_flight(), around.calls);
+        tokens
+    }
+
     /// The step is over: every sequence has computed its tokens.
-    fn complete(&mut self, now: Time, calls: &mut Calls, outcomes: &mut Vec<Outcome>) {
+    fn complete(&mut self, around: &mut Around<'_>) {
+        let before = around.outcomes.len();
         for mut sequence in std::mem::take(&mut self.running) {
             sequence.computed += sequence.now;
             sequence.now = 0;
             if !sequence.decodes {
-                self.publish_sequence(&mut sequence, 0, calls);
+                self.publish_sequence(&mut sequence, 0, around.calls);
             }
             if sequence.computed < sequence.known {
                 self.running.push(sequence);
                 continue;
             }
-            let call = &mut calls[sequence.call];
+            if !sequence.decodes {
+                self.tell_tiers(&sequence, false, around);
+            }
+            let call = &mut around.calls[sequence.call];
             call.generated += 1;
             if !sequence.decodes {
                 if call.generated == 1 {
-                    call.first_token = now;
-                    outcomes.push(Outcome::FirstToken(sequence.call));
+                    call.first_token = around.now;
+                    around.outcomes.push(Outcome::FirstToken(sequence.call));
                 } else {
-                    let gap = now.since(call.last_token);
-                    outcomes.push(Outcome::Resumed(sequence.call, gap));
+                    let gap = around.now.since(call.last_token);
+                    around.outcomes.push(Outcome::Resumed(sequence.call, gap));
                 }
             }
             sequence.decodes = true;
             sequence.known += 1;
             if call.generated == call.output {
-                self.release(&sequence, calls);
-                outcomes.push(Outcome::Finished(sequence.call));
+                self.release(&sequence, around);
+                around.outcomes.push(Outcome::Finished(sequence.call));
             } else {
                 self.running.push(sequence);
             }
         }
+        let is_over = |transfer: &Transfer| !transfer.has_arrived && transfer.done <= around.now;
+        if around.outcomes.len() > before || self.transfers.iter().any(is_over) {
+            self.tell_of_dropped(around);
+        }
+        self.finish_transfers(around);
+    }
+
+    fn waiting(&self) -> usize {
+        self.waiting.len() + self.transfers.len()
     }
 
     /// Compares what is resident with what was told last.
@@ -326,7 +473,7 @@ impl Oracle {
         for offset in 0..count {
             let rank = (self.next_rank + offset) % count;
             let score =
-                |rank: usize| 4 * self.ranks[rank].waiting.len() + self.ranks[rank].running.len();
+                |rank: usize| 4 * self.ranks[rank].waiting() + self.ranks[rank].running.len();
             if score(rank) < score(chosen) {
                 chosen = rank;
             }
@@ -339,8 +486,10 @@ impl Oracle {
 }
 
 impl Engine for Oracle {
-    fn new(spec: &EngineSpec, use_cases: usize) -> Self {
-        let rank = Rank {
+    type Store = ReferenceTier;
+
+    fn new(spec: &EngineSpec, number: u32, use_cases: usize) -> Self {
+        let rank = |number| Rank {
             limits: spec.limits,
             waiting: VecDeque::new(),
             running: Vec::new(),
@@ -351,9 +500,13 @@ impl Engine for Oracle {
                 spec.limits.prompt_time,
             ),
             told: BTreeMap::new(),
+            number,
+            dropped: Vec::new(),
+            transfers: Vec::new(),
         };
         Oracle {
-            ranks: vec![rank; spec.ranks as usize],
+            ranks: (0..spec.ranks).map(rank).collect(),
+            replica: number,
             next_rank: 0,
             decoding: vec![0; use_cases],
             composition: Vec::new(),
@@ -365,11 +518,9 @@ impl Engine for Oracle {
     }
 
     fn enqueue(&mut self, _now: Time, call: CallId, rank: Option<u32>, _calls: &Calls) -> Enqueued {
-        let is_empty = |rank: &Rank| rank.running.is_empty() && rank.waiting.is_empty();
-        let was_idle = self.ranks.iter().all(is_empty);
         let chosen = rank.map_or_else(|| self.choose_rank(), |rank| rank as usize);
         self.ranks[chosen].waiting.push_back(call);
-        if was_idle { Enqueued::Wake } else { Enqueued::Unmoved }
+        if self.current.is_none() { Enqueued::Wake } else { Enqueued::Unmoved }
     }
 
     fn settle(&mut self, _now: Time) -> Option<Progress> {
@@ -387,21 +538,24 @@ impl Engine for Oracle {
         spec: &EngineSpec,
         now: Time,
         calls: &mut Calls,
+        tiers: &mut Tiers<ReferenceTier>,
         outcomes: &mut Vec<Outcome>,
-    ) -> Option<Time> {
+    ) -> Next {
         self.ranks.iter_mut().for_each(|rank| rank.cache.expire(now));
-        if self.current.take().is_some() {
-            self.ranks.iter_mut().for_each(|rank| rank.complete(now, calls, outcomes));
-        } else {
+        let mut around = Around { spec, replica: self.replica, now, calls, tiers, outcomes };
+        if self.current.take().is_none() {
             self.composition.clear();
         }
-        self.ranks.iter_mut().for_each(|rank| rank.schedule(now, calls, outcomes));
+        self.ranks.iter_mut().for_each(|rank| rank.complete(&mut around));
+        self.ranks.iter_mut().for_each(|rank| rank.schedule(&mut around));
         self.decoding.fill(0);
         for sequence in self.ranks.iter().flat_map(|rank| &rank.running) {
             self.decoding[usize::from(sequence.use_case)] += u32::from(sequence.decodes);
         }
         if self.ranks.iter().all(|rank| rank.running.is_empty()) {
-            return None;
+            let transfers = self.ranks.iter().flat_map(|rank| &rank.transfers);
+            let done = transfers.map(|transfer| transfer.done).min();
+            return done.map_or(Next::Nothing, Next::Transfer);
         }
         let composition: Vec<_> = self.ranks.iter().map(Rank::members).collect();
         let continues = self.is_regular && composition == self.composition;
@@ -421,7 +575,7 @@ impl Engine for Oracle {
         let step = self.steps_of_composition;
         let base = self.lines.iter().map(|(base, growth)| base + growth * step).max().unwrap();
         self.current = Some(Segment { start: now, base, increment: 0, steps: 1 });
-        Some(now + Span::from_ticks(base))
+        Next::Boundary(now + Span::from_ticks(base))
     }
 
     fn decoding(&self) -> &[u32] {
@@ -431,7 +585,8 @@ impl Engine for Oracle {
     fn recount(&self, calls: &Calls) -> u64 {
         let running = self.ranks.iter().flat_map(|rank| &rank.running).map(|s| s.call);
         let waiting = self.ranks.iter().flat_map(|rank| &rank.waiting).copied();
-        running.chain(waiting).map(|id| u64::from(calls[id].generated)).sum()
+        let aside = self.ranks.iter().flat_map(|rank| &rank.transfers).map(|t| t.call);
+        running.chain(waiting).chain(aside).map(|id| u64::from(calls[id].generated)).sum()
     }
 
     fn tell_caches(&mut self, mut tell: impl FnMut(u32, CacheEvent)) {
@@ -444,7 +599,7 @@ impl Engine for Oracle {
         let blocks = |rank: &Rank| u64::from(rank.limits.blocks - rank.free());
         Load {
             running: self.ranks.iter().map(|rank| rank.running.len() as u32).sum(),
-            waiting: self.ranks.iter().map(|rank| rank.waiting.len() as u32).sum(),
+            waiting: self.ranks.iter().map(|rank| rank.waiting() as u32).sum(),
             blocks_used: self.ranks.iter().map(blocks).sum(),
         }
     }

@@ -13,6 +13,8 @@ pub enum Kind {
     Resumed = 5,
     Preempted = 6,
     Finished = 7,
+    Fetching = 8,
+    Fetched = 9,
 }
 
 /// The kind of `outcome`, and the call it happened to.
@@ -24,6 +26,8 @@ pub fn kind(outcome: &Outcome) -> (Kind, CallId) {
         Outcome::Resumed(call, _) => (Kind::Resumed, call),
         Outcome::Preempted(call) => (Kind::Preempted, call),
         Outcome::Finished(call) => (Kind::Finished, call),
+        Outcome::Fetching(call) => (Kind::Fetching, call),
+        Outcome::Fetched(call) => (Kind::Fetched, call),
     }
 }
 

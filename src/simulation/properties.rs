@@ -5,17 +5,19 @@
 
 use super::oracle::Oracle;
 use super::{Options, Simulation};
-use crate::catalog::{Catalog, GpuHour};
+use crate::catalog::{Catalog, GpuHour, Per, Scope, Tier, Transfer};
 use crate::factory::{
-    CacheRules, Eviction, Experts, KvPlan, Parallelism, Policy, Replica, Routing, StepTime,
+    CacheRules, Eviction, Experts, KvPlan, Parallelism, Policy, Replica, Routing, StepTime, Writing,
 };
 use crate::kernel::{Span, Time};
 use crate::metrics::{PoolRecord, RunRecord, SessionsRecord, Stretch, UseCaseRecord};
 use crate::random::Distribution;
 use crate::scenario::{
-    Arrivals, Engine, Lengths, Pool, Regime, Scenario, Segment, Sessions, Slo, UseCase, WarmUp,
+    Arrivals, Engine, Lengths, Offload, Pool, Regime, Scenario, Segment, Sessions, Slo, UseCase,
+    WarmUp,
 };
 use proptest::prelude::*;
+use std::sync::Arc;
 
 /// The journal of a run and its record, without the number of events: the
 /// oracle has one for every step, and that is the whole point.
@@ -105,9 +107,57 @@ fn router() -> impl Strategy<Value = Routing> {
     (policy, delay).prop_map(|(policy, signal_delay)| Routing { policy, signal_delay })
 }
 
+/// Tiers of a few blocks to many, on links from slower to faster than computing.
+fn offload() -> impl Strategy<Value = Vec<Offload>> {
+    let per = prop_oneof![Just(Per::Gpu), Just(Per::Replica), Just(Per::All)];
+    let bandwidth = || (5.0..10.0f64).prop_map(|digits| 10f64.powf(digits));
+    let latency = prop_oneof![Just(0.0), 0.0..1e-3];
+    let efficiency = prop_oneof![Just(vec![(1.0, 0.8)]), Just(vec![(5e3, 0.2), (1e5, 0.7)])];
+    let transfer = (per, bandwidth(), bandwidth(), latency, efficiency).prop_map(
+        |(per, read_bandwidth, write_bandwidth, latency_s, efficiency)| Transfer {
+            per,
+            read_bandwidth,
+            write_bandwidth,
+            latency_s,
+            efficiency,
+        },
+    );
+    let scope =
+        prop_oneof![Just(Scope::Rank), Just(Scope::Replica), Just(Scope::Pool), Just(Scope::All)];
+    let policy =
+        prop_oneof![Just(Writing::WriteThrough), Just(Writing::WriteBack), Just(Writing::OnEvict)];
+    let tier = (transfer, scope, policy, 1..400u64);
+    proptest::collection::vec(tier, 0..4).prop_map(|tiers| {
+        let offload = |(at, (transfer, scope, policy, blocks)): (usize, (_, _, _, u64))| Offload {
+            tier: Arc::new(Tier {
+                // Tiers of one place are shared by pools, if they are shared by all.
+                name: format!("tier-{at}"),
+                aliases: Vec::new(),
+                title: String::new(),
+                scope,
+                transfer,
+                carrier: None,
+                capacity_per_gpu: None,
+                price: None,
+                origins: Vec::new(),
+            }),
+            capacity_bytes: blocks * BLOCK_BYTES,
+            policy,
+            scope,
+        };
+        tiers.into_iter().enumerate().map(offload).collect()
+    })
+}
+
+const BLOCK_BYTES: u64 = 1000;
+
 fn pool() -> impl Strategy<Value = Pool> {
-    (step_time(), engine(), router(), 1..4u32, 1..4u32, 1..33u32, 10..150u32).prop_map(
-        |(step_time, engine, router, replicas, data, block_tokens, blocks)| Pool {
+    let kv = (1..33u32, 10..150u32, 1..4u64).prop_map(|(block_tokens, blocks, size)| KvPlan {
+        block_bytes: size * BLOCK_BYTES / 2,
+        ..KvPlan::fixed(block_tokens, blocks)
+    });
+    (step_time(), engine(), router(), 1..4u32, 1..4u32, kv, offload()).prop_map(
+        |(step_time, engine, router, replicas, data, kv, offload)| Pool {
             name: String::new(),
             // Names only: what the engine sees of them is in `step_time` and `kv`.
             model: Catalog::embedded().model("llama-3.1-8b").unwrap(),
@@ -116,8 +166,10 @@ fn pool() -> impl Strategy<Value = Pool> {
             replicas,
             parallelism: Parallelism { tensor: 1, data, expert: 1 },
             router,
+            // Without a cache there is nothing that tiers could be offered.
+            offload: if engine.prefix_cache.is_some() { offload } else { Vec::new() },
             engine,
-            kv: KvPlan::fixed(block_tokens, blocks),
+            kv,
             step_time,
             gpu_hour: GpuHour { usd: None, origin: String::new(), is_estimate: false },
             watts_per_gpu: None,

@@ -348,6 +348,13 @@ pub struct Piece {
     pub end: u32,
 }
 
+impl Piece {
+    /// Its blocks.
+    pub fn blocks(&self) -> u32 {
+        self.end - self.start
+    }
+}
+
 /// The first `blocks` blocks of a sequence by strand. A block belongs to the
 /// strand of its last token.
 #[inline]

@@ -14,15 +14,19 @@
 //! blocks in [`Blocks`], and [`Rank::horizon`] tells how many steps can pass
 //! before anything has to be decided.
 
+mod offload;
 mod prefix;
 mod recount;
 
 use super::blocks::Blocks;
 use super::cache::{CacheEvent, CacheEvents, Eviction, Hit, PrefixStore};
 use super::call::{Call, CallId, Calls};
+use super::engine::EngineSpec;
 use super::running::{Left, Running};
 use super::step_time::{Batch, PromptTime};
+use super::tier::{TierStore, Tiers};
 use crate::kernel::{Span, Time};
+use offload::Offload;
 use std::collections::VecDeque;
 
 /// Limits of one rank.
@@ -70,12 +74,20 @@ pub enum Outcome {
     Resumed(CallId, Span),
     /// It went back to the queue.
     Preempted(CallId),
+    /// It left the queue while blocks are fetched for it.
+    Fetching(CallId),
+    /// They have arrived.
+    Fetched(CallId),
     /// Its last output token was sampled; nothing of it is left in the rank.
     Finished(CallId),
 }
 
 /// What a rank sees and changes while a step starts.
 pub struct Turn<'a> {
+    /// What the replicas of the pool have in common.
+    pub spec: &'a EngineSpec,
+    /// The replica within its pool.
+    pub replica: u32,
     /// The boundary's instant.
     pub now: Time,
     /// Number of the step that starts.
@@ -86,6 +98,8 @@ pub struct Turn<'a> {
     pub outcomes: &'a mut Vec<Outcome>,
     /// Sequences decoding, by use case.
     pub decoding: &'a mut [u32],
+    /// The tiers below HBM.
+    pub tiers: &'a mut Tiers<TierStore>,
 }
 
 /// The prompt that is computed in chunks over several steps.
@@ -120,6 +134,8 @@ pub struct Rank {
     partial: Option<Partial>,
     cache: Option<Box<PrefixStore>>,
     events: CacheEvents,
+    /// Its dealings with tiers; `None` where there are none.
+    offload: Option<Box<Offload>>,
     /// Prompts whose last chunk is in the current step, and the work of those chunks.
     completing: Vec<Completing>,
     completing_work: Batch,
@@ -128,8 +144,8 @@ pub struct Rank {
 }
 
 impl Rank {
-    /// An idle rank.
-    pub fn new(limits: RankLimits) -> Self {
+    /// An idle rank, number `number` of its replica; `offloads`: there are tiers.
+    pub fn new(limits: RankLimits, number: u32, offloads: bool) -> Self {
         assert!(limits.max_num_batched_tokens >= limits.max_num_seqs, "checked by the scenario");
         Rank {
             limits,
@@ -142,6 +158,7 @@ impl Rank {
                 Box::new(PrefixStore::new(rules.eviction, tokens, time))
             }),
             events: CacheEvents::new(limits.tells_cache),
+            offload: offloads.then(|| Box::new(Offload::new(number))),
             completing: Vec::new(),
             completing_work: Batch::default(),
             preempted: false,
@@ -158,14 +175,14 @@ impl Rank {
         self.running.len() + self.completing.len() as u32 + u32::from(self.partial.is_some())
     }
 
-    /// Calls in the queue.
+    /// Calls in the queue, or waiting for blocks beside it.
     pub fn waiting(&self) -> u32 {
-        self.waiting.len() as u32
+        self.waiting.len() as u32 + self.set_aside()
     }
 
     /// Whether there is nothing to do.
     pub fn is_idle(&self) -> bool {
-        self.running() == 0 && self.waiting.is_empty()
+        self.running() == 0 && self.waiting() == 0
     }
 
     /// KV blocks in use once `steps` more steps have been scheduled.
@@ -215,14 +232,17 @@ impl Rank {
     /// contexts; at least 1.
     pub fn horizon(&mut self, step: u64) -> u64 {
         // A queue that a preemption held back is looked at again at once.
-        if !self.completing.is_empty() || (self.preempted && !self.waiting.is_empty()) {
+        let is_held_back = self.preempted && (!self.waiting.is_empty() || self.has_ready());
+        if !self.completing.is_empty() || is_held_back {
             return 1;
         }
         let mut steps = self.running.next_change().map_or(u64::MAX, |change| change - step);
         if let Some(partial) = self.partial.filter(|partial| partial.chunk > 0) {
-            // Blocks that are published late may be there already, and be given back.
+            // Blocks that are published late, or that somebody has fetched, may be
+            // there already, and be given back.
             let is_late = self.limits.prefix_cache.is_some_and(|rules| !rules.dedup_in_flight);
-            if is_late || self.limits.window.is_some_and(|window| partial.computed < window) {
+            let gives_back = is_late || self.offload.is_some();
+            if gives_back || self.limits.window.is_some_and(|window| partial.computed < window) {
                 return 1;
             }
             steps = steps.min(u64::from((partial.known - partial.computed - 1) / partial.chunk));
@@ -245,6 +265,7 @@ impl Rank {
     /// prompts sample a token and start decoding. Returns whether the
     /// composition of the batch changed.
     pub fn complete(&mut self, turn: &mut Turn) -> bool {
+        let before = turn.outcomes.len();
         let mut changed = false;
         while let Some(left) = self.running.pop_ended(turn.step, &mut changed) {
             changed = true;
@@ -262,6 +283,10 @@ impl Rank {
             let published = self.publish(turn.calls, call, published, computed);
             self.partial = self.partial.map(|partial| Partial { published, ..partial });
         }
+        if self.offload.is_some() {
+            let happened = turn.outcomes.len() > before;
+            self.collect_fetched(turn, happened);
+        }
         changed
     }
 
@@ -278,10 +303,10 @@ impl Rank {
         self.take(0, self.blocks.needed_in(turn.step));
         let chunk_before = self.partial.map(|partial| partial.chunk);
         self.schedule_partial(turn);
-        if !self.preempted {
+        // A step with nothing in it is over at once.
+        if !self.preempted || self.running() == 0 {
             self.admit_waiting(turn);
         }
-        self.make_room_for_chunk(turn.step);
         self.preempted
             || !self.completing.is_empty()
             || self.partial.map(|partial| partial.chunk) != chunk_before
@@ -290,12 +315,10 @@ impl Rank {
 
     /// Evicts what is in the way of the unfinished prompt in the step that starts,
     /// which takes its blocks only when it has passed: whoever asks now what is in
-    /// the cache must not see it.
-    fn make_room_for_chunk(&mut self, step: u64) {
-        if let Some(partial) = self.partial {
-            let chunk = self.partial_blocks(&partial, 1) as u32;
-            self.take(0, self.blocks.needed_in(step) + chunk);
-        }
+    /// the cache must not see it, and what it publishes must not wake it.
+    fn make_room_for_chunk(&mut self, step: u64, partial: &Partial) {
+        let chunk = self.partial_blocks(partial, 1) as u32;
+        self.take(0, self.blocks.needed_in(step) + chunk);
     }
 
     /// Queries of the unfinished prompt still reach the window's edge, so their
@@ -312,6 +335,7 @@ impl Rank {
     ) {
         let computed = turn.calls[id].known_tokens();
         self.publish(turn.calls, id, published, computed);
+        self.offer(turn, id, computed / self.limits.block_tokens, false);
         let call = &mut turn.calls[id];
         call.generated += 1;
         if call.generated == 1 {
@@ -323,7 +347,7 @@ impl Rank {
         let remaining = call.output - call.generated;
         if remaining == 0 {
             let published = self.published(call);
-            self.release(turn.calls, id, computed, published);
+            self.release(turn, id, computed, published);
             turn.outcomes.push(Outcome::Finished(id));
         } else {
             self.running.admit(id, turn.step, computed + 1, remaining);
@@ -338,13 +362,14 @@ impl Rank {
         let call = &turn.calls[left.call];
         turn.decoding[usize::from(call.use_case)] -= 1;
         self.blocks.leave(turn.step, left.attended);
-        self.release(turn.calls, left.call, left.attended - 1, self.published(call));
+        let published = self.published(call);
+        self.release(turn, left.call, left.attended - 1, published);
     }
 
     fn preempt_last(&mut self, turn: &mut Turn) {
         let id = match self.partial.take() {
             Some(Partial { call, computed, published, .. }) => {
-                self.release(turn.calls, call, computed, published);
+                self.release(turn, call, computed, published);
                 call
             }
             None => {
@@ -375,6 +400,7 @@ impl Rank {
             self.start_chunk(turn, &mut partial);
             self.complete_this_step(&partial);
         } else {
+            self.make_room_for_chunk(turn.step, &partial);
             self.start_chunk(turn, &mut partial);
             self.partial = Some(partial);
         }
@@ -385,20 +411,11 @@ impl Rank {
         let chunk = self.partial.map_or(0, |partial| partial.chunk);
         let spent = decodes + self.completing_work.prefill_tokens + u64::from(chunk);
         let mut budget = self.limits.max_num_batched_tokens - spent as u32;
-        while let Some(&id) = self.waiting.front() {
-            if budget == 0 || self.running() == self.limits.max_num_seqs {
-                return;
-            }
-            let hit = self.find(&turn.calls[id], turn.calls);
-            // The unfinished prompt takes all that is left of a budget, so the
-            // blocks of decodes in this step are the only others to keep.
-            let needed = self.blocks.needed_in(turn.step);
-            if !self.can_admit(hit, &turn.calls[id], budget, needed) {
-                return;
-            }
-            self.waiting.pop_front();
-            turn.outcomes.push(Outcome::Scheduled(id));
-            let mut partial = self.admit(turn, id, hit);
+        // The unfinished prompt takes all that is left of a budget, so the
+        // blocks of decodes in this step are the only others to keep.
+        let needed = self.blocks.needed_in(turn.step);
+        while budget > 0 && self.running() < self.limits.max_num_seqs {
+            let Some(mut partial) = self.next_admitted(turn, budget, needed) else { return };
             let left = partial.known - partial.computed;
             partial.chunk = left.min(budget);
             budget -= partial.chunk;
@@ -407,22 +424,43 @@ impl Rank {
                 self.start_chunk(turn, &mut partial);
                 self.complete_this_step(&partial);
             } else {
+                self.make_room_for_chunk(turn.step, &partial);
                 self.start_chunk(turn, &mut partial);
                 self.partial = Some(partial);
             }
         }
     }
 
-    /// Takes a call in with the blocks that it hits.
-    fn admit(&mut self, turn: &mut Turn, id: CallId, hit: Hit) -> Partial {
-        self.acquire(turn.calls, id, hit);
-        let computed = hit.blocks * self.limits.block_tokens;
+    /// Takes in the next call, if there is one and it has room in a step with
+    /// `budget` tokens left, beside `kept` blocks.
+    fn next_admitted(&mut self, turn: &mut Turn, budget: u32, kept: u32) -> Option<Partial> {
+        if let Some(partial) = self.admit_ready(turn) {
+            return Some(partial);
+        }
+        loop {
+            let id = *self.waiting.front()?;
+            let hit = self.find(&turn.calls[id], turn.calls);
+            if !self.can_admit(hit, &turn.calls[id], budget, kept) {
+                return None;
+            }
+            if !self.start_fetching(turn, hit, kept) {
+                self.waiting.pop_front();
+                turn.outcomes.push(Outcome::Scheduled(id));
+                self.acquire(turn.calls, id, hit);
+                return Some(self.start(turn, id, hit.blocks));
+            }
+        }
+    }
+
+    /// Call `id`, which holds its first `blocks` blocks, starts to run.
+    fn start(&self, turn: &mut Turn, id: CallId, blocks: u32) -> Partial {
+        let computed = blocks * self.limits.block_tokens;
         let call = &mut turn.calls[id];
         if call.scheduled == Time::MAX {
             call.scheduled = turn.now;
             call.cached = computed;
         }
-        Partial { call: id, computed, known: call.known_tokens(), chunk: 0, published: hit.blocks }
+        Partial { call: id, computed, known: call.known_tokens(), chunk: 0, published: blocks }
     }
 
     /// Whether there is room for `call`, which hits `hit`, in a step with

@@ -77,18 +77,19 @@ impl Rank {
 
     /// A sequence with KV of `tokens` tokens ends here; the cache knows
     /// `published` of its blocks and keeps the other full ones too.
-    pub(super) fn release(&mut self, calls: &Calls, id: CallId, tokens: u32, published: u32) {
+    pub(super) fn release(&mut self, turn: &mut Turn, id: CallId, tokens: u32, published: u32) {
         let held = self.blocks.holding(tokens);
         let Some(cache) = &mut self.cache else { return self.blocks.give(held) };
         let full = tokens / self.limits.block_tokens;
         let mut own = nothing();
-        let content = calls.stretches(&calls[id], &mut own);
+        let content = turn.calls.stretches(&turn.calls[id], &mut own);
         let added = cache.publish(content, published, full);
         let fallen_idle = cache.release(content, full);
         let block_tokens = self.limits.block_tokens;
         tell_stored(&mut self.events, content, block_tokens, published, full);
         let kept = full - published - added.duplicates;
         self.blocks.give(held - published - kept + fallen_idle - added.woken);
+        self.offer(turn, id, full, true);
     }
 
     /// Takes `blocks` free blocks, and evicts what is in the way of them and of
@@ -106,7 +107,13 @@ impl Rank {
             let excess = cache.idle().saturating_sub(blocks);
             if excess > 0 {
                 let events = &mut self.events;
-                cache.evict(excess, |strand, start, _| tell_removed(events, strand, start));
+                let mut offload = self.offload.as_mut();
+                cache.evict(excess, |strand, start, end| {
+                    if let Some(offload) = &mut offload {
+                        offload.evicted(strand, start, end);
+                    }
+                    tell_removed(events, strand, start);
+                });
             }
         }
     }

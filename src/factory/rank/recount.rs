@@ -20,7 +20,8 @@ impl Rank {
         let completing = self.completing.iter().map(|prompt| {
             (self.blocks.holding(calls[prompt.call].known_tokens()), prompt.published)
         });
-        let sequences = decoding.chain(partial).chain(completing);
+        let set_aside = self.offload.iter().flat_map(|offload| offload.held());
+        let sequences = decoding.chain(partial).chain(completing).chain(set_aside);
         let (held, known) = sequences.fold((0, 0), |(held_by_all, known), (held, published)| {
             (held_by_all + u64::from(held), known + u64::from(published))
         });
@@ -45,6 +46,7 @@ impl Rank {
         let completing = self.completing.iter().map(|prompt| prompt.call);
         let others = self.waiting.iter().copied().chain(completing);
         let others = others.chain(self.partial.map(|partial| partial.call));
+        let others = others.chain(self.offload.iter().flat_map(|offload| offload.ids()));
         decoded.sum::<u64>() + others.map(|id| u64::from(calls[id].generated)).sum::<u64>()
     }
 }

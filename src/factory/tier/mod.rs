@@ -4,7 +4,9 @@
 //! on which transfers queue. [`TierStore`] keeps ranges of blocks, so its cost
 //! follows the number of ranges that a prompt touches, not its length.
 
+mod counts;
 mod link;
+mod offload;
 mod ranges;
 #[cfg(test)]
 mod reference;
@@ -12,7 +14,9 @@ mod store;
 #[cfg(test)]
 mod tests;
 
+pub use counts::{Count, Counts};
 pub use link::{Channel, Link, Pace};
+pub use offload::{Credit, LEVELS_MAX, Level, Part, Parts, Seats, Tiers, View, Writing};
 #[cfg(test)]
 pub(crate) use reference::ReferenceTier;
 pub use store::TierStore;
@@ -33,6 +37,9 @@ pub struct Dropped {
 pub trait Store {
     /// An empty store with room for `capacity` bytes.
     fn new(capacity: u64) -> Self;
+
+    /// Bytes there is room for.
+    fn capacity(&self) -> u64;
 
     /// Bytes kept.
     fn used(&self) -> u64;

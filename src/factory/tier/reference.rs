@@ -27,6 +27,10 @@ impl Store for ReferenceTier {
         ReferenceTier { capacity, blocks: BTreeMap::new(), moments: 0 }
     }
 
+    fn capacity(&self) -> u64 {
+        self.capacity
+    }
+
     fn used(&self) -> u64 {
         self.blocks.values().map(|block| block.bytes).sum()
     }

@@ -65,6 +65,10 @@ impl Store for TierStore {
         TierStore { capacity, used: 0, ranges: Ranges::new(), path: Vec::new() }
     }
 
+    fn capacity(&self) -> u64 {
+        self.capacity
+    }
+
     fn used(&self) -> u64 {
         self.used
     }

@@ -74,6 +74,7 @@ impl Check<'_> {
             engine,
             kv,
             step_time,
+            offload: Vec::new(),
             gpu_hour: gpu_hour(raw, &hardware),
             watts_per_gpu: raw.power_per_gpu.as_ref().map(|power| power.value).or(power.watts),
             pue: raw.pue.unwrap_or(power.pue),
