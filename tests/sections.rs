@@ -3,9 +3,9 @@
 
 use predicates::str::contains;
 use std::path::Path;
-use tokenmill::scenario::{Overrides, Scenario, parse};
+use tokenmill::scenario::{Overrides, Scenario, open, parse};
 use tokenmill::statistics::Interval;
-use tokenmill::study::{Summary, compare, replicate};
+use tokenmill::study::{Summary, compare, replicate, sweep};
 
 /// A pool at about 70 % of what it can do.
 const BASE: &str = r#"
@@ -142,6 +142,32 @@ fn sections_go_with_replications_and_arms() {
     assert!(difference.low.unwrap() > 0.0, "{difference:?}");
     let reduction = comparison.arms["slower"].figures["use_cases.chat.tpot_s.mean"];
     assert!(reduction.variance_reduction.unwrap() > 2.0, "{reduction:?}");
+}
+
+/// A sweep keeps the sections of its runs on disk and finds what a run finds.
+#[test]
+fn a_sweep_takes_its_intervals_over_sections() {
+    let text = BASE.replace("420 s", "120 s") + "[sweep]\n\"pool.a.replicas\" = [1, 2]\n";
+    let (loaded, variants) = open(&text, "s.toml", Path::new(""), &Overrides::default()).unwrap();
+    let alone = replicate(&loaded.scenario, true, |_| {}).summary;
+    let plan = sweep::Plan::new(&loaded, variants, loaded.sweep.clone().unwrap()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let mut points = Vec::new();
+    let each = |point| {
+        points.push(point);
+        Ok(())
+    };
+    sweep::sweep(&plan, folder.path(), true, &|_| {}, each).unwrap();
+    let (chat, pool) = (&alone.use_cases["chat"], &alone.pools["a"]);
+    for (path, figure) in [
+        ("use_cases.chat.e2e_s.p95", chat.e2e_s.p95),
+        ("use_cases.chat.goodput_fraction", chat.goodput_fraction),
+        ("pools.a.usd_per_mtok.total", pool.usd_per_mtok.total),
+    ] {
+        assert!(half(&figure.unwrap()) > 0.0);
+        assert_eq!(Some(points[0].figures[path]), figure, "{path}");
+        assert!(half(&points[1].figures[path]) > 0.0, "{path}");
+    }
 }
 
 #[test]
