@@ -46,6 +46,59 @@ fn set(assignments: &[&str]) -> String {
     check(GOOD, &Overrides { set, ..Overrides::default() }).expect_err("a mistake")
 }
 
+/// What is said of a pool with these tiers.
+fn offload(tiers: &str) -> String {
+    let tiers = format!("replicas = 2\noffload = [{tiers}]");
+    mistakes(&[("replicas = 2", tiers.as_str())])
+}
+
+#[test]
+fn tiers_that_cannot_be() {
+    insta::assert_snapshot!(
+        [
+            offload("{ tier = \"host-drma\" }, { capacity = \"1 GB\" }"),
+            offload("{ tier = \"host-drma\" }, { tier = \"rdma-pool\" }"),
+            offload("{ tier = \"host-dram\", capacity = \"0 GB\" }"),
+            offload("{ tier = \"host-dram\", capacity = \"2 MB\", policy = \"write-trough\" }"),
+            offload("{ tier = \"host-dram\", capacity = \"2 MB\" }, { tier = \"dram\" }"),
+            offload("{ tier = \"rdma-pool\" }, { tier = \"cmx\", capacity = \"512\", scope = \"rack\" }"),
+            mistakes(&[(
+                "[[use_case]]",
+                "[[tier]]\nname = \"x\"\n[[tier]]\nname = \"y\"\nbase = \"cmxx\"\n[[tier]]\nname = \"z\"\n\
+                 base = \"cmx\"\ncapacity = { gb_per_gpu = -1 }\n\
+                 transfer = { per = \"gpu\", read_gb_per_s = 0, write_gb_per_s = 1e30, latency_us = -1, \
+                 efficiency = 2 }\n\n[[use_case]]"
+            )]),
+        ]
+        .join("\n\n")
+    );
+}
+
+#[test]
+fn tiers_that_should_be_thought_over() {
+    let with = |pool: &str, tier: &str| {
+        let text = GOOD.replace("replicas = 2\n", &format!("{pool}\n"));
+        let text = text.replace("engine = { max_num_seqs = 64 }\n", "");
+        let text = text.replace("[[use_case]]", &format!("{tier}\n[[use_case]]"));
+        let loaded = parse(&text, "s.toml", Path::new(""), &Overrides::default());
+        let loaded = loaded.unwrap_or_else(|error| panic!("{error}"));
+        (loaded.scenario.warnings.join("\n"), loaded.scenario.pools[0].offload.len())
+    };
+    let dram = "offload = [{ tier = \"host-dram\" }]";
+    let off = format!("engine = {{ prefix_caching = false }}\n{dram}");
+    assert_eq!(with(dram, ""), (String::new(), 1));
+    let (warning, tiers) = with(&off, "");
+    assert_eq!(warning, "pool a: offload is left out because prefix_caching is off");
+    assert_eq!(tiers, 0);
+    let fast = "[[tier]]\nname = \"local-nvme\"\ntransfer = { per = \"gpu\", \
+        read_gb_per_s = 100.0, write_gb_per_s = 5.0, latency_us = 80.0 }\n";
+    let (warning, _) = with("offload = [{ tier = \"local-nvme\" }]", fast);
+    assert_eq!(
+        warning,
+        "pool a: local-nvme moves 100 GB/s over a carrier of 64 GB/s; the carrier's rate counts"
+    );
+}
+
 #[test]
 fn routers_that_cannot_route() {
     let router = |text: &str| {
@@ -127,7 +180,7 @@ fn precisions_that_cannot_be() {
 fn keys_of_later_versions() {
     insta::assert_snapshot!(mistakes(&[
         ("[[use_case]]", "[[fault]]\nname = \"x\"\n\n[[use_case]]"),
-        ("replicas = 2", "replicas = 2\noffload = []"),
+        ("replicas = 2", "replicas = 2\nlink = []"),
     ]));
 }
 

@@ -121,6 +121,9 @@ base = "h100-sxm"
 [[model]]
 name = "my-model"
 base = "llama-3.1-8b"
+[[tier]]
+name = "my-tier"
+base = "local-nvme"
 [[pool]]
 name = "assistant"
 model = "qwen3-30b-a3b"
@@ -150,7 +153,7 @@ fn scenario_with(heading: &str, example: &str) -> String {
     };
     let (list, inner) = match heading {
         "## Top level" => ("", ""),
-        "[[pool]]" => ("pool", ""),
+        "[[pool]]" | "offload" => ("pool", ""),
         "router" | "engine" => ("pool", heading),
         "eviction" => ("pool", "engine"),
         "[[use_case]]" | "arrivals" | "slo" | "### Distributions" => ("use_case", ""),
@@ -161,6 +164,7 @@ fn scenario_with(heading: &str, example: &str) -> String {
         "trace" | "price" | "session" | "prefix" => ("use_case", heading),
         "[[hardware]]" => ("hardware", ""),
         "[[model]]" => ("model", ""),
+        "[[tier]]" => ("tier", ""),
         "[[arm]]" => ("arm", ""),
         other => panic!("a table of examples under {other}"),
     };

@@ -3,5 +3,5 @@
 mod cost;
 mod power;
 
-pub use cost::usd_per_second;
+pub use cost::{gpu_usd_per_second, tier_usd_per_second, usd_per_second};
 pub use power::{AVERAGE_POWER_SHARE, facility_watts};

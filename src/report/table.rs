@@ -6,7 +6,7 @@
 use super::figure::{Figure, Measure, grouped};
 use super::story;
 use crate::statistics::Interval;
-use crate::study::{Latency, PoolSummary, SessionsSummary, Summary, UseCaseSummary};
+use crate::study::{Latency, PoolSummary, SessionsSummary, Summary, TierSummary, UseCaseSummary};
 use std::ops::Range;
 
 /// A table: one caption, named columns, named rows.
@@ -50,6 +50,7 @@ pub fn tables(summary: &Summary) -> Vec<Table> {
         .collect();
     tables.push(use_cases(summary));
     tables.push(pools(summary));
+    tables.extend(summary.pools.iter().map(|(name, pool)| tiers(name, pool)));
     tables.push(factory(summary));
     tables.retain(|table| !table.rows.is_empty() && !table.columns.is_empty());
     tables
@@ -123,6 +124,11 @@ fn use_cases(summary: &Summary) -> Table {
         aborted,
         row("prompt per call", Measure::Plain("tok"), |u| u.prompt_tokens_mean.as_ref()),
         row("prompt from cache", Measure::Fraction, |u| u.cache_hit_fraction.as_ref()),
+        row("TTFT: queue, mean", Measure::Seconds, |u| {
+            u.fetch_s.as_ref().and(u.queue_s.mean.as_ref())
+        }),
+        row("TTFT: fetch, mean", Measure::Seconds, |u| u.fetch_s.as_ref()?.mean.as_ref()),
+        row("TTFT: prefill, mean", Measure::Seconds, |u| u.prefill_s.as_ref()?.mean.as_ref()),
         row("output per call", Measure::Plain("tok"), |u| u.output_tokens_mean.as_ref()),
         slo,
         row("goodput, share", Measure::Fraction, |u| u.goodput_fraction.as_ref()),
@@ -203,6 +209,41 @@ fn pools(summary: &Summary) -> Table {
     Table {
         caption: "Pools".into(),
         columns: summary.pools.keys().cloned().collect(),
+        rows: rows.into_iter().flatten().collect(),
+    }
+}
+
+/// HBM and the tiers below it.
+fn tiers(name: &str, pool: &PoolSummary) -> Table {
+    let all: Vec<&TierSummary> = pool.tiers.values().collect();
+    let row = |name, measure, factor, value: fn(&TierSummary) -> Option<Interval>| {
+        let shown = |tier: &&TierSummary| {
+            let scaled = value(tier).map(|interval| times(factor, interval));
+            cell(scaled.as_ref(), measure, true)
+        };
+        let is_there = all.iter().any(|tier| value(tier).is_some());
+        is_there.then(|| Row { name, cells: all.iter().map(shown).collect() })
+    };
+    let gb = Measure::Plain("GB");
+    let rate = Measure::Plain("GB/s");
+    let (share, usd) = (Measure::Fraction, Measure::Dollars);
+    let capacity = |tier: &&TierSummary| Figure::exact(tier.capacity_bytes / 1e9, gb).plain();
+    let rows = [
+        Some(Row { name: "capacity", cells: all.iter().map(capacity).collect() }),
+        row("prompt from it", share, 1.0, |tier| tier.hit_fraction),
+        row("tokens from it", Measure::Plain("tok/s"), 1.0, |tier| tier.hit_tok_per_s),
+        row("KV blocks from it", Measure::Plain("/s"), 1.0, |tier| tier.hit_blocks_per_s),
+        row("read", rate, 1e-9, |tier| tier.read_bytes_per_s),
+        row("written", rate, 1e-9, |tier| tier.written_bytes_per_s),
+        row("links busy reading", share, 1.0, |tier| tier.read_utilization),
+        row("links busy writing", share, 1.0, |tier| tier.write_utilization),
+        row("saved per hour (estimate)", usd, 1.0, |tier| tier.saved_usd_per_hour),
+        row("cost per hour", usd, 1.0, |tier| tier.usd_per_hour.map(Interval::constant)),
+        row("saved less cost, per hour", usd, 1.0, |tier| tier.net_usd_per_hour),
+    ];
+    Table {
+        caption: format!("Memory of {name}"),
+        columns: pool.tiers.keys().cloned().collect(),
         rows: rows.into_iter().flatten().collect(),
     }
 }

@@ -181,6 +181,19 @@ pub struct Offload {
     pub policy: Writing,
     /// Who shares it.
     pub scope: Scope,
+    /// Pools that do, this one included.
+    pub sharers: u32,
+}
+
+impl Offload {
+    /// Bytes that are there for `pool`; what pools share counts in equal parts.
+    pub fn bytes_for(&self, pool: &Pool) -> f64 {
+        let owners = match self.scope {
+            Scope::Rank | Scope::Replica => pool.replicas,
+            Scope::Pool | Scope::All => 1,
+        };
+        self.capacity_bytes as f64 * f64::from(owners) / f64::from(self.sharers)
+    }
 }
 
 /// Limits and overheads of the serving engine.

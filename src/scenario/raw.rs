@@ -7,7 +7,7 @@
 
 use super::raw_distribution::RawDistribution;
 use super::units::{Bytes, Duration, Fraction, HourPrice, Power, Rate, TokenPrice};
-use crate::catalog::{RawHardware, RawModel};
+use crate::catalog::{RawHardware, RawModel, RawTier, Scope};
 use indexmap::IndexMap;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
@@ -55,6 +55,9 @@ pub struct RawScenario {
     /// Models to add to the catalog, or changes to its entries.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub model: Vec<RawModel>,
+    /// Memory tiers to add to the catalog, or changes to its entries.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tier: Vec<RawTier>,
     /// Variants that `compare` holds against the scenario as it stands.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub arm: Vec<RawArm>,
@@ -205,6 +208,38 @@ pub struct RawPool {
     /// Limits and overheads of the serving engine.
     #[serde(default)]
     pub engine: RawEngine,
+    /// Tiers below HBM that KV blocks are offloaded to, from near to far.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub offload: Vec<RawOffload>,
+}
+
+/// A tier that KV blocks are offloaded to.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct RawOffload {
+    /// The tier, a name of the catalog (`tokenmill catalog tiers`).
+    pub tier: String,
+    /// How much of it: of each replica, or of all that share it; the catalog's
+    /// share of the GPUs when absent.
+    pub capacity: Option<Bytes>,
+    /// When it receives blocks.
+    #[serde(default)]
+    pub policy: RawOffloadPolicy,
+    /// Who shares it, in place of the catalog's.
+    pub scope: Option<Scope>,
+}
+
+/// When a tier receives KV blocks.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum RawOffloadPolicy {
+    /// As they are computed.
+    #[default]
+    WriteThrough,
+    /// When their sequence ends or is preempted.
+    WriteBack,
+    /// When the next nearer tier, or HBM, drops them.
+    OnEvict,
 }
 
 /// How calls are spread over replicas.

@@ -19,18 +19,16 @@ pub fn schema() -> &'static Json {
 }
 
 /// Keys that are planned and that a later version brings.
-const LATER: [&str; 13] = [
+const LATER: [&str; 11] = [
     "agent",
     "assert",
     "calendar",
     "fault",
     "growth",
     "link",
-    "offload",
     "order",
     "sessions_per_user_per_day",
     "size",
-    "tier",
     "tool_pool",
     "users",
 ];

@@ -122,9 +122,10 @@ impl Node {
         }
     }
 
-    /// What entries of lists are addressed by.
+    /// What entries of lists are addressed by: their name, or that of the tier
+    /// they are.
     pub fn name(&self) -> Option<&str> {
-        self.get("name")?.as_str()
+        self.get("name").or_else(|| self.get("tier"))?.as_str()
     }
 
     /// What it is, for messages.

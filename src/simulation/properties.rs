@@ -144,6 +144,7 @@ fn offload() -> impl Strategy<Value = Vec<Offload>> {
             capacity_bytes: blocks * BLOCK_BYTES,
             policy,
             scope,
+            sharers: 1,
         };
         tiers.into_iter().enumerate().map(offload).collect()
     })

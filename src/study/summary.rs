@@ -78,6 +78,13 @@ pub struct UseCaseSummary {
     pub e2e_s: Latency,
     /// Arrival to first scheduling, s.
     pub queue_s: Latency,
+    /// Fetching KV blocks for it from a tier, s: the part of the mean TTFT between
+    /// those of `queue_s` and `prefill_s`; absent without tiers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fetch_s: Option<Mean>,
+    /// First scheduling to first token, s; absent without tiers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prefill_s: Option<Mean>,
     /// Preemptions a call.
     pub preemptions_per_call: Option<Interval>,
     /// Share of calls that kept every bound of the SLO; absent without an SLO.
@@ -123,6 +130,13 @@ pub struct Latency {
     pub method: String,
 }
 
+/// A mean alone.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Mean {
+    /// Mean.
+    pub mean: Option<Interval>,
+}
+
 /// Figures of one pool.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct PoolSummary {
@@ -165,10 +179,41 @@ pub struct PoolSummary {
     /// Dollars an hour of GPU time that computing the cached tokens would have
     /// taken: the marginal time of their prefill, no queueing.
     pub cache_saved_usd_per_hour: Option<Interval>,
+    /// HBM (`hbm`) and the tiers below it, from near to far; absent without tiers.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub tiers: IndexMap<String, TierSummary>,
     /// Dollars per million tokens.
     pub usd_per_mtok: UsdPerMtok,
     /// Tokens (input and output) per second and megawatt of provisioned facility power.
     pub tok_per_s_per_mw: Option<Interval>,
+}
+
+/// Figures of HBM or of a tier below it.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct TierSummary {
+    /// Room for KV blocks in the whole pool, bytes; what pools share in equal parts.
+    pub capacity_bytes: f64,
+    /// Share of prompt tokens that it supplied.
+    pub hit_fraction: Option<Interval>,
+    /// Prompt tokens that it supplied, per second.
+    pub hit_tok_per_s: Option<Interval>,
+    /// KV blocks that it supplied, per second.
+    pub hit_blocks_per_s: Option<Interval>,
+    /// Bytes fetched from it, per second, all GPUs; absent for HBM, as all below.
+    pub read_bytes_per_s: Option<Interval>,
+    /// Bytes written to it, per second, all GPUs.
+    pub written_bytes_per_s: Option<Interval>,
+    /// Share of time in which its links were busy towards GPUs.
+    pub read_utilization: Option<Interval>,
+    /// Share of time in which its links were busy from GPUs.
+    pub write_utilization: Option<Interval>,
+    /// Dollars an hour of GPU time that computing what it supplied would have
+    /// taken: the marginal time of their prefill, no queueing. An estimate.
+    pub saved_usd_per_hour: Option<Interval>,
+    /// What it costs, dollars an hour; absent if it has no price.
+    pub usd_per_hour: Option<f64>,
+    /// The difference of the two.
+    pub net_usd_per_hour: Option<Interval>,
 }
 
 /// The pool's whole cost over each count of tokens, as InferenceX publishes it.

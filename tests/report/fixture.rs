@@ -52,6 +52,8 @@ fn use_case(pool: &str, rate: f64, slowness: f64) -> UseCaseSummary {
         itl_s: latency(0.0195 * slowness, 0.4),
         e2e_s: latency(5.2 * slowness, 0.7),
         queue_s: latency(0.0021 * slowness, 1.6),
+        fetch_s: None,
+        prefill_s: None,
         preemptions_per_call: interval(0.0034, 0.3),
         goodput_fraction: interval(0.973, 0.004),
         goodput_calls_per_s: interval(rate * 0.973, 0.012),
@@ -81,6 +83,7 @@ fn pool(gpus: u32, output: f64) -> PoolSummary {
         cache_hit_fraction: interval(0.0, 0.0),
         computed_tok_per_s_per_gpu: interval(output * 4.9, 0.012),
         cache_saved_usd_per_hour: interval(0.0, 0.0),
+        tiers: Default::default(),
         usd_per_mtok: UsdPerMtok {
             input: interval(0.38, 0.02),
             cached_input: None,

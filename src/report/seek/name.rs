@@ -46,6 +46,7 @@ pub fn measure(path: &str) -> Measure {
         Unit::Share => Measure::Fraction,
         Unit::PerSecond => Measure::Plain("/s"),
         Unit::TokensPerSecond => Measure::Plain("tok/s"),
+        Unit::BytesPerSecond => Measure::Plain("B/s"),
         Unit::UsdPerMtok | Unit::UsdPerHour | Unit::Usd => Measure::Dollars,
         Unit::Number => Measure::Plain(""),
     }

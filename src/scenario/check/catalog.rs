@@ -1,7 +1,9 @@
 //! The user's own entries of the catalog.
 
 use super::Check;
-use crate::catalog::{Catalog, Hardware, Model, Problem, RawHardware, RawModel, Unknown};
+use crate::catalog::{
+    Catalog, Hardware, Model, Problem, RawHardware, RawModel, RawTier, Tier, Unknown,
+};
 use crate::scenario::raw::RawScenario;
 use crate::scenario::tree::{At, Node};
 
@@ -18,6 +20,9 @@ pub(super) const WATTS_MAX: f64 = 1e6;
 pub(super) const USD_PER_HOUR_MAX: f64 = 1e6;
 /// Largest coefficient of the step-time model.
 const COEFFICIENT_MAX: f64 = 1e6;
+/// Longest latency of a tier, dollars for a GB of it, years that it lasts, and
+/// GB of it for a GPU.
+const TIER_MAX: [f64; 4] = [60e6, 1e6, 1e3, 1e9];
 /// Most parameters of a model.
 const PARAMETERS_MAX: f64 = 1e14;
 
@@ -25,7 +30,7 @@ impl Check<'_> {
     /// The embedded catalog with the scenario's own entries.
     pub(super) fn catalog(&mut self, root: &At<'_>, raw: &mut RawScenario) -> Catalog {
         let mut catalog = Catalog::embedded().clone();
-        for key in ["hardware", "model"] {
+        for key in ["hardware", "model", "tier"] {
             self.at_most(&root.key(key), ENTRIES_MAX);
         }
         for (at, entry) in self.entries::<RawHardware>(root, "hardware") {
@@ -45,6 +50,15 @@ impl Check<'_> {
             });
             self.own_entry(&at, added, &mut catalog);
             raw.model.extend(entry);
+        }
+        for (at, entry) in self.entries::<RawTier>(root, "tier") {
+            let added = entry.as_ref().map(|entry| {
+                let mut larger = catalog.clone();
+                let problems = implausible_tier(&*larger.add_tier(entry)?);
+                if problems.is_empty() { Ok(larger) } else { Err(problems) }
+            });
+            self.own_entry(&at, added, &mut catalog);
+            raw.tier.extend(entry);
         }
         catalog
     }
@@ -145,6 +159,30 @@ fn implausible_hardware(hardware: &Hardware) -> Vec<Problem> {
     ] {
         within(&format!("step_time.{key}"), Some(value), 0.0, COEFFICIENT_MAX);
     }
+    problems
+}
+
+/// Values so far from any tier that times and figures would overflow.
+fn implausible_tier(tier: &Tier) -> Vec<Problem> {
+    let [latency_us, usd, years, gb] = TIER_MAX;
+    let mut problems = Vec::new();
+    let mut within = |key: &str, value: Option<f64>, low: f64, high: f64| {
+        if value.is_some_and(|value| !(low..=high).contains(&value)) {
+            let fix = format!("write a number from {low} to {high}");
+            problems.push(Problem { key: key.to_owned(), problem: "is out of range".into(), fix });
+        }
+    };
+    let [.., links] = GPU_MAX;
+    let transfer = &tier.transfer;
+    within("transfer.read_gb_per_s", Some(transfer.read_bandwidth / 1e9), RATE_MIN, links);
+    within("transfer.write_gb_per_s", Some(transfer.write_bandwidth / 1e9), RATE_MIN, links);
+    within("transfer.latency_us", Some(transfer.latency_s * 1e6), 0.0, latency_us);
+    within("carrier.gb_per_s", tier.carrier.map(|bytes| bytes / 1e9), RATE_MIN, links);
+    within("capacity.gb_per_gpu", tier.capacity_per_gpu.map(|bytes| bytes / 1e9), 0.0, gb);
+    within("price.usd_per_gb", tier.price.map(|price| price.usd_per_gb), 0.0, usd);
+    within("price.years", tier.price.map(|price| price.years), RATE_MIN, years);
+    let slowest = transfer.efficiency.iter().map(|point| point.1).reduce(f64::min);
+    within("transfer.efficiency", slowest, RATE_MIN, 1.0);
     problems
 }
 

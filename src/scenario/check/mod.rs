@@ -8,6 +8,7 @@
 mod arm;
 mod catalog;
 mod limits;
+mod offload;
 mod pool;
 mod replications;
 mod router;
@@ -233,7 +234,8 @@ impl Check<'_> {
         let mut raw = self.head(root)?;
         self.name(&root.key("name"), &raw.name);
         let catalog = self.catalog(root, &mut raw);
-        let pools = self.pools(root, &catalog, &mut raw);
+        let mut pools = self.pools(root, &catalog, &mut raw);
+        self.shared_tiers(root, &mut pools);
         let use_cases = self.use_cases(root, &pools, &mut raw);
         let duration = self.duration(root, &raw);
         let all_end = use_cases.iter().flatten().all(|use_case| use_case.ends_by_itself());

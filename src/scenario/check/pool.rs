@@ -65,7 +65,7 @@ impl Check<'_> {
         let overhead_s = engine.step_overhead.seconds();
         let step_time =
             StepTime::new(&model, &hardware, precision, parallelism, engine.step_scale, overhead_s);
-        Some(Pool {
+        let mut pool = Pool {
             name: raw.name.clone(),
             precision,
             replicas: raw.replicas,
@@ -80,7 +80,9 @@ impl Check<'_> {
             pue: raw.pue.unwrap_or(power.pue),
             model,
             hardware,
-        })
+        };
+        pool.offload = self.offload(at, catalog, raw, &pool);
+        Some(pool)
     }
 
     /// Prices and powers from which figures would overflow.

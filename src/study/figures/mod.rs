@@ -4,12 +4,14 @@
 mod figure;
 mod pool;
 mod shares;
+mod tier;
 mod unit;
 mod use_case;
 
 pub use figure::{Figure, Share};
 pub use pool::{gaps, served_by};
 pub use shares::Shares;
+pub use tier::HBM;
 pub use unit::Unit;
 pub use use_case::latency;
 
@@ -35,6 +37,7 @@ pub fn headline_figures(scenario: &Scenario) -> Vec<String> {
 /// All figures of `scenario`, in the order of summary.json.
 pub fn figures(scenario: &Scenario) -> Vec<Figure> {
     let use_cases = (0..scenario.use_cases.len()).flat_map(|at| use_case::figures(scenario, at));
-    let pools = (0..scenario.pools.len()).flat_map(|at| pool::figures(scenario, at));
+    let pools = (0..scenario.pools.len())
+        .flat_map(|at| pool::figures(scenario, at).into_iter().chain(tier::figures(scenario, at)));
     use_cases.chain(pools).collect()
 }

@@ -1,7 +1,7 @@
 //! Figures of a pool.
 
 use super::{Figure, Share};
-use crate::economics::{facility_watts, usd_per_second};
+use crate::economics::{facility_watts, gpu_usd_per_second, usd_per_second};
 use crate::metrics::{PoolRecord, Stretch};
 use crate::scenario::{Pool, Scenario};
 
@@ -61,7 +61,7 @@ fn cache(pool: &Pool, at: usize, path: impl Fn(&str) -> String) -> Vec<Figure> {
         }),
         per_second(path("computed_tok_per_s_per_gpu"), at, gpus, COMPUTED),
     ];
-    if let Some(usd_per_s) = usd_per_second(pool) {
+    if let Some(usd_per_s) = gpu_usd_per_second(pool) {
         let ranks = f64::from(pool.replicas * pool.parallelism.data);
         let usd_per_hour_of_rank = usd_per_s / ranks * 3600.0;
         figures.push(Figure::new(path("cache_saved_usd_per_hour"), move |run| {

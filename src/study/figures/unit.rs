@@ -14,6 +14,8 @@ pub enum Unit {
     PerSecond,
     /// Tokens a second.
     TokensPerSecond,
+    /// Bytes a second.
+    BytesPerSecond,
     /// Dollars per million tokens.
     UsdPerMtok,
     /// Dollars an hour.
@@ -34,9 +36,12 @@ impl Unit {
         match last {
             _ if owner.ends_with("_s") && is_statistic => Unit::Seconds,
             _ if owner == "usd_per_mtok" => Unit::UsdPerMtok,
+            "read_utilization" | "write_utilization" => Unit::Share,
             "utilization" | "kv_use_mean" | "kv_use_peak" => Unit::Share,
             _ if last.ends_with("_fraction") => Unit::Share,
-            _ if last.ends_with("calls_per_s") || last == "preemptions_per_s" => Unit::PerSecond,
+            _ if last.ends_with("bytes_per_s") => Unit::BytesPerSecond,
+            _ if last.ends_with("calls_per_s") || last.ends_with("blocks_per_s") => Unit::PerSecond,
+            "preemptions_per_s" => Unit::PerSecond,
             _ if last.contains("tok_per_s") => Unit::TokensPerSecond,
             _ if last.ends_with("usd_per_hour") => Unit::UsdPerHour,
             _ if last.starts_with("usd_per_") => Unit::Usd,
@@ -79,6 +84,7 @@ impl Unit {
             Unit::Share => Some("percentage"),
             Unit::PerSecond => Some("rate"),
             Unit::TokensPerSecond => Some("token rate"),
+            Unit::BytesPerSecond => Some("bandwidth"),
             Unit::UsdPerMtok => Some("price per million tokens"),
             Unit::UsdPerHour => Some("price per hour"),
             Unit::Usd => Some("amount of money"),

@@ -2,11 +2,13 @@
 
 use super::{Figure, Share};
 use crate::economics::usd_per_second;
-use crate::metrics::{LatencyRecord, Stretch, UseCaseRecord};
+use crate::kernel::TICKS_PER_SECOND;
+use crate::metrics::{LatencyRecord, Stretch, TtftParts, UseCaseRecord};
 use crate::scenario::{Metric, Scenario};
 
 type Count = fn(&UseCaseRecord) -> u64;
 type Statistic = fn(&LatencyRecord) -> f64;
+type Ticks = fn(&TtftParts) -> u128;
 
 /// Latencies by the name of their key, in the order of the summary.
 const LATENCIES: [(&str, Metric); 5] = [
@@ -32,6 +34,10 @@ const PER_CALL: [(&str, Count); 3] = [
     ("output_tokens_mean", |calls| calls.output_tokens),
     ("preemptions_per_call", |calls| calls.preemptions),
 ];
+
+/// Parts of the mean time to first token, beside `queue_s.mean`.
+const PARTS: [(&str, Ticks); 2] =
+    [("fetch_s.mean", |parts| parts.fetch), ("prefill_s.mean", |parts| parts.prefill)];
 
 /// The figures of the use case at index `at`.
 pub fn figures(scenario: &Scenario, at: usize) -> Vec<Figure> {
@@ -63,6 +69,9 @@ pub fn figures(scenario: &Scenario, at: usize) -> Vec<Figure> {
             figures.push(Figure::new(path(&format!("{key}.{statistic}")), share).steady_on(pool));
         }
     }
+    if !scenario.pools[pool].offload.is_empty() {
+        figures.extend(PARTS.map(|(key, ticks)| part(path(key), at, ticks).steady_on(pool)));
+    }
     if !use_case.slo.targets.is_empty() {
         let good: Count = |calls| calls.good;
         // A call that was refused kept no promise.
@@ -87,6 +96,20 @@ pub fn latency(run: &Stretch, at: usize, metric: Metric) -> &LatencyRecord {
         Metric::E2e => &record.e2e,
         Metric::Queue => &record.queue,
     }
+}
+
+/// A mean over calls, contributed as other latencies are.
+fn part(path: String, at: usize, ticks: Ticks) -> Figure {
+    Figure::new(path, move |run| {
+        let record = &run.use_cases[at];
+        match record.calls {
+            0 => Share::Nothing,
+            calls => {
+                let mean = ticks(&record.ttft_parts) as f64 / calls as f64;
+                Share::Value(mean / TICKS_PER_SECOND as f64)
+            }
+        }
+    })
 }
 
 fn per_call(path: String, at: usize, count: Count) -> Figure {

@@ -2,8 +2,10 @@
 
 use super::Found;
 use super::stability::Stability;
+use crate::economics::tier_usd_per_second;
 use crate::scenario::{Pool, Scenario};
-use crate::study::{Load, PoolSummary, UsdPerMtok};
+use crate::study::figures::HBM;
+use crate::study::{Load, PoolSummary, TierSummary, UsdPerMtok};
 use indexmap::IndexMap;
 
 /// One summary a pool.
@@ -43,6 +45,7 @@ fn summary(pool: &Pool, found: &Found, verdict: &Stability, load: Option<Load>) 
         cache_hit_fraction: get("cache_hit_fraction"),
         computed_tok_per_s_per_gpu: get("computed_tok_per_s_per_gpu"),
         cache_saved_usd_per_hour: get("cache_saved_usd_per_hour"),
+        tiers: tiers(pool, found),
         usd_per_mtok: UsdPerMtok {
             input: get("usd_per_mtok.input"),
             cached_input: get("usd_per_mtok.cached_input"),
@@ -51,4 +54,36 @@ fn summary(pool: &Pool, found: &Found, verdict: &Stability, load: Option<Load>) 
         },
         tok_per_s_per_mw: get("tok_per_s_per_mw"),
     }
+}
+
+/// HBM and the tiers below it; none where there are no tiers.
+fn tiers(pool: &Pool, found: &Found) -> IndexMap<String, TierSummary> {
+    let kv = &pool.kv;
+    let ranks = f64::from(pool.replicas * pool.parallelism.data);
+    let rank_bytes = kv.block_bytes as f64 * f64::from(pool.parallelism.tensor * kv.blocks);
+    let hbm = (HBM, rank_bytes * ranks, None);
+    let below = pool.offload.iter().map(|offload| {
+        let usd_per_hour = tier_usd_per_second(pool, offload).map(|usd| usd * 3600.0);
+        (offload.tier.name.as_str(), offload.bytes_for(pool), usd_per_hour)
+    });
+    let all = std::iter::once(hbm).chain(below).filter(|_| !pool.offload.is_empty());
+    all.map(|(name, capacity_bytes, usd_per_hour)| {
+        let owner = format!("pools.{}.tiers.{name}", pool.name);
+        let get = |key: &str| found.get(&owner, key);
+        let summary = TierSummary {
+            capacity_bytes,
+            hit_fraction: get("hit_fraction"),
+            hit_tok_per_s: get("hit_tok_per_s"),
+            hit_blocks_per_s: get("hit_blocks_per_s"),
+            read_bytes_per_s: get("read_bytes_per_s"),
+            written_bytes_per_s: get("written_bytes_per_s"),
+            read_utilization: get("read_utilization"),
+            write_utilization: get("write_utilization"),
+            saved_usd_per_hour: get("saved_usd_per_hour"),
+            usd_per_hour,
+            net_usd_per_hour: get("net_usd_per_hour"),
+        };
+        (name.to_owned(), summary)
+    })
+    .collect()
 }

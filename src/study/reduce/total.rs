@@ -1,7 +1,7 @@
 //! Figures of the whole factory, and what all figures rest on.
 
-use crate::economics::{AVERAGE_POWER_SHARE, facility_watts, usd_per_second};
-use crate::scenario::{Pool, Scenario};
+use crate::economics::{AVERAGE_POWER_SHARE, facility_watts, tier_usd_per_second, usd_per_second};
+use crate::scenario::{Offload, Pool, Scenario};
 use crate::statistics::Interval;
 use crate::study::TotalSummary;
 
@@ -57,6 +57,29 @@ fn pool_notes(pool: &Pool) -> Vec<String> {
             pool.name, hardware.name
         )),
     }
+    notes.extend(pool.offload.iter().map(|offload| tier_note(pool, offload)));
     notes.extend(pool.caveats().into_iter().map(|caveat| format!("pool {}: {caveat}", pool.name)));
     notes
+}
+
+/// What a tier adds to the cost of its pool.
+fn tier_note(pool: &Pool, offload: &Offload) -> String {
+    let (name, tier) = (&pool.name, &offload.tier);
+    let gb = offload.bytes_for(pool) / 1e9;
+    match (tier.price, tier_usd_per_second(pool, offload)) {
+        (Some(price), Some(usd)) => format!(
+            "pool {name}: {gb:.0} GB of {} at ${} per GB over {} years add ${:.2} an hour to the \
+             price of its GPUs; savings of a tier are marginal prefill time, an estimate (an arm \
+             without it tells the difference it makes)",
+            tier.name,
+            price.usd_per_gb,
+            price.years,
+            usd * 3600.0
+        ),
+        _ => format!(
+            "pool {name}: {gb:.0} GB of {} add nothing to the cost: no price is known; savings of \
+             a tier are marginal prefill time, an estimate",
+            tier.name
+        ),
+    }
 }

@@ -4,7 +4,7 @@ use super::Found;
 use crate::metrics::{CDF_FRACTIONS, LatencyRecord, RunRecord, UseCaseRecord};
 use crate::scenario::{Metric, Scenario, Statistic, Target};
 use crate::study::figures::latency;
-use crate::study::{Latency, SessionsSummary, UseCaseSummary};
+use crate::study::{Latency, Mean, SessionsSummary, UseCaseSummary};
 use indexmap::IndexMap;
 
 /// One summary a use case.
@@ -71,6 +71,8 @@ fn summary(scenario: &Scenario, records: &[RunRecord], found: &Found, at: usize)
         p99: get(&format!("{key}.p99")),
         method: method(records, at, metric),
     };
+    let offloads = !scenario.pools[use_case.pool].offload.is_empty();
+    let part = |key: &str| offloads.then(|| Mean { mean: get(key) });
     let goodput_fraction = get("goodput_fraction");
     let kept = || use_case.slo.targets.iter().all(|target| is_met(records, at, target));
     UseCaseSummary {
@@ -93,6 +95,8 @@ fn summary(scenario: &Scenario, records: &[RunRecord], found: &Found, at: usize)
         itl_s: latency("itl_s", Metric::Itl),
         e2e_s: latency("e2e_s", Metric::E2e),
         queue_s: latency("queue_s", Metric::Queue),
+        fetch_s: part("fetch_s.mean"),
+        prefill_s: part("prefill_s.mean"),
         preemptions_per_call: get("preemptions_per_call"),
         goodput_fraction,
         goodput_calls_per_s: get("goodput_calls_per_s"),
