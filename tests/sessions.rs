@@ -54,6 +54,92 @@ fn a_loop_of_turns_hits_what_its_closed_form_says() {
     assert_eq!(only(&loop_of_20("prefix_caching = false")).cached_tokens, 0);
 }
 
+/// Answers that are not kept come back as parts of the next prompt and are
+/// computed once more.
+#[test]
+fn without_answers_a_loop_hits_only_its_prompts() {
+    for (block, fraction) in [(16, 0.929_028), (512, 0.921_600)] {
+        let engine = format!("block_tokens = {block}, cache_decoded = false");
+        let record = loop_of_20(&engine);
+        // The prompt of turn k is 20,000 + 1,500 (k - 1); its full blocks are hit.
+        let hits: u64 = (0..19).map(|turn| (20_000 + 1_500 * turn) / block * block).sum();
+        let cached = only(&record).cached_tokens;
+        assert_eq!(cached, hits);
+        assert!((cached as f64 / 685_000.0 - fraction).abs() < 5e-7, "{cached}");
+    }
+}
+
+/// A hit rate that is an input counts as hits, whatever the cache would have.
+#[test]
+fn a_given_hit_rate_replaces_the_cache() {
+    let text = |cache_hit: &str, engine: &str| {
+        format!(
+            r#"
+            name = "given"
+            [[pool]]
+            name = "gpu"
+            model = "llama-3.1-8b"
+            hardware = "h100-sxm"
+            engine = {{ {engine} }}
+            [[use_case]]
+            name = "chat"
+            arrivals = {{ process = "closed-loop", clients = 1, requests = 5 }}
+            prefix = [{{ tokens = 500 }}]
+            session = {{ turns = 2 }}
+            prompt_tokens = 500
+            output_tokens = 100
+            {cache_hit}
+            "#
+        )
+    };
+    // Prompts of 1,000 and 1,600 tokens, in each of five sessions.
+    let shares = [(0.0, 0), (0.5, 1_300), (0.994, 994 + 1_590), (1.0, 999 + 1_599)];
+    let mut last = f64::INFINITY;
+    for engine in ["", "prefix_caching = false"] {
+        last = f64::INFINITY;
+        for (share, cached) in shares {
+            let record = simulate(&text(&format!("cache_hit = {share}"), engine));
+            let calls = only(&record);
+            assert_eq!((calls.calls, calls.prompt_tokens), (10, 13_000));
+            assert_eq!(calls.cached_tokens, 5 * cached, "{share}");
+            assert!(calls.ttft.mean < last, "{share}: {} s", calls.ttft.mean);
+            last = calls.ttft.mean;
+        }
+    }
+    // With nothing given, the cache speaks for itself.
+    let emergent = simulate(&text("", ""));
+    let calls = only(&emergent);
+    assert_eq!(calls.cached_tokens, 4 * 496 + 5 * 1_088);
+    assert!(calls.ttft.mean > last);
+}
+
+/// The blocks of what is given are held like any others.
+#[test]
+fn given_tokens_take_blocks() {
+    let peak = |cache_hit: &str| {
+        let record = simulate(&format!(
+            r#"
+            name = "given"
+            [[pool]]
+            name = "gpu"
+            model = "llama-3.1-8b"
+            hardware = "h100-sxm"
+            engine = {{ kv_blocks = 100 }}
+            [[use_case]]
+            name = "chat"
+            arrivals = {{ process = "closed-loop", clients = 4, requests = 4 }}
+            prompt_tokens = 600
+            output_tokens = 40
+            {cache_hit}
+            "#
+        ));
+        // Two of four fit at a time: 40 blocks each, and 80 in use.
+        (only(&record).calls, record.whole.pools[0].kv_use_peak)
+    };
+    assert_eq!(peak("cache_hit = 0.9"), peak(""));
+    assert_eq!(peak(""), (4, 0.8));
+}
+
 /// Draws are keyed by session and turn, so arms of a comparison stay paired.
 #[test]
 fn slower_service_changes_when_turns_come_but_not_what_they_ask() {

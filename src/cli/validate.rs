@@ -5,7 +5,7 @@ use super::columns::columns;
 use super::{Globals, json};
 use crate::error::Result;
 use crate::factory::{Batch, StepTime};
-use crate::scenario::{Arrivals, Lengths, Loaded, Pool, Regime, Scenario, UseCase};
+use crate::scenario::{Arrivals, Lengths, Loaded, Pool, Regime, Scenario};
 use crate::study::seek;
 use crate::study::sweep::Plan;
 use crate::study::{Load, Mix, load_of};
@@ -76,8 +76,8 @@ fn text(loaded: &Loaded) -> String {
     for (index, pool) in scenario.pools.iter().enumerate() {
         text += &pool_text(pool, load_of(scenario, index));
     }
-    for use_case in &scenario.use_cases {
-        text += &use_case_text(scenario.seed, use_case, &scenario.pools[use_case.pool]);
+    for at in 0..scenario.use_cases.len() {
+        text += &use_case_text(scenario, at);
     }
     for arm in &loaded.arms {
         let _ = writeln!(text, "\narm {}: {}", arm.name, arm.changes.join(", "));
@@ -153,30 +153,40 @@ fn load_text(load: Load) -> String {
     )
 }
 
-fn use_case_text(seed: u64, use_case: &UseCase, pool: &Pool) -> String {
+fn use_case_text(scenario: &Scenario, at: usize) -> String {
+    let use_case = &scenario.use_cases[at];
+    let pool = &scenario.pools[use_case.pool].name;
+    let calls = if use_case.session.is_some() { "sessions" } else { "calls" };
     let arrivals = match &use_case.arrivals {
-        Arrivals::Poisson { rate } => format!("Poisson arrivals, {rate} calls/s"),
-        Arrivals::Constant { rate } => format!("constant arrivals, {rate} calls/s"),
+        Arrivals::Poisson { rate } => format!("Poisson arrivals, {rate} {calls}/s"),
+        Arrivals::Constant { rate } => format!("constant arrivals, {rate} {calls}/s"),
         Arrivals::ClosedLoop { clients, requests, .. } => match requests {
-            Some(requests) => format!("{clients} clients, {requests} calls"),
+            Some(requests) => format!("{clients} clients, {requests} {calls}"),
             None => format!("{clients} clients"),
         },
         Arrivals::Trace { trace, time_scale } => {
-            let calls = trace.calls.len();
+            let count = trace.calls.len();
             let length_s = trace.calls.last().map_or(0.0, |call| call.at.seconds());
-            format!("trace of {calls} calls over {length_s:.1} s, intervals x {time_scale}")
+            format!("trace of {count} {calls} over {length_s:.1} s, intervals x {time_scale}")
         }
     };
     let how = match &use_case.lengths {
         Lengths::Recorded => "recorded",
         Lengths::Drawn { .. } => "drawn",
     };
-    let Mix { prompt, output, .. } = Mix::of_calls(seed, use_case, pool);
-    let lengths = format!("tokens {how}, mean {prompt:.0} in and {output:.0} out");
+    let Mix { prompt, output, cached, .. } = Mix::of_calls(scenario, at);
+    let from_cache = match (cached / prompt * 100.0, use_case.cache_hit) {
+        (share, Some(_)) => format!(" ({share:.0} % given from cache)"),
+        (share, None) if share > 0.0 => {
+            format!(" ({share:.0} % from cache, if it never evicts)")
+        }
+        _ => String::new(),
+    };
+    let lengths = format!("tokens {how}, mean {prompt:.0} in{from_cache} and {output:.0} out");
     let targets = use_case.slo.targets.len();
     format!(
         "\nuse case {} -> {}: {arrivals}; {lengths}; {targets} promise(s)\n",
-        use_case.name, pool.name
+        use_case.name, pool
     )
 }
 

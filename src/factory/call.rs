@@ -48,6 +48,9 @@ pub struct Call {
     pub lane: u32,
     /// Prompt tokens that were found in the cache when a step first took it in.
     pub cached: u32,
+    /// Prompt tokens that need not be computed, where the hit rate is an input:
+    /// the cache is then left alone.
+    pub given: Option<u32>,
     /// Its use case.
     pub use_case: u16,
     /// How often it was preempted.
@@ -74,6 +77,7 @@ impl Call {
             waiter: Waiter::Nobody,
             lane: 0,
             cached: 0,
+            given: None,
             use_case,
             preemptions: 0,
             content: None,

@@ -232,6 +232,9 @@ pub struct UseCase {
     pub prefix: Vec<Segment>,
     /// Calls are turns of sessions; `None`: each stands by itself.
     pub session: Option<Sessions>,
+    /// Share of each prompt that need not be computed, in place of what the cache
+    /// holds; `None`: what it holds.
+    pub cache_hit: Option<f64>,
     /// What its users were promised.
     pub slo: Slo,
     /// What its users pay, if stated.

@@ -309,6 +309,8 @@ pub struct RawEngine {
     /// A block can be hit from the step that computes it; false for engines that
     /// publish a block when it has been computed.
     pub dedup_in_flight: bool,
+    /// Keep the blocks of answers too, not only those of prompts.
+    pub cache_decoded: bool,
     /// Share of a GPU's memory that the engine may use.
     pub gpu_memory_utilization: Fraction,
     /// KV blocks of one rank, in place of the computed count.
@@ -335,6 +337,7 @@ impl Default for RawEngine {
             prefix_caching: true,
             eviction: RawEviction::Name(RawEvictionName::Lru),
             dedup_in_flight: true,
+            cache_decoded: true,
             gpu_memory_utilization: Fraction(0.9),
             kv_blocks: None,
             kv_memory: None,
@@ -414,6 +417,9 @@ pub struct RawUseCase {
     /// Calls are turns of sessions, each prompt the last prompt, its answer and
     /// `prompt_tokens` more.
     pub session: Option<RawSession>,
+    /// Share of each prompt that counts as found in the cache, in place of what
+    /// the cache holds; a what-if.
+    pub cache_hit: Option<Fraction>,
     /// What its users were promised.
     #[serde(default, skip_serializing_if = "RawSlo::is_empty")]
     pub slo: RawSlo,

@@ -139,7 +139,15 @@ impl Rank {
         if self.limits.prefix_cache.is_none() {
             return;
         }
-        let full = (sequence.computed + in_flight * sequence.now) / self.limits.block_tokens;
+        let call = &calls[sequence.call];
+        let rules = self.limits.prefix_cache.unwrap();
+        let most = match call.given {
+            Some(_) => 0,
+            None if rules.cache_decoded => u32::MAX,
+            None => call.prompt,
+        };
+        let tokens = sequence.computed + in_flight * sequence.now;
+        let full = tokens.min(most) / self.limits.block_tokens;
         while sequence.published < full {
             let mut own = OWN;
             let content = calls.stretches(&calls[sequence.call], &mut own);
@@ -290,10 +298,12 @@ impl Rank {
             let mut own = OWN;
             let content = around.calls.stretches(&call, &mut own);
             let hit = match self.limits.prefix_cache {
-                Some(_) => self.cache.lookup(content, (known - 1) / self.limits.block_tokens),
-                None => Default::default(),
+                Some(_) if call.given.is_none() => {
+                    self.cache.lookup(content, (known - 1) / self.limits.block_tokens)
+                }
+                _ => Default::default(),
             };
-            let computed = hit.blocks * self.limits.block_tokens;
+            let computed = call.given.unwrap_or(hit.blocks * self.limits.block_tokens);
             let tokens = (known - computed).min(budget);
             let reserve = if self.limits.reserve_full_prompt { known } else { computed + tokens };
             let watermark = if self.running.is_empty() { 0 } else { self.limits.watermark };
@@ -301,7 +311,8 @@ impl Rank {
             if needed + hit.idle > self.free() {
                 return;
             }
-            if !around.spec.offload.is_empty() && self.fetch(around, self.free() - watermark) {
+            let may_fetch = call.given.is_none() && !around.spec.offload.is_empty();
+            if may_fetch && self.fetch(around, self.free() - watermark) {
                 continue;
             }
             self.waiting.pop_front();
@@ -316,7 +327,7 @@ impl Rank {
     fn admit(&mut self, id: CallId, hit: u32, budget: u32, around: &mut Around<'_>) -> u32 {
         let call = &mut around.calls[id];
         let known = call.prompt + call.generated;
-        let computed = hit * self.limits.block_tokens;
+        let computed = call.given.unwrap_or(hit * self.limits.block_tokens);
         let tokens = (known - computed).min(budget);
         if call.scheduled == Time::MAX {
             call.scheduled = around.now;

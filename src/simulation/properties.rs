@@ -16,6 +16,7 @@ use crate::scenario::{
     Arrivals, Engine, Lengths, Offload, Pool, Regime, Scenario, Segment, Sessions, Slo, UseCase,
     WarmUp,
 };
+use crate::workload::{Strands, Trace, TraceCall};
 use proptest::prelude::*;
 use std::sync::Arc;
 
@@ -75,8 +76,13 @@ fn eviction() -> impl Strategy<Value = Eviction> {
 }
 
 fn engine() -> impl Strategy<Value = Engine> {
-    let rules = (eviction(), any::<bool>())
-        .prop_map(|(eviction, dedup_in_flight)| CacheRules { eviction, dedup_in_flight });
+    let rules = (eviction(), any::<bool>(), any::<bool>()).prop_map(
+        |(eviction, dedup_in_flight, cache_decoded)| CacheRules {
+            eviction,
+            dedup_in_flight,
+            cache_decoded,
+        },
+    );
     let cache = proptest::option::weighted(0.8, rules);
     (1..24u32, 0..200u32, any::<bool>(), prop_oneof![Just(0.0), 0.0..0.2], cache).prop_map(
         |(max_num_seqs, spare, reserve_full_prompt, kv_watermark, prefix_cache)| Engine {
@@ -222,20 +228,50 @@ fn sessions() -> impl Strategy<Value = Option<Sessions>> {
     proptest::option::of(sessions)
 }
 
+/// A recording whose prompts share blocks of `block_tokens` tokens.
+fn trace() -> impl Strategy<Value = Trace> {
+    let ids = proptest::collection::vec(0..3u64, 0..12);
+    let call = (0..200_000_000u64, 1..400u32, 1..120u32, ids);
+    (proptest::collection::vec(call, 1..120), 1..64u32).prop_map(|(calls, block_tokens)| {
+        let mut trace = Trace { block_tokens, ..Trace::default() };
+        let mut at = Span::ZERO;
+        for (gap, prompt, output, ids) in calls {
+            at = at + Span::from_ticks(gap);
+            let prefix_start = trace.prefix_ids.len() as u32;
+            let prefix_len = ids.len() as u32;
+            trace.calls.push(TraceCall { at, prompt, output, prefix_start, prefix_len });
+            trace.prefix_ids.extend(ids);
+        }
+        trace.strands = Strands::new(trace.calls.iter().map(|call| trace.ids(call)));
+        trace
+    })
+}
+
 /// A use case by itself: its name, its pool and whose prefix it shares come later.
 fn use_case() -> impl Strategy<Value = UseCase> {
-    (arrivals(), tokens(400.0), tokens(120.0), prefix(), sessions()).prop_map(
-        |(arrivals, prompt, output, prefix, session)| UseCase {
+    let drawn = (arrivals(), tokens(400.0), tokens(120.0), sessions());
+    let drawn = drawn.prop_map(|(arrivals, prompt, output, session)| {
+        (arrivals, Lengths::Drawn { prompt, output }, session)
+    });
+    let recorded = trace().prop_map(|trace| {
+        let arrivals = Arrivals::Trace { trace: Arc::new(trace), time_scale: 1.0 };
+        (arrivals, Lengths::Recorded, None)
+    });
+    let asked = prop_oneof![4 => drawn, 1 => recorded];
+    let cache_hit = proptest::option::weighted(0.2, 0.0..=1.0);
+    (asked, prefix(), cache_hit).prop_map(|((arrivals, lengths, session), prefix, cache_hit)| {
+        UseCase {
             name: String::new(),
             pool: 0,
             arrivals,
-            lengths: Lengths::Drawn { prompt, output },
+            lengths,
             prefix,
             session,
+            cache_hit,
             slo: Slo::default(),
             price: None,
-        },
-    )
+        }
+    })
 }
 
 prop_compose! {

@@ -38,6 +38,7 @@ impl<E: Engine> Simulation<'_, E> {
         let ask = self.sources[usize::from(session.use_case)].script.turn(session);
         let mut call = Call::new(session.use_case, session.number, now, ask.prompt, ask.output);
         call.turn = session.turn;
+        call.given = ask.given;
         call.waiter = Waiter::Session(id);
         let content = session.content.take();
         if !self.dispatch(now, call, content) {

@@ -5,7 +5,9 @@
 //! ended. More sequences share the reading of the weights and slow each other
 //! down: throughput against interactivity is that trade, and its best point is
 //! the capacity. Variance is ignored, and so is what latent attention spends on
-//! the earlier chunks of a long prompt: queues grow long somewhat below it.
+//! the earlier chunks of a long prompt: queues grow long somewhat below it. The
+//! cache is taken to hold all that was there before; where it evicts, the pool
+//! does less.
 
 use super::mix::Mix;
 use super::series::FrontierPoint;
@@ -59,7 +61,7 @@ fn concurrencies(pool: &Pool, mix: &Mix) -> impl Iterator<Item = u64> {
     let resident = pool.kv.tokens() as f64 / mix.context.max(1.0);
     // As many sequences as decode when prompts take what is left of the budget.
     let decodes = mix.output - 1.0;
-    let fed = budget(pool) / (mix.prompt + decodes) * decodes.max(1.0);
+    let fed = budget(pool) / (mix.prompt - mix.cached + decodes) * decodes.max(1.0);
     let limit = f64::from(pool.engine.max_num_seqs).min(resident).min(fed).max(1.0) as u64;
     let octaves = (0..).flat_map(|octave: u32| [2u64 << octave, 3u64 << octave]);
     let ladder = std::iter::once(1).chain(octaves);
@@ -83,8 +85,9 @@ impl Steady {
         // The first output token of a call comes with its prompt, the others
         // take a step each, so what starts in a step also ends in one.
         let decodes_a_call = mix.output - 1.0;
+        let computed = mix.prompt - mix.cached;
         let starting = (sequences as f64 / decodes_a_call.max(1.0))
-            .min(budget(pool) / (mix.prompt + decodes_a_call));
+            .min(budget(pool) / (computed + decodes_a_call));
         let decoding = starting * decodes_a_call;
         let clip = |context: f64| {
             pool.step_time.window.map_or(context, |window| context.min(f64::from(window)))
@@ -94,10 +97,11 @@ impl Steady {
             decode_context: (decoding * mix.context) as u64,
             decode_context_windowed: (decoding * clip(mix.context)) as u64,
             prefills: starting.ceil() as u64,
-            prefill_tokens: (starting * mix.prompt) as u64,
+            prefill_tokens: (starting * computed) as u64,
             prefill_pairs: (starting * mix.pairs) as u64,
-            prefill_pairs_windowed: (starting * mix.prompt * clip(mix.prompt / 2.0)) as u64,
-            prefill_prefix: 0,
+            prefill_pairs_windowed: (starting * computed * clip((mix.prompt + mix.cached) / 2.0))
+                as u64,
+            prefill_prefix: (starting * mix.cached) as u64,
         };
         let group = batch.tokens() * u64::from(pool.parallelism.data);
         let step_s = pool.step_time.seconds(&batch, group);

@@ -1,8 +1,14 @@
 //! The mean call of a pool: what its use cases ask for, weighted by their rates.
 //! Calls that the pool will refuse are left out.
+//!
+//! What a cache finds depends on what it had to evict, which no closed form
+//! tells. The estimate is a cache that never evicts: it holds what a session
+//! said before, the shared prefixes, and every block that a recording repeats.
+//! Where the hit rate is an input, it is that.
 
-use crate::random::{Component, Distribution, Stream, Streams, entity};
-use crate::scenario::{Arrivals, Lengths, Pool, Scenario, UseCase};
+use crate::random::Streams;
+use crate::scenario::{Arrivals, Lengths, Pool, Scenario};
+use crate::workload::{Ask, Content, Script, Strand};
 
 /// Draws behind a mean for which there is no formula.
 const DRAWS: u32 = 10_000;
@@ -17,7 +23,9 @@ pub struct Mix {
     pub prompt: f64,
     /// Output tokens of a call.
     pub output: f64,
-    /// (query, key) pairs of a prompt.
+    /// Of these, tokens that a cache that never evicts would have.
+    pub cached: f64,
+    /// (query, key) pairs of what is computed of a prompt.
     pub pairs: f64,
     /// Tokens attended by a decode: long answers stay longer, so this is more
     /// than the mean prompt and half of the mean output.
@@ -27,10 +35,9 @@ pub struct Mix {
 impl Mix {
     /// The mean call of the pool at index `pool`; `None` when no use case names it.
     pub fn of(scenario: &Scenario, pool: usize) -> Option<Mix> {
-        let served = scenario.use_cases.iter().filter(|use_case| use_case.pool == pool);
-        let limits = &scenario.pools[pool];
-        let all: Vec<Mix> =
-            served.map(|use_case| Mix::of_calls(scenario.seed, use_case, limits)).collect();
+        let use_cases = 0..scenario.use_cases.len();
+        let served = use_cases.filter(|&at| scenario.use_cases[at].pool == pool);
+        let all: Vec<Mix> = served.map(|at| Mix::of_calls(scenario, at)).collect();
         let offered: f64 = all.iter().map(|mix| mix.calls_per_s).sum();
         // Closed loops count as much as each other when nothing else is offered.
         let weight = |mix: &Mix| {
@@ -41,37 +48,51 @@ impl Mix {
         is_served.then(|| Mix {
             calls_per_s: offered,
             prompt: mean(|mix| mix.prompt),
+            cached: mean(|mix| mix.cached),
             output: mean(|mix| mix.output),
             pairs: mean(|mix| mix.pairs),
             context: mean(|mix| mix.context),
         })
     }
 
-    /// The mean call of one use case on `pool`.
-    pub fn of_calls(seed: u64, use_case: &UseCase, pool: &Pool) -> Mix {
-        let mut sums = Sums::new(pool);
-        match (&use_case.lengths, &use_case.arrivals) {
-            (Lengths::Recorded, Arrivals::Trace { trace, .. }) => {
-                trace.calls.iter().for_each(|call| sums.add(call.prompt, call.output));
-            }
-            (Lengths::Drawn { prompt, output }, _) => {
-                let streams = Streams::new(seed, 0);
-                let owner = entity(&use_case.name);
-                let mut prompts = streams.stream(Component::Prompt, owner, 0);
-                let mut outputs = streams.stream(Component::Output, owner, 0);
-                let draw =
-                    |tokens: &Distribution, stream: &mut Stream| tokens.sample_tokens(stream);
-                for _ in 0..DRAWS {
-                    sums.add(draw(prompt, &mut prompts), draw(output, &mut outputs));
+    /// The mean call of one use case, which is at index `at` of the scenario.
+    pub fn of_calls(scenario: &Scenario, at: usize) -> Mix {
+        let use_case = &scenario.use_cases[at];
+        let script = Script::new(at as u16, use_case, Streams::new(scenario.seed, 0));
+        let mut sums = Sums::new(&scenario.pools[use_case.pool]);
+        match &use_case.arrivals {
+            Arrivals::Trace { trace, .. } if matches!(use_case.lengths, Lengths::Recorded) => {
+                for number in 0..trace.calls.len() {
+                    let (ask, _) = script.call(number as u64, || Content::new(Strand::NONE));
+                    let shared = ask.prompt - trace.calls[number].prompt;
+                    sums.add(ask, shared + trace.repeated(number));
                 }
             }
-            (Lengths::Recorded, _) => unreachable!("lengths are recorded in traces only"),
+            _ if script.has_sessions() => {
+                let mut begun = 0;
+                while sums.all < f64::from(DRAWS) {
+                    sums.add_session(&script, begun);
+                    begun += 1;
+                }
+                return sums.mean(calls_per_s(&use_case.arrivals) * sums.all / begun as f64);
+            }
+            _ => {
+                for number in 0..u64::from(DRAWS) {
+                    let (ask, content) = script.call(number, || Content::new(Strand::NONE));
+                    sums.add(ask, content.map_or(0, |content| shared(&content)));
+                }
+            }
         }
         sums.mean(calls_per_s(&use_case.arrivals))
     }
 }
 
-/// Calls per second that arrive whatever happens.
+/// Tokens before a call's own.
+fn shared(content: &Content) -> u32 {
+    content.stretches().iter().rev().nth(1).map_or(0, |stretch| stretch.until)
+}
+
+/// Calls (or sessions) per second that arrive whatever happens.
 fn calls_per_s(arrivals: &Arrivals) -> f64 {
     match arrivals {
         Arrivals::Poisson { rate } | Arrivals::Constant { rate } => *rate,
@@ -89,6 +110,7 @@ struct Sums<'p> {
     all: f64,
     calls: f64,
     prompt: f64,
+    cached: f64,
     output: f64,
     pairs: f64,
     /// Context times the tokens that attend it.
@@ -103,23 +125,49 @@ impl<'p> Sums<'p> {
             all: zero,
             calls: zero,
             prompt: zero,
+            cached: zero,
             output: zero,
             pairs: zero,
             attended: zero,
         }
     }
 
-    fn add(&mut self, prompt: u32, output: u32) {
+    /// Adds a call, the first `repeated` tokens of whose prompt were there before.
+    fn add(&mut self, ask: Ask, repeated: u32) {
         self.all += 1.0;
-        if !self.pool.accepts(prompt, output) {
+        if !self.pool.accepts(ask.prompt, ask.output) {
             return;
         }
-        let (prompt, output) = (f64::from(prompt), f64::from(output));
+        let block = self.pool.kv.block_tokens;
+        let found = match self.pool.engine.prefix_cache {
+            Some(_) => repeated.min(ask.prompt - 1) / block * block,
+            None => 0,
+        };
+        let cached = f64::from(ask.given.unwrap_or(found));
+        let (prompt, output) = (f64::from(ask.prompt), f64::from(ask.output));
         self.calls += 1.0;
         self.prompt += prompt;
+        self.cached += cached;
         self.output += output;
-        self.pairs += prompt * (prompt + 1.0) / 2.0;
+        self.pairs += (prompt * (prompt + 1.0) - cached * (cached + 1.0)) / 2.0;
         self.attended += output * (prompt + output / 2.0);
+    }
+
+    /// Adds the turns of a session, which ends early when one is refused.
+    fn add_session(&mut self, script: &Script, number: u64) {
+        let mut session = script.session(number, Content::new(Strand::NONE));
+        let keeps_answers = self.pool.engine.prefix_cache.is_some_and(|rules| rules.cache_decoded);
+        let mut repeated = session.history;
+        while !session.is_over() {
+            let ask = script.turn(&session);
+            self.add(ask, repeated);
+            if !self.pool.accepts(ask.prompt, ask.output) {
+                return;
+            }
+            // The last token of an answer has no KV yet.
+            repeated = if keeps_answers { ask.prompt + ask.output - 1 } else { ask.prompt };
+            session.answered(ask.prompt, ask.output, None);
+        }
     }
 
     fn mean(&self, calls_per_s: f64) -> Mix {
@@ -129,6 +177,7 @@ impl<'p> Sums<'p> {
         Mix {
             calls_per_s: calls_per_s * self.calls / self.all,
             prompt: self.prompt / self.calls,
+            cached: self.cached / self.calls,
             output: self.output / self.calls,
             pairs: self.pairs / self.calls,
             context: self.attended / self.output,

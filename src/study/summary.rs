@@ -152,7 +152,8 @@ pub struct PoolSummary {
     pub sustainable_calls_per_s: Option<Interval>,
     /// Calls per second that open arrivals bring; absent without any.
     pub offered_calls_per_s: Option<f64>,
-    /// Calls per second that the pool can finish: a closed-form estimate from mean lengths.
+    /// Calls per second that the pool can finish: a closed-form estimate from mean lengths,
+    /// with a prefix cache that never evicts.
     pub capacity_calls_per_s: Option<f64>,
     /// Share of time in which replicas were stepping.
     pub utilization: Option<Interval>,

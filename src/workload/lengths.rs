@@ -43,10 +43,11 @@ impl LengthSource {
             Kind::Drawn { prompt, output } => Ask {
                 prompt: self.draw(prompt, Component::Prompt, item(number, turn)),
                 output: self.draw(output, Component::Output, item(number, turn)),
+                given: None,
             },
             Kind::Recorded(trace) => {
                 let call = &trace.calls[number as usize];
-                Ask { prompt: call.prompt, output: call.output }
+                Ask { prompt: call.prompt, output: call.output, given: None }
             }
         }
     }

@@ -19,6 +19,15 @@ pub struct Prefix {
     segments: Vec<Part>,
 }
 
+/// The prefix of one call or session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// Its tokens.
+    pub tokens: u32,
+    /// Number of its combination of groups.
+    pub path: u64,
+}
+
 /// One segment.
 #[derive(Clone, Debug)]
 struct Part {
@@ -61,8 +70,8 @@ impl Prefix {
     }
 
     /// Writes the prefix of call (or session) `number` to `content`, which then
-    /// goes on with `own`. Returns the tokens written.
-    pub fn write(&self, number: u64, content: &mut Content, own: Strand) -> u32 {
+    /// goes on with `own`.
+    pub fn write(&self, number: u64, content: &mut Content, own: Strand) -> Written {
         content.start(own);
         let (mut tokens, mut path) = (0u32, 0);
         for (at, part) in self.segments.iter().enumerate() {
@@ -72,7 +81,7 @@ impl Prefix {
             tokens = tokens.saturating_add(self.tokens(part, path));
         }
         content.turn_off(tokens, own);
-        tokens
+        Written { tokens, path }
     }
 
     /// The group of call (or session) `number` in segment `at`.

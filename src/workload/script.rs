@@ -1,15 +1,17 @@
 //! What the calls of one use case ask for and say.
 //!
-//! Lengths, shared prefixes and sessions come together here; the simulation
-//! asks for a call, or for a session and then for its turns.
+//! Lengths, shared prefixes, sessions and the ids of a recording come together
+//! here; the simulation asks for a call, or for a session and then for its turns.
 
 use super::content::{Author, Content, Strand};
 use super::lengths::LengthSource;
 use super::prefix::Prefix;
 use super::session::{Session, SessionSource};
+use super::trace::Trace;
 use crate::kernel::Span;
 use crate::random::{Streams, entity};
-use crate::scenario::UseCase;
+use crate::scenario::{Arrivals, Lengths, UseCase};
+use std::sync::Arc;
 
 /// Writes the calls of one use case.
 #[derive(Clone, Debug)]
@@ -18,6 +20,9 @@ pub struct Script {
     lengths: LengthSource,
     prefix: Prefix,
     sessions: Option<SessionSource>,
+    /// The recording that says what prompts repeat.
+    recorded: Option<Arc<Trace>>,
+    cache_hit: Option<f64>,
 }
 
 /// What a call asks for.
@@ -27,18 +32,32 @@ pub struct Ask {
     pub prompt: u32,
     /// Output tokens.
     pub output: u32,
+    /// Prompt tokens that need not be computed, where the hit rate is an input.
+    pub given: Option<u32>,
 }
 
 impl Script {
+    /// Most combinations of groups before prompts with ids, times the blocks
+    /// that differ: there are so many names of strands.
+    pub const NAMES_MAX: u64 = 1 << 44;
+
     /// The script of `use_case`, which is at index `at` of the scenario.
     pub fn new(at: u16, use_case: &UseCase, streams: Streams) -> Self {
         let owner = entity(&use_case.name);
         let sessions = use_case.session.as_ref();
+        let recorded = match (&use_case.lengths, &use_case.arrivals) {
+            (Lengths::Recorded, Arrivals::Trace { trace, .. }) if trace.strands.nodes() > 0 => {
+                Some(trace.clone())
+            }
+            _ => None,
+        };
         Script {
             use_case: at,
             lengths: LengthSource::new(use_case, streams),
             prefix: Prefix::new(use_case, streams),
             sessions: sessions.map(|spec| SessionSource::new(spec, streams, owner)),
+            recorded,
+            cache_hit: use_case.cache_hit,
         }
     }
 
@@ -52,15 +71,21 @@ impl Script {
     /// say the same; `blank` gives paper for that.
     #[inline]
     pub fn call(&self, number: u64, blank: impl FnOnce() -> Content) -> (Ask, Option<Content>) {
-        let mut ask = self.lengths.ask(number, 0);
-        if self.prefix.is_empty() {
-            return (ask, None);
+        let drawn = self.lengths.ask(number, 0);
+        if self.prefix.is_empty() && self.recorded.is_none() {
+            return (self.ask(0, drawn), None);
         }
         let mut content = blank();
         let own = Strand::new(self.use_case, Author::Call, number);
         let shared = self.prefix.write(number, &mut content, own);
-        ask.prompt = ask.prompt.saturating_add(shared);
-        (ask, Some(content))
+        if let Some(trace) = &self.recorded {
+            // Behind another prefix, the same block is another text.
+            let first = shared.path * u64::from(trace.strands.nodes());
+            trace.write(number as usize, shared.tokens, &mut content, own, |strand| {
+                Strand::new(self.use_case, Author::Trace, first + u64::from(strand))
+            });
+        }
+        (self.ask(shared.tokens, drawn), Some(content))
     }
 
     /// Session `number`.
@@ -71,8 +96,7 @@ impl Script {
     /// The next turn of a session.
     #[inline]
     pub fn turn(&self, session: &Session) -> Ask {
-        let drawn = self.lengths.ask(session.number, session.turn);
-        Ask { prompt: session.history.saturating_add(drawn.prompt), ..drawn }
+        self.ask(session.history, self.lengths.ask(session.number, session.turn))
     }
 
     /// The pause between the last answer and the next turn.
@@ -82,5 +106,17 @@ impl Script {
 
     fn source(&self) -> &SessionSource {
         self.sessions.as_ref().expect("asked for a session where there are none")
+    }
+
+    /// What was drawn behind `before` tokens. At least one token is computed:
+    /// without it there would be nothing to sample from.
+    #[inline]
+    fn ask(&self, before: u32, drawn: Ask) -> Ask {
+        let prompt = before.saturating_add(drawn.prompt);
+        let given = self.cache_hit.map(|share| {
+            // `as` truncates, so a half more rounds to the nearest.
+            ((f64::from(prompt) * share + 0.5) as u32).min(prompt - 1)
+        });
+        Ask { prompt, output: drawn.output, given }
     }
 }

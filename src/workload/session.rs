@@ -78,7 +78,7 @@ impl SessionSource {
         let mut stream = self.streams.stream(Component::Turns, self.entity, number);
         let turns = self.turns.sample_tokens(&mut stream).min(Self::TURNS_MAX);
         let own = Strand::new(use_case, Author::Session, number);
-        let history = prefix.write(number, &mut content, own);
+        let history = prefix.write(number, &mut content, own).tokens;
         let content = Some(content);
         Session { use_case, number, client: None, turn: 0, turns, history, content }
     }

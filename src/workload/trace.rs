@@ -5,7 +5,9 @@
 //! kept as one of one token, since it did arrive, and counted too.
 
 use super::Format;
+use super::content::{Content, Strand};
 use super::read::{BadLine, ReadOptions, Record, Sink, read_calls};
+use super::strands::Strands;
 use crate::error::Mistake;
 use crate::kernel::{Span, TICKS_PER_SECOND};
 use std::collections::HashMap;
@@ -23,10 +25,48 @@ pub struct Trace {
     pub prefix_ids: Vec<u64>,
     /// Prompt tokens that one prefix id stands for; 0 without ids.
     pub block_tokens: u32,
+    /// What the prompts say, by their ids.
+    pub strands: Strands,
     /// Broken lines left out on request.
     pub skipped_lines: u64,
     /// Calls recorded without prompt or without output tokens, kept as one token.
     pub raised_calls: u64,
+}
+
+impl Trace {
+    /// Ids of the prompt blocks of a call.
+    pub fn ids(&self, call: &TraceCall) -> &[u64] {
+        &self.prefix_ids[call.prefix_start as usize..][..call.prefix_len as usize]
+    }
+
+    /// Tokens of the prompt of call `number` that its ids cover.
+    fn covered(&self, number: usize) -> u32 {
+        let call = &self.calls[number];
+        self.block_tokens.saturating_mul(call.prefix_len).min(call.prompt)
+    }
+
+    /// Writes what call `number` says behind `before` tokens to `content`, which
+    /// then goes on with `own`; `strand` names the strand of a fork.
+    pub fn write(
+        &self,
+        number: usize,
+        before: u32,
+        content: &mut Content,
+        own: Strand,
+        strand: impl Fn(u32) -> Strand,
+    ) {
+        let covered = self.covered(number);
+        for fork in self.strands.forks(number) {
+            let entered = self.block_tokens.saturating_mul(fork.block).min(covered);
+            content.turn_off(before.saturating_add(entered), strand(fork.strand));
+        }
+        content.turn_off(before.saturating_add(covered), own);
+    }
+
+    /// Prompt tokens of call `number` in blocks that calls before it had.
+    pub fn repeated(&self, number: usize) -> u32 {
+        self.block_tokens.saturating_mul(self.strands.repeated(number)).min(self.covered(number))
+    }
 }
 
 /// One recorded call.
@@ -55,7 +95,10 @@ pub fn read_trace(
     let tally = read_calls(format, input, file, options, &mut keeper)?;
     let mut trace = keeper.trace;
     trace.skipped_lines = tally.skipped_lines;
-    trace.block_tokens = if trace.prefix_ids.is_empty() { 0 } else { tally.block_tokens };
+    if !trace.prefix_ids.is_empty() {
+        trace.block_tokens = tally.block_tokens;
+        trace.strands = Strands::new(trace.calls.iter().map(|call| trace.ids(call)));
+    }
     Ok(trace)
 }
 

@@ -61,6 +61,8 @@ pub struct CacheRules {
     pub eviction: Eviction,
     /// A block can be hit from the step that computes it, not only after it.
     pub dedup_in_flight: bool,
+    /// Blocks of answers are kept too, not only those of prompts.
+    pub cache_decoded: bool,
 }
 
 /// What happened to a call at a step boundary.
@@ -443,7 +445,8 @@ impl Rank {
             if !self.can_admit(hit, &turn.calls[id], budget, kept) {
                 return None;
             }
-            if !self.start_fetching(turn, hit, kept) {
+            let is_given = turn.calls[id].given.is_some();
+            if is_given || !self.start_fetching(turn, hit, kept) {
                 self.waiting.pop_front();
                 turn.outcomes.push(Outcome::Scheduled(id));
                 self.acquire(turn.calls, id, hit);
@@ -453,8 +456,12 @@ impl Rank {
     }
 
     /// Call `id`, which holds its first `blocks` blocks, starts to run.
-    fn start(&self, turn: &mut Turn, id: CallId, blocks: u32) -> Partial {
-        let computed = blocks * self.limits.block_tokens;
+    fn start(&mut self, turn: &mut Turn, id: CallId, blocks: u32) -> Partial {
+        let computed = self.known(&turn.calls[id], blocks);
+        let given = self.blocks.holding(computed) - blocks;
+        if given > 0 {
+            self.take(given, self.blocks.needed_in(turn.step));
+        }
         let call = &mut turn.calls[id];
         if call.scheduled == Time::MAX {
             call.scheduled = turn.now;
@@ -467,7 +474,7 @@ impl Rank {
     /// `budget` tokens left, beside `kept` blocks.
     fn can_admit(&self, hit: Hit, call: &Call, budget: u32, kept: u32) -> bool {
         let known = call.known_tokens();
-        let first = (hit.blocks * self.limits.block_tokens).saturating_add(budget);
+        let first = self.known(call, hit.blocks).saturating_add(budget);
         let tokens = if self.limits.reserve_full_prompt { known } else { known.min(first) };
         // An empty rank takes whatever fits: nobody else would need the rest.
         let watermark = if self.running() > 0 { self.limits.watermark } else { 0 };

@@ -186,7 +186,7 @@ impl Rank {
         let view = turn.tiers.view(&turn.spec.offload, turn.replica, number);
         let call = &turn.calls[id];
         let tokens = self.limits.block_tokens;
-        let most = (call.known_tokens() - 1) / tokens;
+        let most = self.keepable(call, call.known_tokens() - 1);
         let mut own = Stretch { strand: Strand::NONE, until: 0 };
         let content = turn.calls.stretches(call, &mut own);
         let mut parts = view.find(turn.now, content, tokens, hit.blocks, most);

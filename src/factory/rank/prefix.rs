@@ -17,12 +17,31 @@ impl Rank {
     /// to compute: without it there would be nothing to sample from.
     pub(super) fn find(&self, call: &Call, calls: &Calls) -> Hit {
         match &self.cache {
-            None => Hit::default(),
-            Some(cache) => {
+            Some(cache) if call.given.is_none() => {
                 let most = (call.known_tokens() - 1) / self.limits.block_tokens;
                 cache.lookup(calls.stretches(call, &mut nothing()), most)
             }
+            _ => Hit::default(),
         }
+    }
+
+    /// Tokens of `call`, which holds its first `blocks` blocks, that need not be
+    /// computed.
+    #[inline]
+    pub(super) fn known(&self, call: &Call, blocks: u32) -> u32 {
+        call.given.unwrap_or(blocks * self.limits.block_tokens)
+    }
+
+    /// The first blocks of `tokens` tokens of `call` that the cache may keep:
+    /// those that are full, and by its rules.
+    #[inline]
+    pub(super) fn keepable(&self, call: &Call, tokens: u32) -> u32 {
+        let most = match (&self.limits.prefix_cache, call.given) {
+            (Some(rules), None) if rules.cache_decoded => tokens,
+            (Some(_), None) => call.prompt,
+            (None, _) | (_, Some(_)) => 0,
+        };
+        tokens.min(most) / self.limits.block_tokens
     }
 
     /// Holds the blocks that were hit.
@@ -51,7 +70,7 @@ impl Rank {
         published: u32,
         tokens: u32,
     ) -> u32 {
-        let full = tokens / self.limits.block_tokens;
+        let full = self.keepable(&calls[id], tokens);
         match &mut self.cache {
             Some(cache) if full > published => {
                 let mut own = nothing();
@@ -69,18 +88,15 @@ impl Rank {
     /// Blocks of a decoding sequence that the cache knows: those of its prompt,
     /// and of what it had generated when it was admitted last.
     pub(super) fn published(&self, call: &Call) -> u32 {
-        match &self.cache {
-            None => 0,
-            Some(_) => (call.known_tokens() - 1) / self.limits.block_tokens,
-        }
+        self.keepable(call, call.known_tokens() - 1)
     }
 
     /// A sequence with KV of `tokens` tokens ends here; the cache knows
     /// `published` of its blocks and keeps the other full ones too.
     pub(super) fn release(&mut self, turn: &mut Turn, id: CallId, tokens: u32, published: u32) {
         let held = self.blocks.holding(tokens);
+        let full = self.keepable(&turn.calls[id], tokens);
         let Some(cache) = &mut self.cache else { return self.blocks.give(held) };
-        let full = tokens / self.limits.block_tokens;
         let mut own = nothing();
         let content = turn.calls.stretches(&turn.calls[id], &mut own);
         let added = cache.publish(content, published, full);

@@ -167,14 +167,18 @@ impl Router {
                 lane
             }
             State::KvAware(router) => {
-                let prompt = calls[id].prompt;
-                let choice = router.choose(prompt, content(&mut own));
-                router.arrived(choice.lane, prompt, choice.uncached);
+                let Call { prompt, given, .. } = calls[id];
+                // Where the hit rate is given, no cache has more of one prompt
+                // than another has.
+                let known = if given.is_some() { &[own][..] } else { content(&mut own) };
+                let choice = router.choose(prompt, known);
+                let uncached = given.map_or(choice.uncached, |given| prompt - given);
+                router.arrived(choice.lane, prompt, uncached);
                 let place = id.index() as usize;
                 if self.booked.len() <= place {
                     self.booked.resize(place + 1, 0);
                 }
-                self.booked[place] = choice.uncached;
+                self.booked[place] = uncached;
                 choice.lane
             }
             State::SessionAffinity(router) => {

@@ -207,6 +207,7 @@ fn engine(raw: &mut RawEngine, longest: u32) -> Engine {
         prefix_cache: raw.prefix_caching.then_some(CacheRules {
             eviction: eviction(&raw.eviction),
             dedup_in_flight: raw.dedup_in_flight,
+            cache_decoded: raw.cache_decoded,
         }),
         kv_watermark: raw.kv_watermark.0,
         step_scale: raw.step_scale,

@@ -3,8 +3,8 @@
 use super::Check;
 use crate::scenario::raw::{RawSegment, RawSession};
 use crate::scenario::tree::At;
-use crate::scenario::{Lengths, Segment, Sessions, UseCase};
-use crate::workload::{Prefix, SessionSource};
+use crate::scenario::{Arrivals, Lengths, Segment, Sessions, UseCase};
+use crate::workload::{Prefix, Script, SessionSource};
 
 impl Check<'_> {
     /// The shared prefix of a use case; names are resolved later, by [`Check::share`].
@@ -29,6 +29,18 @@ impl Check<'_> {
             self.wrong(at, problem, format!("keep them to 2^{}", Prefix::PATH_BITS));
         }
         segments.into_iter().collect()
+    }
+
+    /// Each block of a recording is another text behind each prefix.
+    pub(super) fn names(&mut self, at: &At<'_>, use_case: &UseCase) {
+        let Arrivals::Trace { trace, .. } = &use_case.arrivals else { return };
+        let paths: f64 = use_case.prefix.iter().map(|segment| f64::from(segment.groups)).product();
+        let most = Script::NAMES_MAX as f64 / f64::from(trace.strands.nodes().max(1));
+        if paths > most {
+            let problem =
+                format!("has {paths:.1e} combinations of groups, each with its own trace");
+            self.wrong(at, problem, format!("keep them to {most:.0}"));
+        }
     }
 
     pub(super) fn session(&mut self, at: &At<'_>, raw: &RawSession) -> Option<Sessions> {

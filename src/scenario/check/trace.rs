@@ -80,6 +80,12 @@ impl Check<'_> {
             let fix = "take fewer calls with `requests`, or a smaller `time_scale`";
             self.wrong(&at.key("time_scale"), "stretches the trace beyond ten years", fix);
         }
+        if trace.strands.is_contradictory() {
+            self.warnings.push(format!(
+                "{}: some ids follow several others, so each is taken for another block there",
+                raw.path
+            ));
+        }
         if trace.skipped_lines > 0 {
             let lines = trace.skipped_lines;
             self.warnings.push(format!("{}: {lines} broken lines left out", raw.path));

@@ -41,9 +41,11 @@ impl Check<'_> {
             lengths: lengths?,
             prefix: prefix?,
             session,
+            cache_hit: raw.cache_hit.as_ref().map(|share| share.0),
             slo,
             price: raw.price.as_ref().map(prices),
         };
+        self.names(&at.key("prefix"), &use_case);
         if let Some(Some(pool)) = pools.get(use_case.pool) {
             self.fit(&use_case, pool);
         }

@@ -42,7 +42,8 @@ pub fn figures(scenario: &Scenario, at: usize) -> Vec<Figure> {
         Figure::new(path(key), move |run| Share::Value(value(&run.pools[at]))).steady_on(at)
     }));
     figures.extend(usd_per_mtok(pool, at, path));
-    if pool.engine.prefix_cache.is_some() {
+    let is_given = |at: &usize| scenario.use_cases[*at].cache_hit.is_some();
+    if pool.engine.prefix_cache.is_some() || served_by(scenario, at).iter().any(is_given) {
         figures.extend(cache(pool, at, path));
     }
     if let Some(watts) = facility_watts(pool) {

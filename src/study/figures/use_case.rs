@@ -46,7 +46,7 @@ pub fn figures(scenario: &Scenario, at: usize) -> Vec<Figure> {
     let pool = use_case.pool;
     let mut figures = vec![per_second(path("calls_per_s"), at, |calls| calls.finished)];
     figures.extend(PER_CALL.map(|(key, count)| per_call(path(key), at, count)));
-    if scenario.pools[pool].engine.prefix_cache.is_some() {
+    if use_case.cache_hit.is_some() || scenario.pools[pool].engine.prefix_cache.is_some() {
         figures.push(Figure::new(path("cache_hit_fraction"), move |run| {
             let record = &run.use_cases[at];
             Share::over(record.cached_tokens as f64, record.prompt_tokens as f64)
