@@ -18,7 +18,7 @@ impl Rank {
     pub(super) fn find(&self, call: &Call, calls: &Calls) -> Hit {
         match &self.cache {
             Some(cache) if call.given.is_none() => {
-                let most = (call.known_tokens() - 1) / self.limits.block_tokens;
+                let most = self.keepable(call, call.known_tokens() - 1);
                 cache.lookup(calls.stretches(call, &mut nothing()), most)
             }
             _ => Hit::default(),
