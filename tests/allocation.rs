@@ -99,6 +99,35 @@ fn one_replica_at_a_steady_load() {
     );
 }
 
+/// Sessions come and go; what they say is written on paper that is used again.
+#[test]
+fn sessions_behind_shared_prefixes() {
+    let record = compare(
+        r#"
+        name = "sessions"
+        duration = "2 h"
+        [[pool]]
+        name = "assistant"
+        model = "llama-3.1-8b"
+        hardware = "h100-sxm"
+        engine = { kv_blocks = 4_000 }
+        [[use_case]]
+        name = "chat"
+        arrivals = { process = "poisson", rate = "1 /s" }
+        prefix = [
+            { tokens = 500 }, { tokens = 200, groups = 20, zipf = 1.0 },
+            { tokens = 100, groups = 5 }, { tokens = 50, groups = 2 },
+        ]
+        session = { turns = 8, think = { distribution = "uniform", low = "1 s", high = "9 s" } }
+        prompt_tokens = 100
+        output_tokens = 150
+        "#,
+        1_800.0,
+    );
+    let chat = &record.whole.use_cases[0];
+    assert!(chat.sessions.completed > 1_000 && chat.cached_tokens > chat.prompt_tokens / 2);
+}
+
 /// Two pools, one short of KV blocks, one of two ranks in lockstep; an open and
 /// a closed loop.
 #[test]

@@ -100,6 +100,42 @@ fn tiers_that_should_be_thought_over() {
 }
 
 #[test]
+fn prefixes_and_sessions_that_cannot_be() {
+    let more = |text: &str| {
+        let more = format!("output_tokens = 200\n{text}");
+        mistakes(&[("output_tokens = 200", more.as_str())])
+    };
+    let twice = |first: &str, second: &str| {
+        more(&format!(
+            "prefix = [{first}]\n[[use_case]]\nname = \"other\"\nprefix = [{second}]\n\
+             arrivals = {{ process = \"constant\", rate = \"1 /s\" }}\n\
+             prompt_tokens = 1\noutput_tokens = 1"
+        ))
+    };
+    insta::assert_snapshot!(
+        [
+            more("prefix = [{ tokens = 0.2 }]"),
+            more("prefix = [{ tokens = 10, zipf = 1.0 }]"),
+            more("prefix = [{ tokens = 10, groups = 0 }, { groups = 3 }]"),
+            more("prefix = [{ tokens = 10, groups = 1e9 }]"),
+            more(
+                "prefix = [{ tokens = 10, groups = 1_000_000_000 }, { tokens = 1, groups = 5_000 }]"
+            ),
+            more(&format!("prefix = [{}]", "{ tokens = 1 }, ".repeat(17))),
+            twice("{ tokens = 10, name = \"a b\" }", "{ tokens = 10 }"),
+            twice("{ tokens = 10, name = \"rules\" }", "{ tokens = 20, name = \"rules\" }"),
+            more("session = { think = \"1 s\" }"),
+            more("session = { turns = 0 }"),
+            more("session = { turns = 1e7, think = 3 }"),
+            more("session = { turns = 12, thinks = \"1 s\" }"),
+            more("cache_hit = 1.2"),
+            more("cache_hit = \"60 tokens\""),
+        ]
+        .join("\n")
+    );
+}
+
+#[test]
 fn routers_that_cannot_route() {
     let router = |text: &str| {
         let router = format!("replicas = 2\nrouter = {{ {text} }}");

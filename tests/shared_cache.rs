@@ -36,12 +36,12 @@ fn replay(blocks: u32, block_tokens: u32, more: &str) -> Option<RunRecord> {
     let loaded = parse(&text, "conversation.toml", &traces, &Overrides::default());
     let loaded = loaded.unwrap_or_else(|error| panic!("{error}"));
     let record = run(&loaded.scenario, 0, Options::default());
-    assert_eq!((record.cut_off, record.use_cases[0].calls), (None, 12_031));
+    assert_eq!((record.cut_off, record.whole.use_cases[0].calls), (None, 12_031));
     Some(record)
 }
 
 fn cached(record: &RunRecord) -> (u64, u64) {
-    (record.use_cases[0].cached_tokens, record.use_cases[0].prompt_tokens)
+    (record.whole.use_cases[0].cached_tokens, record.whole.use_cases[0].prompt_tokens)
 }
 
 /// With room for everything, time changes nothing: calls are admitted in order

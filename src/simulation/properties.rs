@@ -337,7 +337,12 @@ proptest! {
             prop_assert!(false, "the journals part at {at}");
         }
         prop_assert_eq!(fast_journal.len(), slow_journal.len());
-        prop_assert!(format!("{fast:?}") == format!("{slow:?}"), "the records differ");
+        let (fast, slow) = (format!("{fast:?}"), format!("{slow:?}"));
+        if let Some(at) = fast.bytes().zip(slow.bytes()).position(|(fast, slow)| fast != slow) {
+            let part = |text: &str| text[at.saturating_sub(200)..text.len().min(at + 100)].to_owned();
+            prop_assert!(false, "the records part: {}\nand {}", part(&fast), part(&slow));
+        }
+        prop_assert_eq!(fast.len(), slow.len());
     }
     /// Dividing the window changes nothing of the whole, and the sections add up
     /// to it.

@@ -336,8 +336,8 @@ impl Rank {
         Completing { call: id, published }: Completing,
     ) {
         let computed = turn.calls[id].known_tokens();
-        self.publish(turn.calls, id, published, computed);
-        self.offer(turn, id, computed / self.limits.block_tokens, false);
+        let published = self.publish(turn.calls, id, published, computed);
+        self.offer(turn, id, published, false);
         let call = &mut turn.calls[id];
         call.generated += 1;
         if call.generated == 1 {
