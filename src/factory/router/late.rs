@@ -56,3 +56,24 @@ impl Late {
         self.told.pop_front().map(|(_, lane, signal)| (lane, signal))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signals_are_heard_from_their_delay_on_in_order() {
+        let at = Time::from_ticks;
+        let mut late = Late::new(Span::from_ticks(10));
+        assert!(late.is_late() && !Late::new(Span::ZERO).is_late());
+        late.tell(at(5), 1, Signal::Left { prompt: 7 });
+        late.tell(at(5), 2, Signal::Prefilled { uncached: 3 });
+        late.tell(at(6), 0, Signal::Left { prompt: 9 });
+        assert_eq!(late.hear(at(14)), None);
+        assert_eq!(late.hear(at(15)), Some((1, Signal::Left { prompt: 7 })));
+        assert_eq!(late.hear(at(15)), Some((2, Signal::Prefilled { uncached: 3 })));
+        assert_eq!(late.hear(at(15)), None);
+        assert_eq!(late.hear(at(20)), Some((0, Signal::Left { prompt: 9 })));
+        assert_eq!(late.hear(at(99)), None);
+    }
+}

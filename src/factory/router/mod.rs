@@ -264,3 +264,57 @@ fn session(content: &[Stretch]) -> Option<Strand> {
     let is_session = |strand: &Strand| strand.is_by(Author::Session);
     content.iter().rev().map(|stretch| stretch.strand).find(is_session)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::{Component, Streams};
+    use crate::workload::Content;
+
+    fn router(policy: Policy, delay: Span, replicas: u32, ranks: u32) -> Router {
+        let stream = Streams::new(1, 0).stream(Component::Route, 0, 0);
+        let fleet = Fleet { replicas, ranks, block_tokens: 16 };
+        Router::new(Routing { policy, signal_delay: delay }, fleet, stream)
+    }
+
+    /// The router books what it sends at once, and hears late that it is done.
+    #[test]
+    fn only_what_lanes_tell_is_late() {
+        let at = Time::from_ticks;
+        let mut router = router(Policy::LeastLoaded, Span::from_ticks(10), 2, 1);
+        let mut calls = Calls::default();
+        let ids: Vec<CallId> =
+            (0..2).map(|number| calls.insert(Call::new(0, number, at(0), 100, 10), None)).collect();
+        assert_eq!(
+            ids.iter().map(|&id| router.choose(at(0), id, &calls)).collect::<Vec<_>>(),
+            [0, 1]
+        );
+        calls[ids[1]].lane = 1;
+        router.left(at(5), &calls[ids[1]]);
+        // Both seem to have one call; replica 0 has had it for longer.
+        assert_eq!(router.choose(at(14), ids[1], &calls), 0);
+        assert_eq!(router.choose(at(15), ids[1], &calls), 1);
+    }
+
+    /// Policies that look for caches choose ranks; the others leave that to the replica.
+    #[test]
+    fn lanes_are_ranks_where_caches_matter() {
+        let kv_aware = Policy::KvAware { overlap_weight: 1.0, temperature: 0.0 };
+        assert_eq!(router(kv_aware, Span::ZERO, 3, 4).place(7), (1, Some(3)));
+        assert_eq!(router(Policy::SessionAffinity, Span::ZERO, 3, 1).place(2), (2, Some(0)));
+        assert_eq!(router(Policy::RoundRobin, Span::ZERO, 3, 4).place(2), (2, None));
+    }
+
+    #[test]
+    fn calls_are_known_by_session_and_by_shared_prefix() {
+        let strand = |author, number| Strand::new(0, author, number);
+        let mut content = Content::new(strand(Author::Group, 1));
+        content.turn_off(100, strand(Author::Group, 2));
+        content.turn_off(200, strand(Author::Session, 3));
+        assert_eq!(session(content.stretches()), Some(strand(Author::Session, 3)));
+        assert_eq!(shared(content.stretches()), strand(Author::Group, 2));
+        let alone = Content::new(strand(Author::Call, 4));
+        assert_eq!(session(alone.stretches()), None);
+        assert_eq!(shared(alone.stretches()), strand(Author::Call, 4));
+    }
+}
