@@ -5,7 +5,7 @@ use super::columns::columns;
 use super::{Globals, json};
 use crate::error::Result;
 use crate::factory::{Batch, StepTime};
-use crate::scenario::{Arrivals, Lengths, Loaded, Pool, Regime, Scenario};
+use crate::scenario::{Arrivals, Lengths, Loaded, Offload, Pool, Regime, Scenario};
 use crate::study::seek;
 use crate::study::sweep::Plan;
 use crate::study::{Load, Mix, load_of};
@@ -111,6 +111,9 @@ fn pool_text(pool: &Pool, load: Option<Load>) -> String {
         pool.parallelism
     );
     let _ = writeln!(text, "{}", indent(&pool.kv.to_string()));
+    for offload in &pool.offload {
+        text += &offload_text(pool, offload);
+    }
     let price =
         pool.gpu_hour.usd.map_or("no price".to_owned(), |usd| format!("${usd:.2}/GPU-hour"));
     let watts = pool.watts_per_gpu.map_or("power unknown".to_owned(), |w| format!("{w} W/GPU"));
@@ -137,6 +140,21 @@ fn pool_text(pool: &Pool, load: Option<Load>) -> String {
         let _ = writeln!(text, "  note: {caveat}");
     }
     text
+}
+
+fn offload_text(pool: &Pool, offload: &Offload) -> String {
+    let ranks = f64::from(pool.replicas * pool.parallelism.data);
+    let rank = pool.kv.block_bytes as f64 * f64::from(pool.parallelism.tensor * pool.kv.blocks);
+    let bytes = offload.bytes_for(pool);
+    let (read, write) = offload.tier.bandwidths();
+    format!(
+        "  offload to {}: {:.0} GB, {:.1} times the KV of HBM; reads {:.0} GB/s, writes {:.0} GB/s\n",
+        offload.tier.name,
+        bytes / 1e9,
+        bytes / (rank * ranks),
+        read / 1e9,
+        write / 1e9
+    )
 }
 
 fn load_text(load: Load) -> String {

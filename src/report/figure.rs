@@ -74,13 +74,13 @@ impl Figure {
 
     /// "212 ms".
     pub fn plain(&self) -> String {
-        self.with_unit(format!("{}{}", self.prefix, self.mean))
+        self.with_unit(self.prefixed())
     }
 
     /// "212 ± 18 ms", or "212 ms" where no spread is known or there is none.
     pub fn plus_minus(&self) -> String {
         match &self.half {
-            Some(half) => self.with_unit(format!("{}{} ± {half}", self.prefix, self.mean)),
+            Some(half) => self.with_unit(format!("{} ± {half}", self.prefixed())),
             None => self.plain(),
         }
     }
@@ -101,6 +101,14 @@ impl Figure {
         match &self.half {
             Some(half) => self.with_unit(format!("{} ± {half}", self.signed_mean())),
             None => self.signed(),
+        }
+    }
+
+    /// The mean with what leads it; a sign comes first.
+    fn prefixed(&self) -> String {
+        match self.mean.strip_prefix('-') {
+            Some(size) => format!("-{}{size}", self.prefix),
+            None => format!("{}{}", self.prefix, self.mean),
         }
     }
 
@@ -235,6 +243,7 @@ mod tests {
         assert_eq!(read(0.99974, 0.0001, Measure::Fraction), "99.97 ± 0.01 %");
         assert_eq!(read(1.0, 0.0, Measure::Fraction), "100 %");
         assert_eq!(read(0.314, 0.004, Measure::Dollars), "$0.314 ± 0.004");
+        assert_eq!(read(-0.314, 0.004, Measure::Dollars), "-$0.314 ± 0.004");
         assert_eq!(read(12_345.6, 78.0, Measure::Plain("tok/s")), "12,346 ± 78 tok/s");
         assert_eq!(read(0.0123, 0.0, Measure::Megawatts), "12.3 kW");
         assert_eq!(read(500.0, 0.2, Measure::Plain("")), "500 ± <1");
