@@ -14,6 +14,8 @@ mod ghost;
 mod lfu;
 mod lru;
 mod order;
+#[cfg(test)]
+mod policy_tests;
 mod ranked;
 #[cfg(test)]
 mod reference;
