@@ -4,6 +4,7 @@
 //! in use whenever one behind it is. So what falls idle first is never needed
 //! by what follows it in this order: the oldest run always ends a sequence.
 
+use super::policy::Policy;
 use super::runs::{NONE, Runs};
 
 /// Idle runs, linked from the oldest to the newest.
@@ -18,9 +19,16 @@ impl Lru {
         Lru { oldest: NONE, newest: NONE }
     }
 
-    /// Run `at` fell idle.
+    /// The run that fell idle first.
     #[inline]
-    pub fn rest(&mut self, runs: &mut Runs, at: u32) {
+    pub fn oldest(&self) -> Option<u32> {
+        (self.oldest != NONE).then_some(self.oldest)
+    }
+}
+
+impl Policy for Lru {
+    #[inline]
+    fn rest(&mut self, runs: &mut Runs, at: u32) {
         let older = std::mem::replace(&mut self.newest, at);
         (runs[at].older, runs[at].newer) = (older, NONE);
         match older {
@@ -29,9 +37,8 @@ impl Lru {
         }
     }
 
-    /// Run `at` is no longer idle, or no longer there.
     #[inline]
-    pub fn wake(&mut self, runs: &mut Runs, at: u32) {
+    fn wake(&mut self, runs: &mut Runs, at: u32) {
         let (older, newer) = (runs[at].older, runs[at].newer);
         match older {
             NONE => self.oldest = newer,
@@ -43,9 +50,8 @@ impl Lru {
         }
     }
 
-    /// Run `head` was cut off the front of run `at`.
     #[inline]
-    pub fn split(&mut self, runs: &mut Runs, head: u32, at: u32) {
+    fn split(&mut self, runs: &mut Runs, head: u32, at: u32) {
         if runs[at].users > 0 {
             return;
         }
@@ -57,28 +63,23 @@ impl Lru {
         }
     }
 
-    /// Whether idle runs `head` and `at`, its only continuation, are neighbors
-    /// in this order too.
     #[inline]
-    pub fn joins(&self, runs: &Runs, head: u32, at: u32) -> bool {
+    fn joins(&self, runs: &Runs, head: u32, at: u32) -> bool {
         runs[head].older == at
     }
 
-    /// Idle run `head` becomes the front of run `at`, its neighbor.
     #[inline]
-    pub fn merge(&mut self, runs: &mut Runs, head: u32, _at: u32) {
+    fn merge(&mut self, runs: &mut Runs, head: u32, _at: u32) {
         self.wake(runs, head);
     }
 
-    /// The run to evict from.
     #[inline]
-    pub fn victim(&self) -> Option<u32> {
-        (self.oldest != NONE).then_some(self.oldest)
+    fn victim(&mut self, _: &Runs) -> Option<u32> {
+        self.oldest()
     }
 
-    /// Run `at` has lost blocks, perhaps all it had.
     #[inline]
-    pub fn take(&mut self, runs: &mut Runs, at: u32, _blocks: u32) {
+    fn take(&mut self, runs: &mut Runs, at: u32, _blocks: u32) {
         if runs[at].blocks() == 0 {
             self.wake(runs, at);
         }

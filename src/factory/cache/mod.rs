@@ -13,9 +13,10 @@ mod eviction;
 mod ghost;
 mod lfu;
 mod lru;
-mod order;
+mod policy;
 #[cfg(test)]
 mod policy_tests;
+mod prefix_store;
 mod ranked;
 #[cfg(test)]
 mod reference;
@@ -28,8 +29,9 @@ mod ttl;
 
 pub use event::{CacheEvent, CacheEvents};
 pub use eviction::Eviction;
+pub use prefix_store::PrefixStore;
 #[cfg(test)]
 pub(crate) use reference::ReferenceStore;
 pub(in crate::factory) use runs::StrandHasher;
 pub(in crate::factory) use store::pieces;
-pub use store::{Hit, Piece, PrefixStore, Published};
+pub use store::{Hit, Piece, Published};

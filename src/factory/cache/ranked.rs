@@ -9,6 +9,7 @@
 //!
 //! Cost: O(log runs) whenever a run that ends a sequence falls idle or wakes.
 
+use super::policy::Policy;
 use super::runs::{Run, Runs};
 use std::collections::BTreeSet;
 
@@ -51,81 +52,6 @@ impl<W: Worth> Ranked<W> {
         Ranked { worth, histories: Vec::new(), ends: BTreeSet::new(), moments: 0 }
     }
 
-    #[inline]
-    pub fn extends(&self, at: u32) -> bool {
-        self.histories[at as usize].uses == 1
-    }
-
-    #[inline]
-    pub fn add(&mut self, at: u32) {
-        self.set(at, History { uses: 1, ..History::default() });
-    }
-
-    #[inline]
-    pub fn hit(&mut self, at: u32) {
-        let uses = &mut self.histories[at as usize].uses;
-        *uses = uses.saturating_add(1);
-    }
-
-    pub fn rest(&mut self, runs: &mut Runs, at: u32) {
-        let run = &runs[at];
-        self.moments += u64::from(run.blocks());
-        let history = &mut self.histories[at as usize];
-        (history.clock, history.newest) = (self.worth.clock(), self.moments);
-        if run.children == 0 {
-            self.ends.insert(self.place(run, at, run.end));
-        }
-    }
-
-    pub fn wake(&mut self, runs: &mut Runs, at: u32) {
-        let run = &runs[at];
-        if run.children == 0 {
-            self.ends.remove(&self.place(run, at, run.end));
-        }
-    }
-
-    pub fn split(&mut self, runs: &mut Runs, head: u32, at: u32) {
-        let history = self.histories[at as usize];
-        self.set(head, history);
-        // Moments of runs in use mean nothing.
-        let newest = history.newest.wrapping_sub(u64::from(runs[head].blocks()));
-        self.histories[at as usize].newest = newest;
-    }
-
-    #[inline]
-    pub fn joins(&self, runs: &Runs, head: u32, at: u32) -> bool {
-        let History { uses, clock, newest } = self.histories[head as usize];
-        let newest = newest - u64::from(runs[head].blocks());
-        self.histories[at as usize] == History { uses, clock, newest }
-    }
-
-    pub fn merge(&mut self, _: &mut Runs, head: u32, at: u32) {
-        // Run `head` is continued, so it is not among the ends; the last block of
-        // `at` stays the last.
-        self.histories[at as usize].newest = self.histories[head as usize].newest;
-    }
-
-    #[inline]
-    pub fn victim(&self) -> Option<u32> {
-        self.ends.first().map(|&(_, _, at)| at)
-    }
-
-    pub fn take(&mut self, runs: &mut Runs, at: u32, blocks: u32) {
-        let run = &runs[at];
-        let before = self.place(run, at, run.end + blocks);
-        let was_there = self.ends.remove(&before);
-        debug_assert!(was_there, "a block was taken from a run that does not end a sequence");
-        self.worth.evicted(before.0);
-        if run.blocks() > 0 {
-            self.ends.insert(self.place(run, at, run.end));
-        }
-    }
-
-    pub fn end(&mut self, runs: &Runs, at: u32) {
-        let run = &runs[at];
-        self.ends.insert(self.place(run, at, run.end));
-    }
-
     /// Where the run stands that ends, or ended, before block `end`.
     fn place(&self, run: &Run, at: u32, end: u32) -> (u64, u64, u32) {
         let history = &self.histories[at as usize];
@@ -139,5 +65,82 @@ impl<W: Worth> Ranked<W> {
             self.histories.resize(at + 1, History::default());
         }
         self.histories[at] = history;
+    }
+}
+
+impl<W: Worth> Policy for Ranked<W> {
+    #[inline]
+    fn extends(&self, at: u32) -> bool {
+        self.histories[at as usize].uses == 1
+    }
+
+    #[inline]
+    fn add(&mut self, at: u32) {
+        self.set(at, History { uses: 1, ..History::default() });
+    }
+
+    #[inline]
+    fn hit(&mut self, at: u32) {
+        let uses = &mut self.histories[at as usize].uses;
+        *uses = uses.saturating_add(1);
+    }
+
+    fn rest(&mut self, runs: &mut Runs, at: u32) {
+        let run = &runs[at];
+        self.moments += u64::from(run.blocks());
+        let history = &mut self.histories[at as usize];
+        (history.clock, history.newest) = (self.worth.clock(), self.moments);
+        if run.children == 0 {
+            self.ends.insert(self.place(run, at, run.end));
+        }
+    }
+
+    fn wake(&mut self, runs: &mut Runs, at: u32) {
+        let run = &runs[at];
+        if run.children == 0 {
+            self.ends.remove(&self.place(run, at, run.end));
+        }
+    }
+
+    fn split(&mut self, runs: &mut Runs, head: u32, at: u32) {
+        let history = self.histories[at as usize];
+        self.set(head, history);
+        // Moments of runs in use mean nothing.
+        let newest = history.newest.wrapping_sub(u64::from(runs[head].blocks()));
+        self.histories[at as usize].newest = newest;
+    }
+
+    #[inline]
+    fn joins(&self, runs: &Runs, head: u32, at: u32) -> bool {
+        let History { uses, clock, newest } = self.histories[head as usize];
+        let newest = newest - u64::from(runs[head].blocks());
+        self.histories[at as usize] == History { uses, clock, newest }
+    }
+
+    fn merge(&mut self, _: &mut Runs, head: u32, at: u32) {
+        // Run `head` is continued, so it is not among the ends; the last block of
+        // `at` stays the last.
+        self.histories[at as usize].newest = self.histories[head as usize].newest;
+    }
+
+    #[inline]
+    fn victim(&mut self, _: &Runs) -> Option<u32> {
+        self.ends.first().map(|&(_, _, at)| at)
+    }
+
+    fn take(&mut self, runs: &mut Runs, at: u32, blocks: u32) {
+        let run = &runs[at];
+        let before = self.place(run, at, run.end + blocks);
+        let was_there = self.ends.remove(&before);
+        debug_assert!(was_there, "a block was taken from a run that does not end a sequence");
+        self.worth.evicted(before.0);
+        if run.blocks() > 0 {
+            self.ends.insert(self.place(run, at, run.end));
+        }
+    }
+
+    fn end(&mut self, runs: &Runs, at: u32) {
+        let Some(run) = runs.idle_end(at) else { return };
+        self.ends.insert(self.place(run, at, run.end));
     }
 }

@@ -41,6 +41,8 @@ pub struct ReferenceStore {
     moments: u64,
     clock: u64,
     ghost: VecDeque<Key>,
+    /// S3-FIFO: the block that goes next if it is still like this.
+    going: Option<(Key, Block)>,
 }
 
 impl ReferenceStore {
@@ -55,6 +57,7 @@ impl ReferenceStore {
             moments: 0,
             clock: 0,
             ghost: VecDeque::new(),
+            going: None,
         }
     }
 
@@ -201,6 +204,12 @@ impl ReferenceStore {
         let block = self.remove(key);
         assert_eq!((block.users, block.children), (0, 0), "an idle end of a sequence");
         if self.eviction == Eviction::S3Fifo {
+            let alike = |other: &Block| {
+                (other.is_main, other.count, other.place)
+                    == (block.is_main, block.count, block.place.map(|place| place + 1))
+            };
+            let before = block.parent.map(|key| (key, self.blocks[&key].clone()));
+            self.going = before.filter(|(_, before)| before.is_end() && alike(before));
             if !block.is_main {
                 self.ghost.push_back(key);
             }
@@ -224,6 +233,13 @@ impl ReferenceStore {
 
     /// The block that S3-FIFO evicts next, once it has moved what deserves it.
     fn s3_fifo(&mut self) -> Key {
+        if let Some((key, before)) = self.going.take()
+            && let Some(block) = self.blocks.get(&key)
+            && block.is_end()
+            && (block.place, block.count) == (before.place, before.count)
+        {
+            return key;
+        }
         loop {
             let small_blocks = self.idle_blocks().filter(|(_, block)| !block.is_main).count();
             let front = self.first(|block| !block.is_main);
@@ -265,5 +281,12 @@ impl ReferenceStore {
             parent.children -= 1;
         }
         block
+    }
+}
+
+impl Block {
+    /// Nobody uses it and nothing continues it.
+    fn is_end(&self) -> bool {
+        self.users == 0 && self.children == 0
     }
 }

@@ -55,6 +55,12 @@ impl Runs {
         self.heads.get(&strand).copied().unwrap_or(NONE)
     }
 
+    /// Run `at`, unless it is none, or in use, or continued.
+    pub fn idle_end(&self, at: u32) -> Option<&Run> {
+        let is_end = |run: &&Run| run.users == 0 && run.children == 0;
+        (at != NONE).then(|| &self[at]).filter(is_end)
+    }
+
     /// Number of runs.
     pub fn len(&self) -> usize {
         self.runs.len() - self.free.len()

@@ -16,6 +16,8 @@
 //!   queue remembers it. Else the main queue gives the first block with a count
 //!   of zero that ends a sequence; blocks with a count that come before it go to
 //!   the back, with one less. Blocks that are continued stay where they are.
+//! - What fell idle together goes together: the block before the one evicted
+//!   last is next if it stands next to it in its queue with the same count.
 //! - The ghost queue remembers at most nine tenths as many blocks as are idle.
 //!
 //! Blocks of a run are alike and stand in a row, so runs move as a whole. Cost:
@@ -23,6 +25,7 @@
 //! often as it was used.
 
 use super::ghost::Ghost;
+use super::policy::Policy;
 use super::runs::{Run, Runs};
 use std::collections::BTreeSet;
 
@@ -49,6 +52,14 @@ struct History {
     place: u64,
 }
 
+/// What went last, and where the block before it stands if that is like it.
+#[derive(Clone, Copy, Debug)]
+struct Gone {
+    history: History,
+    /// Place of the block that goes next.
+    next: u64,
+}
+
 /// The three queues; see the module text.
 #[derive(Clone, Debug, Default)]
 pub struct S3Fifo {
@@ -62,110 +73,23 @@ pub struct S3Fifo {
     idle_blocks: u64,
     /// Places given so far.
     places: u64,
+    /// The stretch that is going.
+    gone: Option<Gone>,
 }
 
 impl S3Fifo {
-    pub fn extends(&self, at: u32) -> bool {
-        self.histories[at as usize] == History::default()
+    /// The rest of the stretch that is going, if it is as it was.
+    fn going(&self, runs: &Runs) -> Option<u32> {
+        let gone = self.gone.as_ref()?;
+        let queue = if gone.history.queue == Queue::Small { &self.small } else { &self.main };
+        let &(place, at) = queue.range((gone.next, 0)..).next()?;
+        let is_next = place == gone.next && self.is_like(gone, at) && runs[at].children == 0;
+        is_next.then_some(at)
     }
 
-    pub fn add(&mut self, at: u32) {
-        self.set(at, History::default());
-    }
-
-    pub fn hit(&mut self, at: u32) {
-        let count = &mut self.histories[at as usize].count;
-        *count = COUNT_MAX.min(*count + 1);
-    }
-
-    pub fn part(&mut self, runs: &Runs, at: u32) -> u32 {
-        let Run { strand, start, end, .. } = runs[at];
-        let history = &mut self.histories[at as usize];
-        if history.place > 0 {
-            return start;
-        }
-        let (is_known, from) = self.ghost.recall(strand, start, end);
-        history.queue = if is_known { Queue::Main } else { Queue::Small };
-        from
-    }
-
-    pub fn rest(&mut self, runs: &mut Runs, at: u32) {
-        let blocks = u64::from(runs[at].blocks());
-        self.idle_blocks += blocks;
-        if self.histories[at as usize].queue == Queue::Small {
-            self.small_blocks += blocks;
-        }
-        if self.histories[at as usize].place == 0 {
-            self.move_to_back(runs, at);
-        }
-        self.enter(runs, at);
-    }
-
-    pub fn wake(&mut self, runs: &mut Runs, at: u32) {
-        let blocks = u64::from(runs[at].blocks());
-        self.idle_blocks -= blocks;
-        if self.histories[at as usize].queue == Queue::Small {
-            self.small_blocks -= blocks;
-        }
-        self.leave(runs, at);
-    }
-
-    pub fn split(&mut self, runs: &mut Runs, head: u32, at: u32) {
-        let history = self.histories[at as usize];
-        self.set(head, history);
-        if history.place > 0 {
-            self.histories[at as usize].place -= u64::from(runs[head].blocks());
-        }
-        if runs[at].users == 0 {
-            self.enter(runs, head);
-        }
-    }
-
-    pub fn joins(&self, runs: &Runs, head: u32, at: u32) -> bool {
-        let History { queue, count, place } = self.histories[head as usize];
-        let place = place - u64::from(runs[head].blocks());
-        self.histories[at as usize] == History { queue, count, place }
-    }
-
-    pub fn merge(&mut self, runs: &mut Runs, head: u32, at: u32) {
-        self.leave(runs, head);
-        self.histories[at as usize].place = self.histories[head as usize].place;
-    }
-
-    pub fn victim(&mut self, runs: &Runs) -> Option<(u32, u32)> {
-        loop {
-            let front = self.sift(runs);
-            let takes_small = 10 * self.small_blocks >= self.idle_blocks || self.main.is_empty();
-            if let (Some(at), true) = (front, takes_small) {
-                return Some((at, self.most_of_small()));
-            }
-            let &(_, at) = self.main.first()?;
-            if self.histories[at as usize].count == 0 {
-                return Some((at, self.most_of_main()));
-            }
-            self.leave(runs, at);
-            self.histories[at as usize].count -= 1;
-            self.move_to_back(runs, at);
-            self.enter(runs, at);
-        }
-    }
-
-    pub fn take(&mut self, runs: &mut Runs, at: u32, blocks: u32) {
-        let run = runs[at];
-        self.leave_as(&Run { end: run.end + blocks, ..run }, at);
-        if run.blocks() > 0 {
-            self.enter(runs, at);
-        }
-        self.idle_blocks -= u64::from(blocks);
-        if self.histories[at as usize].queue == Queue::Small {
-            self.small_blocks -= u64::from(blocks);
-            self.ghost.remember(run.strand, run.end, run.end + blocks);
-        }
-        self.ghost.forget_down_to(self.idle_blocks * 9 / 10);
-    }
-
-    pub fn end(&mut self, runs: &Runs, at: u32) {
-        self.enter(runs, at);
+    fn is_like(&self, gone: &Gone, at: u32) -> bool {
+        let History { queue, count, .. } = self.histories[at as usize];
+        (queue, count) == (gone.history.queue, gone.history.count)
     }
 
     /// Moves what deserves it from the front of the small queue to the back of
@@ -183,25 +107,6 @@ impl S3Fifo {
             self.move_to_back(runs, at);
             self.enter(runs, at);
         }
-    }
-
-    /// Blocks that the small queue gives before it is the main queue's turn.
-    fn most_of_small(&self) -> u32 {
-        if self.main.is_empty() {
-            return u32::MAX;
-        }
-        // The first j for which 10 (small - j) < idle - j.
-        let most = (10 * self.small_blocks - self.idle_blocks) / 9 + 1;
-        most.min(u64::from(u32::MAX)) as u32
-    }
-
-    /// Blocks that the main queue gives before it is the small queue's turn.
-    fn most_of_main(&self) -> u32 {
-        if self.small.is_empty() {
-            return u32::MAX;
-        }
-        // The first j for which 10 small >= idle - j.
-        (self.idle_blocks - 10 * self.small_blocks).min(u64::from(u32::MAX)) as u32
     }
 
     /// Gives the blocks of a run the last places, its last block first.
@@ -248,5 +153,119 @@ impl S3Fifo {
             self.histories.resize(at + 1, History::default());
         }
         self.histories[at] = history;
+    }
+}
+
+impl Policy for S3Fifo {
+    fn extends(&self, at: u32) -> bool {
+        self.histories[at as usize] == History::default()
+    }
+
+    fn add(&mut self, at: u32) {
+        self.set(at, History::default());
+    }
+
+    fn hit(&mut self, at: u32) {
+        let count = &mut self.histories[at as usize].count;
+        *count = COUNT_MAX.min(*count + 1);
+    }
+
+    fn part(&mut self, runs: &Runs, at: u32) -> u32 {
+        let Run { strand, start, end, .. } = runs[at];
+        let history = &mut self.histories[at as usize];
+        if history.place > 0 {
+            return start;
+        }
+        let (is_known, from) = self.ghost.recall(strand, start, end);
+        history.queue = if is_known { Queue::Main } else { Queue::Small };
+        from
+    }
+
+    fn rest(&mut self, runs: &mut Runs, at: u32) {
+        let blocks = u64::from(runs[at].blocks());
+        self.idle_blocks += blocks;
+        if self.histories[at as usize].queue == Queue::Small {
+            self.small_blocks += blocks;
+        }
+        if self.histories[at as usize].place == 0 {
+            self.move_to_back(runs, at);
+        }
+        self.enter(runs, at);
+    }
+
+    fn wake(&mut self, runs: &mut Runs, at: u32) {
+        let blocks = u64::from(runs[at].blocks());
+        self.idle_blocks -= blocks;
+        if self.histories[at as usize].queue == Queue::Small {
+            self.small_blocks -= blocks;
+        }
+        self.leave(runs, at);
+    }
+
+    fn split(&mut self, runs: &mut Runs, head: u32, at: u32) {
+        let history = self.histories[at as usize];
+        self.set(head, history);
+        if history.place > 0 {
+            self.histories[at as usize].place -= u64::from(runs[head].blocks());
+        }
+        if runs[at].users == 0 {
+            self.enter(runs, head);
+        }
+    }
+
+    fn joins(&self, runs: &Runs, head: u32, at: u32) -> bool {
+        let History { queue, count, place } = self.histories[head as usize];
+        let place = place - u64::from(runs[head].blocks());
+        self.histories[at as usize] == History { queue, count, place }
+    }
+
+    fn merge(&mut self, runs: &mut Runs, head: u32, at: u32) {
+        self.leave(runs, head);
+        self.histories[at as usize].place = self.histories[head as usize].place;
+    }
+
+    fn victim(&mut self, runs: &Runs) -> Option<u32> {
+        if let Some(at) = self.going(runs) {
+            return Some(at);
+        }
+        loop {
+            let front = self.sift(runs);
+            let takes_small = 10 * self.small_blocks >= self.idle_blocks || self.main.is_empty();
+            if takes_small && front.is_some() {
+                return front;
+            }
+            let &(_, at) = self.main.first()?;
+            if self.histories[at as usize].count == 0 {
+                return Some(at);
+            }
+            self.leave(runs, at);
+            self.histories[at as usize].count -= 1;
+            self.move_to_back(runs, at);
+            self.enter(runs, at);
+        }
+    }
+
+    fn take(&mut self, runs: &mut Runs, at: u32, blocks: u32) {
+        let run = runs[at];
+        self.leave_as(&Run { end: run.end + blocks, ..run }, at);
+        if run.blocks() > 0 {
+            self.enter(runs, at);
+        }
+        self.idle_blocks -= u64::from(blocks);
+        if self.histories[at as usize].queue == Queue::Small {
+            self.small_blocks -= u64::from(blocks);
+            self.ghost.remember(run.strand, run.end, run.end + blocks);
+        }
+        self.ghost.forget_down_to(self.idle_blocks * 9 / 10);
+        let history = self.histories[at as usize];
+        self.gone = Some(Gone { history, next: history.place + 1 - u64::from(run.blocks()) });
+    }
+
+    fn end(&mut self, runs: &Runs, at: u32) {
+        let gone = self.gone.take();
+        let Some(run) = runs.idle_end(at) else { return };
+        let is_next = |gone: &Gone| gone.next == self.place(run, at) && self.is_like(gone, at);
+        self.gone = gone.filter(is_next);
+        self.enter(runs, at);
     }
 }

@@ -10,10 +10,8 @@
 //! uses all blocks from its start, so users never grow along a sequence, and
 //! eviction never leaves a block without those before it.
 
-use super::Eviction;
-use super::order::Order;
+use super::policy::Policy;
 use super::runs::{NONE, Run, Runs};
-use crate::factory::step_time::PromptTime;
 use crate::kernel::Time;
 use crate::workload::{Strand, Stretch};
 
@@ -35,30 +33,22 @@ pub struct Published {
     pub woken: u32,
 }
 
-/// The prefix cache of one rank; see the module text.
+/// Blocks under one policy; see the module text.
 #[derive(Clone, Debug)]
-pub struct PrefixStore {
+pub struct Store<P> {
     block_tokens: u32,
     runs: Runs,
-    order: Order,
+    order: P,
     resident: u32,
     idle: u32,
     /// Runs that a release walks, kept for its memory.
     path: Vec<u32>,
 }
 
-impl PrefixStore {
-    /// An empty store of blocks of `block_tokens` tokens that take `prompt_time`
-    /// to compute.
-    pub fn new(eviction: Eviction, block_tokens: u32, prompt_time: PromptTime) -> Self {
-        PrefixStore {
-            block_tokens,
-            runs: Runs::default(),
-            order: Order::new(eviction, block_tokens, prompt_time),
-            resident: 0,
-            idle: 0,
-            path: Vec::new(),
-        }
+impl<P: Policy> Store<P> {
+    /// An empty store of blocks of `block_tokens` tokens.
+    pub fn new(order: P, block_tokens: u32) -> Self {
+        Store { block_tokens, runs: Runs::default(), order, resident: 0, idle: 0, path: Vec::new() }
     }
 
     /// Blocks kept.
@@ -157,8 +147,8 @@ impl PrefixStore {
         let mut left = blocks;
         while left > 0 {
             let victim = self.order.victim(&self.runs);
-            let (at, most) = victim.expect("as many idle blocks as are evicted");
-            let taken = left.min(most).min(self.runs[at].blocks());
+            let at = victim.expect("as many idle blocks as are evicted");
+            let taken = left.min(self.runs[at].blocks());
             self.take(at, taken, &mut tell);
             left -= taken;
         }
@@ -169,13 +159,9 @@ impl PrefixStore {
     /// of like evicted ones. Other policies know no time.
     #[inline]
     pub fn expire(&mut self, now: Time, mut tell: impl FnMut(Strand, u32, u32)) {
-        if let Order::Ttl(policy) = &mut self.order {
-            policy.pass(now);
-            while let Order::Ttl(policy) = &self.order
-                && let Some(at) = policy.expired()
-            {
-                self.take(at, self.runs[at].blocks(), &mut tell);
-            }
+        self.order.pass(now);
+        while let Some(at) = self.order.expired() {
+            self.take(at, self.runs[at].blocks(), &mut tell);
         }
     }
 
@@ -183,10 +169,7 @@ impl PrefixStore {
     /// between; `None`: for good.
     #[inline]
     pub fn all_live_until(&self) -> Option<Time> {
-        match &self.order {
-            Order::Ttl(policy) => policy.all_live_until(),
-            _ => None,
-        }
+        self.order.all_live_until()
     }
 
     /// Takes the last `blocks` blocks of idle run `at`, which nothing continues.
@@ -202,9 +185,7 @@ impl PrefixStore {
         self.order.take(&mut self.runs, at, blocks);
         if is_empty {
             self.runs.remove(at);
-            if parent != NONE && self.runs[parent].children == 0 && self.runs[parent].users == 0 {
-                self.order.end(&self.runs, parent);
-            }
+            self.order.end(&self.runs, parent);
         }
     }
 
@@ -254,7 +235,7 @@ impl PrefixStore {
         if self.runs[at].end > end { self.split(at, end) } else { at }
     }
 
-    /// [`PrefixStore::share`] for the blocks of one strand; `last` is the run
+    /// [`Store::share`] for the blocks of one strand; `last` is the run
     /// before them. Returns the last run of the piece.
     fn share_piece(&mut self, piece: Piece, mut last: u32) -> u32 {
         let mut block = piece.start;
