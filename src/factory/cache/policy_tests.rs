@@ -125,6 +125,21 @@ fn s3_fifo_gives_the_main_queue_a_second_chance() {
 }
 
 #[test]
+fn a_tenth_is_enough_for_the_small_queue_to_give() {
+    let mut store = store(Eviction::S3Fifo);
+    let mut often = |number| (0..3).for_each(|_| assert!(visit_strand(&mut store, number, 1) <= 1));
+    (0..9).for_each(&mut often);
+    visit_strand(&mut store, 9, 1);
+    // Nine in the main queue and one in the small one; then eleven and one.
+    assert_eq!(evict(&mut store, 1), [(9, 0)]);
+    let mut often = |number| (0..3).for_each(|_| assert!(visit_strand(&mut store, number, 1) <= 1));
+    (10..12).for_each(&mut often);
+    visit_strand(&mut store, 12, 1);
+    assert_eq!(evict(&mut store, 2), [(0, 0), (1, 0)]);
+    assert_eq!(evict(&mut store, 1), [(12, 0)]);
+}
+
+#[test]
 fn a_trunk_outlives_its_branches() {
     let policies = [Eviction::Lru, Eviction::Lfu, Eviction::S3Fifo, Eviction::CostAware];
     for eviction in policies {

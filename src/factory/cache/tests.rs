@@ -44,7 +44,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         3 => (any::<prop::sample::Index>(), 0..12u32).prop_map(|(live, more)| Step::Grow(live, more)),
         3 => any::<prop::sample::Index>().prop_map(Step::End),
         2 => (0..30u32).prop_map(Step::Evict),
-        1 => (0..6u64).prop_map(Step::Wait),
+        2 => (0..6u64).prop_map(Step::Wait),
     ];
     proptest::collection::vec(step, 0..160)
 }
