@@ -39,6 +39,8 @@ pub struct ReferenceStore {
     idle: u32,
     now: Time,
     moments: u64,
+    /// S3-FIFO: places given so far.
+    places: u64,
     clock: u64,
     ghost: VecDeque<Key>,
     /// S3-FIFO: the block that goes next if it is still like this.
@@ -55,6 +57,7 @@ impl ReferenceStore {
             idle: 0,
             now: Time::ZERO,
             moments: 0,
+            places: 0,
             clock: 0,
             ghost: VecDeque::new(),
             going: None,
@@ -163,7 +166,8 @@ impl ReferenceStore {
                 (block.idle_since, block.idle_at) = (self.moments, self.now);
                 block.clock = self.clock;
                 if block.place.is_none() {
-                    block.place = Some(self.moments);
+                    self.places += 1;
+                    block.place = Some(self.places);
                     let known = self.ghost.iter().position(|known| *known == key);
                     block.is_main = known.and_then(|at| self.ghost.remove(at)).is_some();
                 }
@@ -269,9 +273,9 @@ impl ReferenceStore {
     }
 
     fn move_to_back(&mut self, key: Key, count: u64) {
-        self.moments += 1;
+        self.places += 1;
         let block = self.blocks.get_mut(&key).unwrap();
-        (block.is_main, block.place, block.count) = (true, Some(self.moments), count);
+        (block.is_main, block.place, block.count) = (true, Some(self.places), count);
     }
 
     fn remove(&mut self, key: Key) -> Block {
