@@ -2,7 +2,7 @@
 //! folder of measurements.
 //!
 //! What is in the folder decides what is compared: logs of servers, sweeps over
-//! concurrency, tables of engine steps, traces without latencies. A file that
+//! concurrency, open-loop experiments, tables of engine steps, traces without latencies. A file that
 //! cannot be compared is named with the reason and does not keep the others
 //! from it; only when nothing can be compared is that an error.
 
@@ -13,8 +13,8 @@ use super::{Globals, json};
 use crate::error::{Error, Mistake, Result};
 use crate::report;
 use crate::study::validation::{
-    Constants, Log, Replay, Sensitivity, StepErrors, Sweep, SweepReport, closed_loop, replay,
-    sensitivity, step_errors,
+    Constants, Log, OpenLoopReport, Replay, Sensitivity, Stages, StepErrors, Sweep, SweepReport,
+    closed_loop, open_loop, replay, sensitivity, step_errors,
 };
 use crate::workload::{Format, ReadOptions, read_trace};
 use clap::Args;
@@ -29,7 +29,7 @@ pub(super) struct ValidationArgs {
     /// The folder of measurements; folders below it are searched too
     #[arg(value_name = "DATA-DIR")]
     dir: PathBuf,
-    /// At most so many rows of each sweep, evenly spread over it [default: all]
+    /// At most so many rows of each sweep or open-loop table, evenly spread over it [default: all]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     rows: Option<u32>,
 }
@@ -40,6 +40,7 @@ struct Validation {
     logs: Vec<Replay>,
     steps: Vec<Steps>,
     sweeps: Vec<Sweeps>,
+    open_loop: Vec<OpenLoop>,
     traces: Vec<Trace>,
     left_out: Vec<LeftOut>,
 }
@@ -60,6 +61,17 @@ struct Sweeps {
     /// Rows of other kinds, not compared.
     other_rows: usize,
     reports: Vec<SweepReport>,
+}
+
+/// Open-loop experiments under each choice of constants.
+#[derive(Debug, Serialize)]
+struct OpenLoop {
+    table: String,
+    /// Single stages of high confidence.
+    rows: usize,
+    /// Rows of other kinds, not compared.
+    other_rows: usize,
+    reports: Vec<OpenLoopReport>,
 }
 
 /// A trace served by a plausible pool.
@@ -140,12 +152,25 @@ impl Validation {
             }
             Content::Sweep => {
                 let Sweep { rows, other_rows } = Sweep::read(folder::open(&item.path)?, &name)?;
-                let most = args.rows.map_or(rows.len(), |rows| rows as usize);
-                let chosen = spread(&rows, most);
+                let chosen = spread(&rows, args.rows);
                 let constants = [Constants::Default, Constants::Uncalibrated, Constants::PerEngine];
                 let reports = constants.map(|constants| closed_loop(&chosen, constants));
                 let reports = reports.into_iter().collect::<Result<_>>()?;
                 self.sweeps.push(Sweeps { table: name, rows: rows.len(), other_rows, reports });
+            }
+            Content::OpenLoop => {
+                let Stages { rows, other_rows } = Stages::read(folder::open(&item.path)?, &name)?;
+                let chosen = spread(&rows, args.rows);
+                let [default, plain] = both;
+                let reports = [Constants::Asynchronous, default, plain]
+                    .map(|constants| open_loop(&chosen, constants));
+                let reports = reports.into_iter().collect::<Result<_>>()?;
+                self.open_loop.push(OpenLoop {
+                    table: name,
+                    rows: rows.len(),
+                    other_rows,
+                    reports,
+                });
             }
             Content::Trace => {
                 let options = ReadOptions {
@@ -162,9 +187,9 @@ impl Validation {
     }
 }
 
-/// At most `most` of `rows`, evenly spread.
-fn spread<T: Clone>(rows: &[T], most: usize) -> Vec<T> {
-    let most = most.min(rows.len());
+/// At most `most` of `rows`, evenly spread; all without a limit.
+fn spread<T: Clone>(rows: &[T], most: Option<u32>) -> Vec<T> {
+    let most = most.map_or(rows.len(), |most| rows.len().min(most as usize));
     (0..most).map(|index| rows[index * rows.len() / most].clone()).collect()
 }
 
@@ -194,8 +219,8 @@ mod tests {
     #[test]
     fn rows_are_chosen_evenly() {
         let rows: Vec<u32> = (0..10).collect();
-        assert_eq!(spread(&rows, 4), [0, 2, 5, 7]);
-        assert_eq!(spread(&rows, 99), rows);
-        assert_eq!(spread(&rows[..0], 3), [0; 0]);
+        assert_eq!(spread(&rows, Some(4)), [0, 2, 5, 7]);
+        assert_eq!(spread(&rows, Some(99)), rows);
+        assert_eq!(spread(&rows[..0], None), [0; 0]);
     }
 }

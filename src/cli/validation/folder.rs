@@ -30,16 +30,22 @@ pub(super) enum Content {
     Steps,
     /// A table of sweeps over concurrency.
     Sweep,
+    /// A table of open-loop experiments.
+    OpenLoop,
     /// A trace in Azure's format.
     Trace,
 }
 
 /// Columns that tell what a table is.
-const HEADERS: [(Content, &[&str]); 3] = [
+const HEADERS: [(Content, &[&str]); 4] = [
     (Content::Steps, &["phase", "batch_per_dp", "new_tokens", "context", "latency_ms"]),
     (
         Content::Sweep,
         &["arrival_kind", "arrival_value", "isl_mean", "osl_mean", "ttft_ms", "tpot_ms"],
+    ),
+    (
+        Content::OpenLoop,
+        &["arrival_kind", "arrival_value", "e2e_mean_ms", "ttft_mean_ms", "itl_mean_ms", "notes"],
     ),
     (Content::Trace, &["TIMESTAMP", "ContextTokens", "GeneratedTokens"]),
 ];
@@ -91,7 +97,6 @@ fn classify(path: &Path) -> Result<Option<Content>> {
     Ok(known.map(|(content, _)| *content))
 }
 
-/// Opens a file for reading.
 /// Opens a table; one that is packed is unpacked on the way.
 pub(super) fn open(path: &Path) -> Result<Box<dyn BufRead>> {
     let file = File::open(path).map_err(|source| unreadable(path, source))?;
@@ -143,8 +148,8 @@ pub(super) fn nothing(dir: &Path) -> Mistake {
     mistake(
         dir,
         "holds no measurements".to_owned(),
-        "give a folder with logs (meta.json and requests.jsonl), sweeps, step tables or Azure \
-         traces (CSV); docs/validation.md names them",
+        "give a folder with logs (meta.json and requests.jsonl), sweeps, open-loop experiments, \
+         step tables or Azure traces (CSV); docs/validation.md names them",
     )
 }
 

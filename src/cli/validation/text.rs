@@ -1,8 +1,10 @@
 //! The comparisons as text.
 
 use super::super::columns::columns;
-use super::{LeftOut, Steps, Sweeps, Trace, Validation};
-use crate::study::validation::{Arm, Deviation, Errors, Replay, SweepReport, Variant};
+use super::{LeftOut, OpenLoop, Steps, Sweeps, Trace, Validation};
+use crate::study::validation::{
+    Arm, Deviation, Errors, OpenLoopReport, Replay, StageGroup, SweepReport, Variant,
+};
 use std::fmt::Write;
 
 pub(super) fn text(found: &Validation) -> String {
@@ -11,6 +13,7 @@ pub(super) fn text(found: &Validation) -> String {
     parts.extend(found.logs.iter().map(log));
     parts.extend(found.steps.iter().map(steps));
     parts.extend(found.sweeps.iter().map(sweep));
+    parts.extend(found.open_loop.iter().map(open_loop));
     parts.extend(found.traces.iter().map(trace));
     parts.join("\n")
 }
@@ -136,6 +139,54 @@ fn sweep_table(report: &SweepReport) -> String {
         "bias",
         "median |e| ms",
     ];
+    format!("constants: {}\n{}", report.constants, columns(&header, &rows, 2))
+}
+
+fn open_loop(table: &OpenLoop) -> String {
+    let mut text = format!(
+        "open loop {}: {} stages of high confidence; {} others not compared\n",
+        table.table, table.rows, table.other_rows
+    );
+    if let Some(first) = table.reports.first() {
+        let _ = writeln!(text, "{} stages simulated", first.stages);
+        for (reason, stages) in &first.left_out {
+            let _ = writeln!(text, "{stages} stages left out: {reason}");
+        }
+    }
+    for report in &table.reports {
+        text += &open_loop_table(report);
+    }
+    text
+}
+
+/// Medians of absolute errors, with the bias of the means.
+fn open_loop_table(report: &OpenLoopReport) -> String {
+    let figures = [
+        ("itl", true),
+        ("e2e", true),
+        ("e2e_p90", false),
+        ("e2e_p99", false),
+        ("ttft", true),
+        ("ttft_p90", false),
+        ("ttft_p99", false),
+        ("ttft_engine", true),
+    ];
+    let row = |group: &StageGroup| {
+        let stages = group.figures.get("itl").map_or(0, |errors| errors.count);
+        let mut row = vec![group.by.to_owned(), group.name.clone(), stages.to_string()];
+        for (figure, has_bias) in figures {
+            let errors = group.figures.get(figure);
+            row.push(errors.map_or("-".to_owned(), |errors| percent(errors.median_absolute)));
+            if has_bias {
+                row.push(signed(errors.map(|errors| errors.median)));
+            }
+        }
+        row
+    };
+    let rows: Vec<_> = report.groups.iter().map(row).collect();
+    let mut header = vec!["by", "", "stages"];
+    header.extend(["ITL median |e|", "bias", "E2E", "bias", "p90", "p99"]);
+    header.extend(["TTFT", "bias", "p90", "p99", "engine's", "bias"]);
     format!("constants: {}\n{}", report.constants, columns(&header, &rows, 2))
 }
 

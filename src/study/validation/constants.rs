@@ -12,6 +12,9 @@ pub enum Constants {
     Default,
     /// The GPU's predicted time and nothing else.
     Uncalibrated,
+    /// Those of a scenario that says nothing, less the host's time: an engine
+    /// that schedules asynchronously spends it while the GPU computes.
+    Asynchronous,
     /// Constants of each engine, fitted to the published sweeps themselves;
     /// what is left of the error after calibration, not a test.
     PerEngine,
@@ -26,6 +29,7 @@ impl Constants {
         match self {
             Constants::Default => String::new(),
             Constants::Uncalibrated => keys(1.0, 0.0),
+            Constants::Asynchronous => "step_overhead = \"0 ms\"\n".to_owned(),
             Constants::PerEngine => {
                 let (scale, overhead_ms, _) = fitted(engine);
                 keys(scale, overhead_ms)
@@ -36,7 +40,7 @@ impl Constants {
     /// What the client's side adds to TTFT, s.
     pub(super) fn client_s(self, engine: &str) -> f64 {
         match self {
-            Constants::Default | Constants::Uncalibrated => 0.0,
+            Constants::Default | Constants::Uncalibrated | Constants::Asynchronous => 0.0,
             Constants::PerEngine => fitted(engine).2 / 1e3,
         }
     }
@@ -47,6 +51,7 @@ impl fmt::Display for Constants {
         f.write_str(match self {
             Constants::Default => "default",
             Constants::Uncalibrated => "uncalibrated",
+            Constants::Asynchronous => "asynchronous",
             Constants::PerEngine => "per engine",
         })
     }

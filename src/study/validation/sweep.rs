@@ -5,6 +5,7 @@
 //! model, precision, engine, hardware, tp, ep, dp, pd_split, isl_mean,
 //! osl_mean, arrival_kind, arrival_value, confidence, ttft_ms, tpot_ms.
 
+use super::cells::{count, degree, explain, seconds};
 use crate::error::{Error, Mistake, Result};
 use serde::{Deserialize, Serialize};
 use std::io::Read;
@@ -111,14 +112,6 @@ impl Sweep {
     }
 }
 
-/// csv says where; the line is named by the caller.
-fn explain(error: &csv::Error) -> String {
-    match error.kind() {
-        csv::ErrorKind::Deserialize { err, .. } => err.to_string(),
-        _ => error.to_string(),
-    }
-}
-
 impl Raw {
     /// The row, or `None` for a kind that is not compared.
     fn check(self) -> std::result::Result<Option<SweepRow>, String> {
@@ -128,19 +121,6 @@ impl Raw {
         {
             return Ok(None);
         }
-        let count = |key: &str, value: Option<f64>| match value {
-            Some(value) if (1.0..=1e6).contains(&value) && value.fract() == 0.0 => Ok(value as u32),
-            Some(value) => Err(format!("{key} {value} is no count")),
-            None => Err(format!("{key} is missing")),
-        };
-        let seconds = |key: &str, ms: Option<f64>| match ms {
-            Some(ms) if ms > 0.0 && ms.is_finite() => Ok(ms / 1e3),
-            Some(ms) => Err(format!("{key} {ms} is no time")),
-            None => Err(format!("{key} is missing")),
-        };
-        // No expert parallelism is written 0, 1 or nothing.
-        let degree =
-            |key: &str, value: Option<f64>| count(key, value.or(Some(1.0)).map(|n| n.max(1.0)));
         Ok(Some(SweepRow {
             precision: self.format(),
             tensor: degree("tp", self.tp)?,
