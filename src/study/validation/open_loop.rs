@@ -115,7 +115,7 @@ fn simulate(stage: &Stage, constants: Constants) -> Result<Outcome> {
     };
     let options = Options { warm_up: Span::from_seconds(warm_up_s(stage)), ..Options::default() };
     let record = simulation::run(&scenario, 0, options);
-    let calls = &record.use_cases[0];
+    let calls = &record.whole.use_cases[0];
     if record.cut_off.is_some() || calls.rejected > 0 || calls.calls == 0 {
         return Ok(Err("cannot be served"));
     }
