@@ -14,7 +14,7 @@ use crate::factory::step_time::PromptTime;
 use crate::kernel::Time;
 use crate::workload::{Strand, Stretch};
 
-/// KV blocks that can be found again by what they hold: [`Store`] under the
+/// KV blocks that can be found again by what they hold: `Store` under the
 /// policy that a user chose.
 #[derive(Clone, Debug)]
 pub enum PrefixStore {
