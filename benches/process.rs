@@ -153,7 +153,7 @@ const RUN_US: f64 = 20_000.0;
 /// A sweep of `points` points with one run each, of 2 ms of simulated time.
 fn sweep_toml(points: u32) -> String {
     let chat = include_str!("../scenarios/sweep-load.toml");
-    let (scenario, _) = chat.split_once("[sweep]").expect("its last table");
+    let (scenario, _) = chat.split_once("\n[sweep]\n").expect("its last table");
     let axis = |to: u32| format!("{{ from = 1, to = {to}, points = {to} }}");
     format!(
         "{}\n[sweep]\n\"seed\" = {}\n\"pool.assistant.replicas\" = {}\n",
@@ -193,7 +193,7 @@ fn sweep_once(points: u32) -> (f64, f64) {
 
 /// CPU µs of one of those runs alone.
 fn bare_run_us() -> f64 {
-    let (toml, _) = sweep_toml(POINTS).split_once("[sweep]").map(owned).expect("its last table");
+    let (toml, _) = sweep_toml(POINTS).split_once("\n[sweep]\n").map(owned).expect("its last table");
     let runs = 1_000;
     let scenario = support::scenario(&toml);
     let start = cpu_time::ThreadTime::now();
