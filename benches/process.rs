@@ -193,7 +193,8 @@ fn sweep_once(points: u32) -> (f64, f64) {
 
 /// CPU µs of one of those runs alone.
 fn bare_run_us() -> f64 {
-    let (toml, _) = sweep_toml(POINTS).split_once("\n[sweep]\n").map(owned).expect("its last table");
+    let (toml, _) =
+        sweep_toml(POINTS).split_once("\n[sweep]\n").map(owned).expect("its last table");
     let runs = 1_000;
     let scenario = support::scenario(&toml);
     let start = cpu_time::ThreadTime::now();
