@@ -1,0 +1,188 @@
+//! `[[use_case]]` as written: who calls, when, with what, and what was promised.
+
+use crate::scenario::raw_distribution::RawDistribution;
+use crate::scenario::units::{Duration, Fraction, Rate, TokenPrice};
+use indexmap::IndexMap;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+
+/// A stream of calls.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct RawUseCase {
+    /// Name, unique among use cases.
+    pub name: String,
+    /// Pool that serves it; may be absent when there is one.
+    pub pool: Option<String>,
+    /// When calls arrive.
+    pub arrivals: Option<RawArrivals>,
+    /// A recording that gives arrivals and, unless stated here, token counts.
+    pub trace: Option<RawTrace>,
+    /// Prompt tokens of a call.
+    pub prompt_tokens: Option<RawDistribution<f64>>,
+    /// Output tokens of a call.
+    pub output_tokens: Option<RawDistribution<f64>>,
+    /// What prompts share at their start, before `prompt_tokens`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub prefix: Vec<RawSegment>,
+    /// Calls are turns of sessions, each prompt the last prompt, its answer and
+    /// `prompt_tokens` more.
+    pub session: Option<RawSession>,
+    /// Share of each prompt that counts as found in the cache, in place of what
+    /// the cache holds; a what-if.
+    pub cache_hit: Option<Fraction>,
+    /// What its users were promised.
+    #[serde(default, skip_serializing_if = "RawSlo::is_empty")]
+    pub slo: RawSlo,
+    /// What its users pay.
+    pub price: Option<RawPrice>,
+}
+
+/// A part of a shared prefix.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct RawSegment {
+    /// Use cases whose prefixes begin with the same names share these parts.
+    pub name: Option<String>,
+    /// Its tokens; a distribution is drawn once for each group.
+    pub tokens: RawDistribution<f64>,
+    /// Different texts, such as tenants; each call or session has one of them.
+    #[serde(default = "one")]
+    #[schemars(range(min = 1, max = 1_000_000_000))]
+    pub groups: u32,
+    /// Popularity of the k-th group falls as k to the power of this; 0: all alike.
+    #[serde(default)]
+    #[schemars(range(min = 0, max = 10))]
+    pub zipf: f64,
+}
+
+/// Sessions of several turns.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct RawSession {
+    /// Turns of a session.
+    pub turns: RawDistribution<f64>,
+    /// Time between an answer and the next turn; none when absent.
+    pub think: Option<RawDistribution<Duration>>,
+}
+
+/// When calls arrive.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "process", rename_all = "kebab-case")]
+#[schemars(deny_unknown_fields)]
+pub enum RawArrivals {
+    /// Independent users: exponential gaps.
+    Poisson {
+        /// Calls per time.
+        rate: Rate,
+    },
+    /// Equal gaps.
+    Constant {
+        /// Calls per time.
+        rate: Rate,
+    },
+    /// Clients who each wait for an answer, think, and ask again.
+    ClosedLoop {
+        /// Clients.
+        #[schemars(range(min = 1, max = 10_000_000))]
+        clients: u32,
+        /// Calls in all before they stop; without it they go on for the duration.
+        #[schemars(range(min = 1, max = 100_000_000_000_u64))]
+        requests: Option<u64>,
+        /// Time between an answer and the next call; none when absent.
+        think: Option<RawDistribution<Duration>>,
+    },
+}
+
+/// A recording of calls.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct RawTrace {
+    /// Its layout.
+    pub format: RawFormat,
+    /// The file, relative to the folder of the scenario file.
+    pub path: String,
+    /// Factor on recorded intervals; 2 halves the rate.
+    #[serde(default = "one_f64")]
+    #[schemars(range(min = 1e-6, max = 1e6))]
+    pub time_scale: f64,
+    /// How many calls to take from its beginning; all when absent.
+    #[schemars(range(min = 1))]
+    pub requests: Option<u64>,
+    /// Prompt tokens that one prefix id stands for.
+    #[serde(default = "block_tokens")]
+    #[schemars(range(min = 1, max = 65_536))]
+    pub block_tokens: u32,
+}
+
+/// Layout of a recording.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum RawFormat {
+    /// CSV of TIMESTAMP, ContextTokens, GeneratedTokens.
+    Azure,
+    /// JSON lines of timestamp (ms), input_length, output_length, hash_ids.
+    Mooncake,
+}
+
+/// Latency promises by key: `<metric>_<statistic>`, `<metric>` alone for
+/// every call, or `interactivity_min`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct RawSlo(pub IndexMap<String, String>);
+
+impl RawSlo {
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl JsonSchema for RawSlo {
+    fn schema_name() -> Cow<'static, str> {
+        "RawSlo".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let quantity = |kind: &str, description: &str| json_schema!({ "type": "string", "x-quantity": kind, "description": description });
+        json_schema!({
+            "description": "What users were promised, e.g. { ttft_p95 = \"800 ms\" }.",
+            "type": "object",
+            "properties": {
+                "interactivity_min": quantity(
+                    "token rate",
+                    "Output tokens per second that the median call gets at least (1 / TPOT)."
+                ),
+            },
+            "patternProperties": {
+                "^(ttft|tpot|itl|e2e|queue)(_(mean|p[0-9]{1,2}(\\.[0-9]+)?))?$": quantity(
+                    "duration",
+                    "Upper bound on a metric: of its mean, of a percentile, or of every call."
+                ),
+            },
+            "additionalProperties": false,
+        })
+    }
+}
+
+/// Prices of tokens.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct RawPrice {
+    /// Prompt tokens.
+    pub input: TokenPrice,
+    /// Prompt tokens found in the cache; as `input` when absent.
+    pub cached_input: Option<TokenPrice>,
+    /// Output tokens.
+    pub output: TokenPrice,
+}
+
+fn one() -> u32 {
+    1
+}
+
+fn one_f64() -> f64 {
+    1.0
+}
+
+fn block_tokens() -> u32 {
+    crate::workload::MOONCAKE_BLOCK_TOKENS
+}
