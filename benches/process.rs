@@ -193,17 +193,13 @@ fn sweep_once(points: u32) -> (f64, f64) {
 
 /// CPU µs of one of those runs alone.
 fn bare_run_us() -> f64 {
-    let (toml, _) =
-        sweep_toml(POINTS).split_once("\n[sweep]\n").map(owned).expect("its last table");
+    let text = sweep_toml(POINTS);
+    let (toml, _) = text.split_once("\n[sweep]\n").expect("its last table");
     let runs = 1_000;
-    let scenario = support::scenario(&toml);
+    let scenario = support::scenario(toml);
     let start = cpu_time::ThreadTime::now();
     (0..runs).for_each(|replication| drop(run(&scenario, replication, Options::default())));
     start.elapsed().as_secs_f64() * 1e6 / runs as f64
-}
-
-fn owned((first, second): (&str, &str)) -> (String, String) {
-    (first.to_owned(), second.to_owned())
 }
 
 fn sweep() {
