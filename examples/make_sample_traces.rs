@@ -10,6 +10,14 @@
 //!   tokens with all others, starts with lognormal (median 2,000, sigma 0.8)
 //!   tokens, and grows by its answer (lognormal, median 200, sigma 0.7) and a
 //!   question (lognormal, median 300, sigma 0.8) a turn.
+//! - Bailian: 40 chats of 3 turns, first turns Poisson at 0.5 /s, 30 s
+//!   (exponential) between turns, all behind a system prompt of 160 tokens;
+//!   messages lognormal (median 60, sigma 0.8), answers (median 150, sigma 0.7).
+//! - WEKA: 8 sessions of a coding agent with 15 requests each, 10 s
+//!   (exponential) between them; the first prompt lognormal (median 12,000, sigma
+//!   0.3), each later one longer by lognormal (median 700, sigma 1.1); answers
+//!   lognormal (median 200, sigma 0.8). Every second session sends out a
+//!   sub-agent of 5 requests, whose first prompt has 8,000 tokens.
 
 use std::fmt::Write;
 use tokenmill::random::{Component, Distribution, Stream, Streams, entity};
@@ -21,6 +29,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     std::fs::create_dir_all(folder)?;
     std::fs::write(format!("{folder}/sample-azure.csv"), azure()?)?;
     std::fs::write(format!("{folder}/sample-mooncake.jsonl"), mooncake()?)?;
+    std::fs::write(format!("{folder}/sample-bailian.jsonl"), bailian()?)?;
+    std::fs::write(format!("{folder}/sample-weka.jsonl"), weka()?)?;
     Ok(())
 }
 
@@ -85,6 +95,98 @@ fn mooncake() -> Result<String, Box<dyn std::error::Error>> {
     }
     calls.sort();
     Ok(calls.into_iter().map(|(_, line)| line).collect())
+}
+
+fn bailian() -> Result<String, Box<dyn std::error::Error>> {
+    const BLOCK: u64 = 16;
+    let mut stream = stream("bailian");
+    let start_gap = Distribution::exponential(2.0)?;
+    let pause = Distribution::exponential(30.0)?;
+    let message = Distribution::lognormal(60.0, 0.8)?;
+    let answer = Distribution::lognormal(150.0, 0.7)?.with_bounds(1.0, 1_000.0)?;
+    let (mut next_id, mut next_chat) = (10, 1);
+    let mut calls: Vec<(u64, String)> = Vec::new();
+    let mut start = 0.0;
+    for _ in 0..40 {
+        start += start_gap.sample(&mut stream);
+        let (mut at, mut parent, mut prompt) = (start, -1, 160);
+        let mut ids: Vec<u64> = (0..10).collect();
+        for turn in 1..=3 {
+            prompt += u64::from(message.sample_tokens(&mut stream));
+            while (ids.len() as u64) < prompt / BLOCK {
+                ids.push(next_id);
+                next_id += 1;
+            }
+            let mut hashed = ids.clone();
+            if !prompt.is_multiple_of(BLOCK) {
+                hashed.push(next_id);
+                next_id += 1;
+            }
+            let output = u64::from(answer.sample_tokens(&mut stream));
+            calls.push((
+                (at * 1e3) as u64,
+                format!(
+                    "{{\"chat_id\": {next_chat}, \"parent_chat_id\": {parent}, \"timestamp\": \
+                     {at:.3}, \"input_length\": {prompt}, \"output_length\": {output}, \
+                     \"type\": \"text\", \"turn\": {turn}, \"hash_ids\": {hashed:?}}}\n"
+                ),
+            ));
+            (parent, next_chat) = (next_chat, next_chat + 1);
+            prompt += output;
+            at += pause.sample(&mut stream);
+        }
+    }
+    calls.sort();
+    Ok(calls.into_iter().map(|(_, line)| line).collect())
+}
+
+fn weka() -> Result<String, Box<dyn std::error::Error>> {
+    let mut stream = stream("weka");
+    let first = Distribution::lognormal(12_000.0, 0.3)?;
+    let (mut text, own) = (String::new(), Distribution::constant(8_000.0)?);
+    for session in 0..8 {
+        let mut requests = agent(&mut stream, &first, 15, 1)?;
+        if session % 2 == 1 {
+            let inner = agent(&mut stream, &own, 5, 10_001)?.join(", ");
+            let spawned = format!(
+                "{{\"t\": 60.0, \"type\": \"subagent\", \"agent_id\": \"a{session}\", \
+                 \"status\": \"completed\", \"requests\": [{inner}]}}"
+            );
+            requests.insert(7, spawned);
+        }
+        writeln!(
+            text,
+            "{{\"id\": \"s{session}\", \"block_size\": 64, \"hash_id_scope\": \"local\", \
+             \"requests\": [{}]}}",
+            requests.join(", ")
+        )?;
+    }
+    Ok(text)
+}
+
+/// Requests of an agent whose prompts grow; its ids start with `id`.
+fn agent(
+    stream: &mut Stream,
+    first: &Distribution,
+    requests: u32,
+    id: u64,
+) -> Result<Vec<String>, Box<dyn std::error::Error>> {
+    let pause = Distribution::exponential(10.0)?;
+    let growth = Distribution::lognormal(700.0, 1.1)?.with_bounds(1.0, 20_000.0)?;
+    let answer = Distribution::lognormal(200.0, 0.8)?.with_bounds(1.0, 4_000.0)?;
+    let (mut at, mut prompt) = (0.0, first.sample_tokens(stream));
+    let mut request = |_| {
+        let output = answer.sample_tokens(stream);
+        let blocks = prompt / 64;
+        let line = format!(
+            "{{\"t\": {at:.1}, \"type\": \"n\", \"in\": {prompt}, \"out\": {output}, \
+             \"hash_rle\": [[{id}, {blocks}]]}}"
+        );
+        prompt += output + growth.sample_tokens(stream);
+        at += pause.sample(stream);
+        line
+    };
+    Ok((0..requests).map(&mut request).collect())
 }
 
 fn stream(name: &str) -> Stream {

@@ -9,6 +9,13 @@ const MOONCAKE: &str = "{\"timestamp\": 0, \"input_length\": 10, \"output_length
     \"hash_ids\": [1]}\n{\"timestamp\": 27.5, \"input_length\": 600, \"output_length\": 1, \
     \"hash_ids\": [1, 2]}\n";
 
+const BAILIAN: &str = "{\"chat_id\": 1, \"parent_chat_id\": -1, \"timestamp\": 0.5, \
+    \"input_length\": 10, \"output_length\": 20, \"hash_ids\": [1]}\n{\"chat_id\": 2, \
+    \"timestamp\": 2.5, \"input_length\": 30, \"hash_ids\": [1, 2]}\n";
+const WEKA: &str = "{\"block_size\": 64, \"requests\": [{\"t\": 0.5, \"in\": 130, \"out\": 5, \
+    \"hash_rle\": [[1, 2]]}, {\"t\": 2.0, \"requests\": [{\"t\": 1, \"in\": 70, \"hash_ids\": [9]}]}]}\n\
+    {\"block_size\": 64, \"requests\": [{\"t\": 0.1, \"in\": 70, \"hash_ids\": [1]}]}\n";
+
 /// Byte edits: where, what, and whether it replaces or is inserted.
 fn edits() -> impl Strategy<Value = Vec<(usize, u8, bool)>> {
     let bytes = prop_oneof![any::<u8>(), prop::sample::select(b"0129-+.eE\"{}[],:\n\r ".to_vec())];
@@ -33,12 +40,12 @@ fn check(format: Format, bytes: &[u8]) -> Result<(), TestCaseError> {
         let options = ReadOptions { skip_bad_lines, ..ReadOptions::default() };
         match read_trace(format, bytes, "t", options) {
             Ok(trace) => {
-                prop_assert!(!trace.calls.is_empty());
-                prop_assert_eq!(trace.calls[0].at.ticks(), 0);
-                prop_assert!(trace.calls.is_sorted_by_key(|call| call.at));
-                prop_assert!(trace.calls.iter().all(|call| call.prompt > 0 && call.output > 0));
-                let ids: usize = trace.calls.iter().map(|call| call.prefix_len as usize).sum();
-                prop_assert_eq!(ids, trace.prefix_ids.len());
+                let calls: Vec<_> = trace.cursor().collect();
+                prop_assert!(!calls.is_empty() && calls.len() as u64 == trace.calls);
+                prop_assert_eq!(calls[0].at.ticks(), 0);
+                prop_assert_eq!(calls[calls.len() - 1].at, trace.length);
+                prop_assert!(calls.is_sorted_by_key(|call| call.at));
+                prop_assert!(calls.iter().all(|call| call.prompt > 0 && call.output > 0));
             }
             Err(mistakes) => {
                 prop_assert!(mistakes.iter().all(|m| !m.problem.is_empty() && !m.fix.is_empty()));
@@ -60,8 +67,19 @@ proptest! {
     }
 
     #[test]
+    fn mutated_bailian(edits in edits()) {
+        check(Format::Bailian, &mutate(BAILIAN, &edits))?;
+    }
+
+    #[test]
+    fn mutated_weka(edits in edits()) {
+        check(Format::Weka, &mutate(WEKA, &edits))?;
+    }
+
+    #[test]
     fn any_bytes(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-        check(Format::Azure, &bytes)?;
-        check(Format::Mooncake, &bytes)?;
+        for format in [Format::Azure, Format::Bailian, Format::Mooncake, Format::Weka] {
+            check(format, &bytes)?;
+        }
     }
 }

@@ -103,9 +103,8 @@ fn factory(engine: &str, calls: &[Asked]) -> Scenario {
 
 fn recording(call: Asked) -> Arc<Trace> {
     let Asked { at, prompt, output } = call;
-    let call =
-        TraceCall { at: Span::from_ticks(at), prompt, output, prefix_start: 0, prefix_len: 0 };
-    Arc::new(Trace { calls: vec![call], ..Trace::default() })
+    let call = TraceCall { at: Span::from_ticks(at), prompt, output };
+    Arc::new(Trace::of(0, [(call, &[][..])]))
 }
 
 fn simulate(scenario: &Scenario) -> RunRecord {

@@ -86,11 +86,9 @@ fn replayed(factor: u64) -> Scenario {
                 at: Span::from_ticks(at),
                 prompt: 1 + stream.below(1_500),
                 output: 1 + stream.below(400),
-                prefix_start: 0,
-                prefix_len: 0,
             }
         });
-        let trace = Trace { calls: calls.collect(), ..Trace::default() };
+        let trace = Trace::of(0, calls.map(|call| (call, &[][..])));
         use_case.arrivals = Arrivals::Trace { trace: Arc::new(trace), time_scale: 1.0 };
         use_case.lengths = Lengths::Recorded;
     }

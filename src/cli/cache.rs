@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 /// Arguments of `cache`.
 #[derive(Debug, Args)]
 pub(super) struct CacheArgs {
-    /// The trace, packed with gzip or not: requests with the ids of their prompt blocks
+    /// The trace, packed with gzip, Zstandard or not: requests with the ids of their prompt blocks
     #[arg(value_name = "TRACE")]
     trace: PathBuf,
     /// Capacities, comma-separated: counts of the trace's own blocks, or `inf`

@@ -183,8 +183,7 @@ fn use_case_text(scenario: &Scenario, at: usize) -> String {
             None => format!("{clients} clients"),
         },
         Arrivals::Trace { trace, time_scale } => {
-            let count = trace.calls.len();
-            let length_s = trace.calls.last().map_or(0.0, |call| call.at.seconds());
+            let (count, length_s) = (trace.calls, trace.length.seconds());
             format!("trace of {count} {calls} over {length_s:.1} s, intervals x {time_scale}")
         }
     };

@@ -21,7 +21,6 @@ use clap::Args;
 use folder::{Content, Item};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 /// Arguments of `validation`.
 #[derive(Debug, Args)]
@@ -179,7 +178,7 @@ impl Validation {
                 };
                 let trace = read_trace(Format::Azure, folder::open(&item.path)?, &name, options)
                     .map_err(Error::Invalid)?;
-                let sensitivity = sensitivity(&Arc::new(trace))?;
+                let sensitivity = sensitivity(&trace)?;
                 self.traces.push(Trace { trace: name, sensitivity });
             }
         }

@@ -50,7 +50,7 @@ impl Source {
                 Source::Open(Process(Kind::Constant(Constant::new(*rate))))
             }
             Arrivals::Trace { trace, time_scale } => {
-                Source::Open(Process(Kind::Replay(Replay::new(trace.clone(), *time_scale))))
+                Source::Open(Process(Kind::Replay(Replay::new(trace, *time_scale))))
             }
             Arrivals::ClosedLoop { clients, requests, think } => {
                 Source::Closed(ClosedLoop::new(*clients, *requests, think.clone(), streams, entity))

@@ -1,26 +1,24 @@
 //! Arrivals as they were recorded: a cursor over a trace.
 
 use crate::kernel::{Span, Time};
-use crate::workload::Trace;
+use crate::workload::{Cursor, Trace};
 use std::sync::Arc;
 
 /// Position in a trace, whose intervals are stretched by a factor.
 #[derive(Clone, Debug)]
 pub struct Replay {
-    trace: Arc<Trace>,
+    cursor: Cursor,
     time_scale: f64,
-    next: usize,
 }
 
 impl Replay {
-    pub fn new(trace: Arc<Trace>, time_scale: f64) -> Self {
-        Replay { trace, time_scale, next: 0 }
+    pub fn new(trace: &Arc<Trace>, time_scale: f64) -> Self {
+        Replay { cursor: trace.cursor(), time_scale }
     }
 
     #[inline]
     pub fn next(&mut self) -> Option<Time> {
-        let call = self.trace.calls.get(self.next)?;
-        self.next += 1;
+        let call = self.cursor.next()?;
         // A factor of one must not pass through floating point: recorded
         // instants stay what they are to the tick.
         let at = match self.time_scale {

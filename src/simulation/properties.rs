@@ -16,7 +16,7 @@ use crate::scenario::{
     Arrivals, Engine, Lengths, Offload, Pool, Regime, Scenario, Segment, Sessions, Slo, UseCase,
     WarmUp,
 };
-use crate::workload::{Strands, Trace, TraceCall};
+use crate::workload::{Trace, TraceCall};
 use proptest::prelude::*;
 use std::sync::Arc;
 
@@ -233,17 +233,13 @@ fn trace() -> impl Strategy<Value = Trace> {
     let ids = proptest::collection::vec(0..3u64, 0..12);
     let call = (0..200_000_000u64, 1..400u32, 1..120u32, ids);
     (proptest::collection::vec(call, 1..120), 1..64u32).prop_map(|(calls, block_tokens)| {
-        let mut trace = Trace { block_tokens, ..Trace::default() };
         let mut at = Span::ZERO;
-        for (gap, prompt, output, ids) in calls {
-            at = at + Span::from_ticks(gap);
-            let prefix_start = trace.prefix_ids.len() as u32;
-            let prefix_len = ids.len() as u32;
-            trace.calls.push(TraceCall { at, prompt, output, prefix_start, prefix_len });
-            trace.prefix_ids.extend(ids);
-        }
-        trace.strands = Strands::new(trace.calls.iter().map(|call| trace.ids(call)));
-        trace
+        let call = |(gap, prompt, output, ids): &(u64, u32, u32, Vec<u64>)| {
+            at = at + Span::from_ticks(*gap);
+            (TraceCall { at, prompt: *prompt, output: *output }, ids.clone())
+        };
+        let calls: Vec<_> = calls.iter().map(call).collect();
+        Trace::of(block_tokens, calls.iter().map(|(call, ids)| (*call, ids.as_slice())))
     })
 }
 

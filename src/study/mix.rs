@@ -58,14 +58,15 @@ impl Mix {
     /// The mean call of one use case, which is at index `at` of the scenario.
     pub fn of_calls(scenario: &Scenario, at: usize) -> Mix {
         let use_case = &scenario.use_cases[at];
-        let script = Script::new(at as u16, use_case, Streams::new(scenario.seed, 0));
+        let mut script = Script::new(at as u16, use_case, Streams::new(scenario.seed, 0));
         let mut sums = Sums::new(&scenario.pools[use_case.pool]);
         match &use_case.arrivals {
             Arrivals::Trace { trace, .. } if matches!(use_case.lengths, Lengths::Recorded) => {
-                for number in 0..trace.calls.len() {
-                    let (ask, _) = script.call(number as u64, || Content::new(Strand::NONE));
-                    let shared = ask.prompt - trace.calls[number].prompt;
-                    sums.add(ask, shared + trace.repeated(number));
+                let mut cursor = trace.cursor();
+                for number in 0..trace.calls {
+                    let (ask, _) = script.call(number, || Content::new(Strand::NONE));
+                    let call = cursor.next().expect("a call of the trace");
+                    sums.add(ask, ask.prompt - call.prompt + cursor.repeated());
                 }
             }
             _ if script.has_sessions() => {
@@ -98,8 +99,8 @@ fn calls_per_s(arrivals: &Arrivals) -> f64 {
         Arrivals::Poisson { rate } | Arrivals::Constant { rate } => *rate,
         Arrivals::ClosedLoop { .. } => 0.0,
         Arrivals::Trace { trace, time_scale } => {
-            let length_s = trace.calls.last().map_or(0.0, |call| call.at.seconds()) * time_scale;
-            if length_s > 0.0 { (trace.calls.len() as f64 - 1.0) / length_s } else { 0.0 }
+            let length_s = trace.length.seconds() * time_scale;
+            if length_s > 0.0 { (trace.calls as f64 - 1.0) / length_s } else { 0.0 }
         }
     }
 }

@@ -17,21 +17,31 @@ const TICKS_PER_NANOSECOND: i128 = TICKS_PER_SECOND as i128 / 1_000_000_000;
 pub(super) fn read(input: &mut impl BufRead, builder: &mut Builder<'_>) {
     let mut bytes = Vec::new();
     let Some((number, header)) = next_line(input, &mut bytes, builder) else { return };
-    let Some(columns) = columns(header) else {
-        let problem = format!("lacks the header {}", COLUMNS.join(","));
-        let found = Some(shorten(header));
-        return builder.fault(Some(number), found, problem, "check `format` and the first line");
+    let columns = match columns(header) {
+        Ok(columns) => columns,
+        Err(problem) => {
+            let fix = "check `format` and the first line";
+            return builder.fault(Some(number), Some(shorten(header)), problem, fix);
+        }
     };
     while let Some((number, line)) = next_line(input, &mut bytes, builder) {
         builder.add(number, line, record(line, columns));
     }
 }
 
-/// Where the header has each of [`COLUMNS`].
-fn columns(header: &[u8]) -> Option<[usize; 3]> {
-    let names = fields(std::str::from_utf8(header).ok()?);
-    let find = |name: &str| names.iter().position(|column| column == name);
-    Some([find(COLUMNS[0])?, find(COLUMNS[1])?, find(COLUMNS[2])?])
+/// Where the header has each of [`COLUMNS`], or which of them it lacks.
+fn columns(header: &[u8]) -> Result<[usize; 3], String> {
+    let header = String::from_utf8_lossy(header);
+    let names = fields(&header);
+    let found = COLUMNS.map(|name| names.iter().position(|column| column == name));
+    if let [Some(time), Some(prompt), Some(output)] = found {
+        return Ok([time, prompt, output]);
+    }
+    let absent = COLUMNS.iter().zip(found).filter(|(_, found)| found.is_none());
+    let absent: Vec<&str> = absent.map(|(name, _)| *name).collect();
+    let known: Vec<&str> = names.iter().map(Cow::as_ref).filter(|n| COLUMNS.contains(n)).collect();
+    let known = if known.is_empty() { "none of its columns".to_owned() } else { known.join(", ") };
+    Err(format!("is a header without {}: it has {known}", absent.join(", ")))
 }
 
 fn record(line: &[u8], columns: [usize; 3]) -> Result<Record, String> {
@@ -80,8 +90,13 @@ fn tokens(text: &str, column: &str) -> Result<u32, String> {
 mod tests {
     use super::*;
     use crate::workload::{Format, ReadOptions, Trace, read_trace};
+    use std::sync::Arc;
 
-    fn read(text: &str, skip_bad_lines: bool) -> Result<Trace, String> {
+    fn calls(trace: &Arc<Trace>) -> Vec<(u64, u32, u32)> {
+        trace.cursor().map(|call| (call.at.ticks(), call.prompt, call.output)).collect()
+    }
+
+    fn read(text: &str, skip_bad_lines: bool) -> Result<Arc<Trace>, String> {
         let options = ReadOptions { skip_bad_lines, ..ReadOptions::default() };
         read_trace(Format::Azure, text.as_bytes(), "t.csv", options)
             .map_err(|mistakes| mistakes.iter().map(|m| format!("{m}\n")).collect())
@@ -96,10 +111,8 @@ mod tests {
              2023-11-16 20:00:02.6805900+02:00,7,8"
         );
         let trace = read(&text, false).unwrap();
-        let calls: Vec<_> =
-            trace.calls.iter().map(|c| (c.at.ticks(), c.prompt, c.output)).collect();
         let second = TICKS_PER_SECOND;
-        assert_eq!(calls, [(0, 374, 44), (second + 1_000, 5, 6), (2 * second, 7, 8)]);
+        assert_eq!(calls(&trace), [(0, 374, 44), (second + 1_000, 5, 6), (2 * second, 7, 8)]);
         assert_eq!(trace.block_tokens, 0);
     }
 
@@ -111,8 +124,8 @@ mod tests {
         );
         insta::assert_snapshot!(read(&text, false).unwrap_err());
         let trace = read(&text, true).unwrap();
-        assert_eq!((trace.calls.len(), trace.skipped_lines, trace.raised_calls), (2, 5, 1));
-        assert_eq!((trace.calls[1].prompt, trace.calls[1].output), (1, 1));
+        assert_eq!((trace.calls, trace.skipped_lines, trace.raised_calls), (2, 5, 1));
+        assert_eq!(calls(&trace)[1], (5 * TICKS_PER_SECOND, 1, 1));
     }
 
     #[test]
@@ -120,8 +133,7 @@ mod tests {
         let text = "\u{feff}\"TIMESTAMP\",note,\"ContextTokens\",\"GeneratedTokens\"\r\n\
             \"2023-11-16 18:00:00\",\"a, \"\"b\"\"\",\"10\",20,\r\n2023-11-16 18:00:01,,3,4\r\n";
         let trace = read(text, false).unwrap();
-        let calls: Vec<_> = trace.calls.iter().map(|call| (call.prompt, call.output)).collect();
-        assert_eq!(calls, [(10, 20), (3, 4)]);
+        assert_eq!(calls(&trace), [(0, 10, 20), (TICKS_PER_SECOND, 3, 4)]);
         let open = read(&format!("{HEADER}\"2023-11-16 18:00:00,1,2\n"), false).unwrap_err();
         assert!(open.contains("t.csv:2"), "{open}");
     }

@@ -36,7 +36,8 @@ fn record(line: &[u8]) -> Result<Record, String> {
     if line.first() != Some(&b'{') {
         return Err(format!("is not a JSON object such as {EXAMPLE}"));
     }
-    let parsed: Line = serde_json::from_slice(line).map_err(|error| explain(&error, EXAMPLE))?;
+    let parsed: Line =
+        serde_json::from_slice(line).map_err(|error| explain(&error, line, EXAMPLE))?;
     let at_ticks = match parsed.timestamp {
         None => None,
         Some(seconds) if (0.0..=9.0e12).contains(&seconds) => {
@@ -67,8 +68,8 @@ mod tests {
             read_trace(Format::Bailian, text.as_bytes(), "t.jsonl", ReadOptions::default())
         };
         let trace = read(text).unwrap();
-        assert_eq!((trace.block_tokens, trace.prefix_ids.as_slice()), (16, &[1, 2, 3][..]));
-        assert_eq!(trace.calls[1].at.seconds(), 1.386);
+        assert_eq!((trace.block_tokens, trace.nodes), (16, 3));
+        assert_eq!((trace.calls, trace.length.seconds()), (2, 1.386));
         let wrong = read("{\"chat_id\": 1, \"timestamp\": -1, \"input_length\": 1}").unwrap_err();
         assert!(wrong[0].to_string().contains("t.jsonl:1"), "{wrong:?}");
     }

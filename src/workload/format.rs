@@ -1,5 +1,6 @@
 //! Layouts of recordings: their names, how to tell them apart, how to open one.
 
+use super::zstd::ZstdReader;
 use flate2::bufread::MultiGzDecoder;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
@@ -76,17 +77,19 @@ impl Format {
     }
 }
 
-/// Opens a recording; one packed with gzip is unpacked on the way.
+/// Opens a recording; one packed with gzip or Zstandard is unpacked on the way.
 pub fn open_trace(path: &Path) -> io::Result<Box<dyn BufRead>> {
     let file = File::open(path)?;
     if file.metadata()?.is_dir() {
         return Err(io::ErrorKind::IsADirectory.into());
     }
     let mut file = BufReader::with_capacity(HEAD, file);
-    let is_packed = file.fill_buf()?.starts_with(&[0x1f, 0x8b]);
-    Ok(match is_packed {
-        true => Box::new(BufReader::with_capacity(HEAD, MultiGzDecoder::new(file))),
-        false => Box::new(file),
+    Ok(match file.fill_buf()? {
+        [0x1f, 0x8b, ..] => Box::new(BufReader::with_capacity(HEAD, MultiGzDecoder::new(file))),
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => {
+            Box::new(BufReader::with_capacity(HEAD, ZstdReader::new(file)))
+        }
+        _ => Box::new(file),
     })
 }
 

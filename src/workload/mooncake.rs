@@ -8,7 +8,9 @@ use super::ids::Ids;
 use super::read::{Builder, Record, next_line};
 use super::turns::{Sessions, Turn};
 use crate::kernel::TICKS_PER_SECOND;
+use indexmap::IndexMap;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use std::io::BufRead;
 
 /// Prompt tokens of one block, as its authors chose.
@@ -54,7 +56,8 @@ fn turn(number: usize, line: &[u8]) -> Result<Turn, String> {
     if line.first() != Some(&b'{') {
         return Err(format!("is not a JSON object such as {EXAMPLE}"));
     }
-    let parsed: Line = serde_json::from_slice(line).map_err(|error| explain(&error, EXAMPLE))?;
+    let parsed: Line =
+        serde_json::from_slice(line).map_err(|error| explain(&error, line, EXAMPLE))?;
     let record = Record {
         at_ticks: parsed.timestamp.map(|ms| milliseconds("timestamp", ms)).transpose()?,
         prompt: parsed.input_length,
@@ -87,8 +90,16 @@ pub(super) fn ticks(units: f64, ticks_per_unit: f64) -> i128 {
 }
 
 /// serde_json counts lines within the one line it sees: keep the column only.
-pub(super) fn explain(error: &serde_json::Error, example: &str) -> String {
+/// Where a member of `line` is missing, those that it has are told.
+pub(super) fn explain(error: &serde_json::Error, line: &[u8], example: &str) -> String {
     let text = error.to_string();
+    if let (true, Ok(Found(found))) =
+        (text.starts_with("missing field"), serde_json::from_slice(line))
+    {
+        let what = text.split(" at line ").next().unwrap_or(&text);
+        let names = if found.is_empty() { "nothing".to_owned() } else { found.join(", ") };
+        return format!("{what}; it has {names}; a line looks like {example}");
+    }
     let what = text.split(" at line ").next().unwrap_or(&text);
     let what = what
         .replace("expected u32", "expected a whole number below 2^32")
@@ -97,12 +108,26 @@ pub(super) fn explain(error: &serde_json::Error, example: &str) -> String {
     format!("column {}: {what}; a line looks like {example}", error.column())
 }
 
+/// Most names of members in a message.
+const FOUND_MAX: usize = 12;
+
+/// Names of the members of an object.
+struct Found(Vec<String>);
+
+impl<'de> Deserialize<'de> for Found {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let members = IndexMap::<String, IgnoredAny>::deserialize(from)?;
+        Ok(Found(members.into_keys().take(FOUND_MAX).collect()))
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use crate::kernel::TICKS_PER_SECOND;
-    use crate::workload::{Format, ReadOptions, Trace, read_trace};
+    use crate::kernel::{Span, TICKS_PER_SECOND};
+    use crate::workload::{Format, ReadOptions, Trace, TraceCall, read_trace};
+    use std::sync::Arc;
 
-    fn read(text: &str, options: ReadOptions) -> Result<Trace, String> {
+    fn read(text: &str, options: ReadOptions) -> Result<Arc<Trace>, String> {
         read_trace(Format::Mooncake, text.as_bytes(), "t.jsonl", options)
             .map_err(|mistakes| mistakes.iter().map(|m| format!("{m}\n")).collect())
     }
@@ -114,18 +139,20 @@ mod tests {
     #[test]
     fn calls_and_their_prefix_ids() {
         let trace = read(TWO, ReadOptions::default()).unwrap();
-        assert_eq!((trace.prefix_ids.as_slice(), trace.block_tokens), (&[7, 8, 9][..], 512));
-        assert_eq!(trace.calls[0].prefix_len, 3);
-        assert_eq!((trace.calls[1].prefix_start, trace.calls[1].prefix_len), (3, 0));
-        assert_eq!(trace.calls[1].at.ticks(), TICKS_PER_SECOND / 2_000);
-        assert_eq!((trace.calls[1].output, trace.raised_calls), (1, 1));
+        assert_eq!((trace.nodes, trace.block_tokens, trace.raised_calls), (3, 512, 1));
+        let mut cursor = trace.cursor();
+        assert_eq!(cursor.next().map(|call| (call.prompt, call.output)), Some((1_030, 5)));
+        assert_eq!(cursor.ids(), 3);
+        let at = Span::from_ticks(TICKS_PER_SECOND / 2_000);
+        assert_eq!(cursor.next(), Some(TraceCall { at, prompt: 2, output: 1 }));
+        assert_eq!((cursor.ids(), cursor.next()), (0, None));
     }
 
     #[test]
     fn the_first_calls_only() {
         let options = ReadOptions { calls_max: Some(1), ..ReadOptions::default() };
         let trace = read(&format!("{TWO}\nrubbish"), options).unwrap();
-        assert_eq!(trace.calls.len(), 1);
+        assert_eq!(trace.calls, 1);
     }
 
     #[test]
@@ -149,7 +176,7 @@ mod tests {
             assert!(error.contains("t.jsonl:1: `") && error.contains("JSON object"), "{error}");
         }
         let marked = format!("\u{feff}{TWO}\r\n");
-        assert_eq!(read(&marked, ReadOptions::default()).unwrap().calls.len(), 2);
+        assert_eq!(read(&marked, ReadOptions::default()).unwrap().calls, 2);
     }
 
     #[test]

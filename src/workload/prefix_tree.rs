@@ -10,7 +10,7 @@
 
 use super::Format;
 use super::read::{BadLine, ReadOptions, Record, Sink, Tally, read_calls};
-use super::trace::TICKS_MAX;
+use super::read_trace::TICKS_MAX;
 use crate::error::Mistake;
 use crate::kernel::TICKS_PER_SECOND;
 use std::collections::HashMap;
@@ -249,7 +249,7 @@ fn key(ids_name: IdsName, node: u32, id: u64, scope: u32) -> (u32, u64) {
 
 /// Multiplies and folds; ids are counters or hashes, nobody's attack.
 #[derive(Clone, Copy, Debug, Default)]
-struct IdHasher(u64);
+pub(super) struct IdHasher(u64);
 
 impl Hasher for IdHasher {
     fn finish(&self) -> u64 {

@@ -57,6 +57,9 @@ pub struct BadLine {
 pub trait Sink {
     /// Takes the call of `line`, or says what is wrong with it.
     fn take(&mut self, line: usize, record: Record) -> Result<(), BadLine>;
+
+    /// No later record comes before this instant.
+    fn settle(&mut self, _before_ticks: i128) {}
 }
 
 /// What a recording says beside its calls.
@@ -188,6 +191,11 @@ impl<'f> Builder<'f> {
             Ok(()) => self.calls += 1,
             Err(bad) => self.refuse(line, bytes, bad),
         }
+    }
+
+    /// Says that no later record comes before this instant.
+    pub fn settle(&mut self, before_ticks: i128) {
+        self.sink.settle(before_ticks);
     }
 
     /// A fault of the file as a whole, which skipping lines cannot mend.

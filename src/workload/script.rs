@@ -7,22 +7,27 @@ use super::content::{Author, Content, Strand};
 use super::lengths::LengthSource;
 use super::prefix::Prefix;
 use super::session::{Session, SessionSource};
-use super::trace::Trace;
+use super::trace::Cursor;
 use crate::kernel::Span;
 use crate::random::{Streams, entity};
 use crate::scenario::{Arrivals, Lengths, UseCase};
-use std::sync::Arc;
 
 /// Writes the calls of one use case.
 #[derive(Clone, Debug)]
 pub struct Script {
     use_case: u16,
-    lengths: LengthSource,
+    asked: Asked,
     prefix: Prefix,
     sessions: Option<SessionSource>,
-    /// The recording that says what prompts repeat.
-    recorded: Option<Arc<Trace>>,
     cache_hit: Option<f64>,
+}
+
+/// Where lengths come from.
+#[derive(Clone, Debug)]
+enum Asked {
+    Drawn(LengthSource),
+    /// The recording that also says what prompts repeat.
+    Recorded(Cursor),
 }
 
 /// What a call asks for.
@@ -45,18 +50,18 @@ impl Script {
     pub fn new(at: u16, use_case: &UseCase, streams: Streams) -> Self {
         let owner = entity(&use_case.name);
         let sessions = use_case.session.as_ref();
-        let recorded = match (&use_case.lengths, &use_case.arrivals) {
-            (Lengths::Recorded, Arrivals::Trace { trace, .. }) if trace.strands.nodes() > 0 => {
-                Some(trace.clone())
+        let asked = match (&use_case.lengths, &use_case.arrivals) {
+            (Lengths::Drawn { prompt, output }, _) => {
+                Asked::Drawn(LengthSource::new(prompt, output, streams, owner))
             }
-            _ => None,
+            (Lengths::Recorded, Arrivals::Trace { trace, .. }) => Asked::Recorded(trace.cursor()),
+            (Lengths::Recorded, _) => unreachable!("recorded lengths come with a trace"),
         };
         Script {
             use_case: at,
-            lengths: LengthSource::new(use_case, streams),
+            asked,
             prefix: Prefix::new(use_case, streams),
             sessions: sessions.map(|spec| SessionSource::new(spec, streams, owner)),
-            recorded,
             cache_hit: use_case.cache_hit,
         }
     }
@@ -68,24 +73,31 @@ impl Script {
     }
 
     /// Call `number`, which belongs to no session, and what it says if others may
-    /// say the same; `blank` gives paper for that.
+    /// say the same; `blank` gives paper for that. Calls are asked for in order.
     #[inline]
-    pub fn call(&self, number: u64, blank: impl FnOnce() -> Content) -> (Ask, Option<Content>) {
-        let drawn = self.lengths.ask(number, 0);
-        if self.prefix.is_empty() && self.recorded.is_none() {
-            return (self.ask(0, drawn), None);
+    pub fn call(&mut self, number: u64, blank: impl FnOnce() -> Content) -> (Ask, Option<Content>) {
+        let (asked, recorded) = match &mut self.asked {
+            Asked::Drawn(lengths) => (lengths.ask(number, 0), None),
+            Asked::Recorded(cursor) => {
+                let call = cursor.next().expect("as many calls as arrivals");
+                let ask = Ask { prompt: call.prompt, output: call.output, given: None };
+                (ask, (cursor.trace().nodes > 0).then_some(&*cursor))
+            }
+        };
+        if self.prefix.is_empty() && recorded.is_none() {
+            return (self.ask(0, asked), None);
         }
         let mut content = blank();
         let own = Strand::new(self.use_case, Author::Call, number);
         let shared = self.prefix.write(number, &mut content, own);
-        if let Some(trace) = &self.recorded {
+        if let Some(cursor) = recorded {
             // Behind another prefix, the same block is another text.
-            let first = shared.path * u64::from(trace.strands.nodes());
-            trace.write(number as usize, shared.tokens, &mut content, own, |strand| {
+            let first = shared.path * u64::from(cursor.trace().nodes);
+            cursor.write(shared.tokens, &mut content, own, |strand| {
                 Strand::new(self.use_case, Author::Trace, first + u64::from(strand))
             });
         }
-        (self.ask(shared.tokens, drawn), Some(content))
+        (self.ask(shared.tokens, asked), Some(content))
     }
 
     /// Session `number`.
@@ -96,7 +108,10 @@ impl Script {
     /// The next turn of a session.
     #[inline]
     pub fn turn(&self, session: &Session) -> Ask {
-        self.ask(session.history, self.lengths.ask(session.number, session.turn))
+        let Asked::Drawn(lengths) = &self.asked else {
+            unreachable!("the lengths of turns are drawn");
+        };
+        self.ask(session.history, lengths.ask(session.number, session.turn))
     }
 
     /// The pause between the last answer and the next turn.

@@ -1,76 +1,53 @@
-//! A recording of calls: when they came and how long they were.
+//! A recording of calls: when they came, how long they were and what they share.
 //!
-//! Calls come in order of time; one that goes back is a broken line. A call
-//! recorded with no prompt or no output tokens (a failed or cancelled one) is
-//! kept as one of one token, since it did arrive, and counted too.
+//! Calls lie one after the other on a [`Tape`], in order of time, and whoever
+//! needs them reads along with a [`Cursor`]: memory does not grow with the
+//! recording. What is known of all calls together stands beside the tape.
+//!
+//! A call on the tape: ticks since the first call, prompt and output tokens,
+//! ids of its prompt, blocks that prompts before it had, number of forks, and
+//! each fork, all little endian.
 
-use super::Format;
 use super::content::{Content, Strand};
-use super::read::{BadLine, ReadOptions, Record, Sink, read_calls};
-use super::strands::Strands;
-use crate::error::Mistake;
-use crate::kernel::{Span, TICKS_PER_SECOND};
-use std::collections::HashMap;
-use std::io::BufRead;
+use super::strands::{Contradiction, Fork, Weaver};
+use super::tape::{Reader, Tape, TapeWriter};
+use crate::kernel::{Digest, Span};
+use std::io;
+use std::sync::Arc;
 
-/// Longest recording, as for scenarios: ten years.
-pub(super) const TICKS_MAX: i128 = 3_653 * 86_400 * TICKS_PER_SECOND as i128;
+/// Bytes of a call before its forks, and of a fork.
+const HEAD: usize = 28;
+const FORK: usize = 8;
 
 /// Recorded calls in order of arrival.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Trace {
-    /// The calls; `at` never decreases, the first is at zero.
-    pub calls: Vec<TraceCall>,
-    /// Ids of prompt blocks, all calls one after the other.
-    pub prefix_ids: Vec<u64>,
+    tape: Tape,
+    /// How many calls.
+    pub calls: u64,
+    /// From the first call, which comes at zero, to the last.
+    pub length: Span,
     /// Prompt tokens that one prefix id stands for; 0 without ids.
     pub block_tokens: u32,
-    /// What the prompts say, by their ids.
-    pub strands: Strands,
+    /// Prompt blocks that differ; 0 without ids.
+    pub nodes: u32,
+    /// Where ids contradict each other first.
+    pub contradiction: Option<Contradiction>,
+    /// Fold of all calls and ids.
+    pub digest: u64,
     /// Broken lines left out on request.
     pub skipped_lines: u64,
     /// Calls recorded without prompt or without output tokens, kept as one token.
     pub raised_calls: u64,
-}
-
-impl Trace {
-    /// Ids of the prompt blocks of a call.
-    pub fn ids(&self, call: &TraceCall) -> &[u64] {
-        &self.prefix_ids[call.prefix_start as usize..][..call.prefix_len as usize]
-    }
-
-    /// Tokens of the prompt of call `number` that its ids cover.
-    fn covered(&self, number: usize) -> u32 {
-        let call = &self.calls[number];
-        self.block_tokens.saturating_mul(call.prefix_len).min(call.prompt)
-    }
-
-    /// Writes what call `number` says behind `before` tokens to `content`, which
-    /// then goes on with `own`; `strand` names the strand of a fork.
-    pub fn write(
-        &self,
-        number: usize,
-        before: u32,
-        content: &mut Content,
-        own: Strand,
-        strand: impl Fn(u32) -> Strand,
-    ) {
-        let covered = self.covered(number);
-        for fork in self.strands.forks(number) {
-            let entered = self.block_tokens.saturating_mul(fork.block).min(covered);
-            content.turn_off(before.saturating_add(entered), strand(fork.strand));
-        }
-        content.turn_off(before.saturating_add(covered), own);
-    }
-
-    /// Prompt tokens of call `number` in blocks that calls before it had.
-    pub fn repeated(&self, number: usize) -> u32 {
-        self.block_tokens.saturating_mul(self.strands.repeated(number)).min(self.covered(number))
-    }
+    /// Calls with fewer ids than full blocks in their prompt (and some), and with
+    /// more ids than blocks, the last one begun.
+    pub too_few_ids: u64,
+    /// See `too_few_ids`.
+    pub too_many_ids: u64,
 }
 
 /// One recorded call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TraceCall {
     /// Since the first call.
     pub at: Span,
@@ -78,101 +55,180 @@ pub struct TraceCall {
     pub prompt: u32,
     /// Output tokens, at least 1.
     pub output: u32,
-    /// Its first id in [`Trace::prefix_ids`].
-    pub prefix_start: u32,
-    /// How many ids it has.
-    pub prefix_len: u32,
 }
 
-/// Reads a recording; `file` is its name in messages.
-pub fn read_trace(
-    format: Format,
-    input: impl BufRead,
-    file: &str,
-    options: ReadOptions,
-) -> Result<Trace, Vec<Mistake>> {
-    let mut keeper = Keeper::default();
-    let tally = read_calls(format, input, file, options, &mut keeper)?;
-    let mut trace = keeper.trace;
-    trace.skipped_lines = tally.skipped_lines;
-    if !trace.prefix_ids.is_empty() {
-        trace.block_tokens = tally.block_tokens;
-        trace.strands = Strands::new(trace.calls.iter().map(|call| trace.ids(call)));
+impl Trace {
+    /// A recording of these calls and the ids of their prompts, in order of time.
+    pub fn of<'i>(
+        block_tokens: u32,
+        calls: impl IntoIterator<Item = (TraceCall, &'i [u64])>,
+    ) -> Self {
+        let mut writer = TraceWriter::default();
+        for (call, ids) in calls {
+            let prompt = writer.weave(0, ids, 0);
+            writer.write(call, &prompt).expect("a temporary file can be written");
+        }
+        writer.finish(block_tokens).expect("a temporary file can be written")
     }
-    Ok(trace)
+
+    /// Reads along the calls from the first on.
+    pub fn cursor(self: &Arc<Self>) -> Cursor {
+        let (call, prompt, reader) = Default::default();
+        Cursor { trace: self.clone(), reader, call, prompt }
+    }
 }
 
-/// Keeps records as a [`Trace`].
-#[derive(Debug, Default)]
-struct Keeper {
-    trace: Trace,
-    first_ticks: i128,
-    last: (i128, usize),
-    /// Ids of scopes of their own, renamed so that all differ.
-    renamed: HashMap<(u32, u64), u64>,
+/// What a prompt shares with others.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Prompt {
+    /// How many ids it has.
+    ids: u32,
+    /// Of these, ids that prompts before it had.
+    repeated: u32,
+    /// Where it leaves a strand for another.
+    forks: Vec<Fork>,
 }
 
-impl Sink for Keeper {
-    fn take(&mut self, line: usize, mut record: Record) -> Result<(), BadLine> {
-        let at_ticks = self.judge(&record)?;
-        if self.trace.calls.is_empty() {
-            self.first_ticks = at_ticks;
+/// Reads a [`Trace`] call by call.
+#[derive(Clone, Debug)]
+pub struct Cursor {
+    trace: Arc<Trace>,
+    reader: Reader,
+    call: TraceCall,
+    prompt: Prompt,
+}
+
+impl Iterator for Cursor {
+    type Item = TraceCall;
+
+    #[inline]
+    fn next(&mut self) -> Option<TraceCall> {
+        let Cursor { trace, reader, call, prompt } = self;
+        if reader.is_at_end(&trace.tape) {
+            return None;
         }
-        self.last = (at_ticks, line);
-        if record.prompt == 0 || record.output == 0 {
-            self.trace.raised_calls += 1;
-        }
-        if record.scope != 0 {
-            for id in &mut record.prefix_ids {
-                let new = self.renamed.len() as u64;
-                *id = *self.renamed.entry((record.scope, *id)).or_insert(new);
+        let head = reader.bytes(&trace.tape, HEAD);
+        let u64_at = |at: usize| u64::from_le_bytes(*head[at..].first_chunk().expect("in HEAD"));
+        let u32_at = |at: usize| u32::from_le_bytes(*head[at..].first_chunk().expect("in HEAD"));
+        let at = Span::from_ticks(u64_at(0));
+        *call = TraceCall { at, prompt: u32_at(8), output: u32_at(12) };
+        (prompt.ids, prompt.repeated) = (u32_at(16), u32_at(20));
+        prompt.forks.clear();
+        let forks = u32_at(24) as usize;
+        if forks > 0 {
+            let words = reader.bytes(&trace.tape, forks * FORK).as_chunks().0;
+            let mut words = words.iter().map(|word| u32::from_le_bytes(*word));
+            while let (Some(strand), Some(block)) = (words.next(), words.next()) {
+                prompt.forks.push(Fork { strand, block });
             }
         }
-        let at = u64::try_from(at_ticks - self.first_ticks).expect("judged not negative");
-        self.trace.calls.push(TraceCall {
-            at: Span::from_ticks(at),
-            prompt: record.prompt.max(1),
-            output: record.output.max(1),
-            prefix_start: self.trace.prefix_ids.len() as u32,
-            prefix_len: record.prefix_ids.len() as u32,
-        });
-        self.trace.prefix_ids.extend(record.prefix_ids);
-        Ok(())
+        Some(*call)
     }
 }
 
-impl Keeper {
-    /// The time of `record`, if it can follow the others.
-    fn judge(&self, record: &Record) -> Result<i128, BadLine> {
-        let bad = |problem: String, fix| Err(BadLine { problem, fix });
-        let Some(at_ticks) = record.at_ticks else {
-            let fix = "give it a time, or leave such lines out with --skip-bad-lines";
-            return bad("has no `timestamp`".to_owned(), fix);
-        };
-        if self.trace.calls.is_empty() {
-            return Ok(at_ticks);
+impl Cursor {
+    /// The recording.
+    pub fn trace(&self) -> &Trace {
+        &self.trace
+    }
+
+    /// Ids of the prompt of the call that was read last.
+    pub fn ids(&self) -> u32 {
+        self.prompt.ids
+    }
+
+    /// Tokens of the last call's prompt that its ids cover.
+    fn covered(&self) -> u32 {
+        self.trace.block_tokens.saturating_mul(self.prompt.ids).min(self.call.prompt)
+    }
+
+    /// Prompt tokens of the last call in blocks that calls before it had.
+    pub fn repeated(&self) -> u32 {
+        self.trace.block_tokens.saturating_mul(self.prompt.repeated).min(self.covered())
+    }
+
+    /// Writes what the last call says behind `before` tokens to `content`, which
+    /// then goes on with `own`; `strand` names the strand of a fork.
+    pub fn write(
+        &self,
+        before: u32,
+        content: &mut Content,
+        own: Strand,
+        strand: impl Fn(u32) -> Strand,
+    ) {
+        let covered = self.covered();
+        for fork in &self.prompt.forks {
+            let entered = self.trace.block_tokens.saturating_mul(fork.block).min(covered);
+            content.turn_off(before.saturating_add(entered), strand(fork.strand));
         }
-        let (last_ticks, last_line) = self.last;
-        if at_ticks < last_ticks {
-            let back_s = (last_ticks - at_ticks) as f64 / TICKS_PER_SECOND as f64;
-            return bad(
-                format!("is out of order: {back_s} s before line {last_line}"),
-                "sort the trace by time, or leave such lines out with --skip-bad-lines",
-            );
+        content.turn_off(before.saturating_add(covered), own);
+    }
+}
+
+/// Puts a [`Trace`] on its tape.
+#[derive(Debug, Default)]
+pub(super) struct TraceWriter {
+    weaver: Weaver,
+    tape: TapeWriter,
+    calls: u64,
+    length: Span,
+    digest: Digest,
+    bytes: Vec<u8>,
+}
+
+impl TraceWriter {
+    /// Whether no call has been written.
+    pub fn is_empty(&self) -> bool {
+        self.calls == 0
+    }
+
+    /// Whether there are names for `ids` more blocks.
+    pub fn has_names(&self, ids: usize) -> bool {
+        self.weaver.nodes() as usize + ids < u32::MAX as usize
+    }
+
+    /// What a prompt with these ids shares with those before it; `line` is where
+    /// it stands in the file.
+    pub fn weave(&mut self, scope: u32, ids: &[u64], line: usize) -> Prompt {
+        ids.iter().for_each(|id| self.digest.word(*id));
+        let mut forks = Vec::new();
+        let repeated = self.weaver.weave(scope, ids, line, &mut forks);
+        Prompt { ids: ids.len() as u32, repeated, forks }
+    }
+
+    /// Appends a call, which comes no earlier than the one before.
+    pub fn write(&mut self, call: TraceCall, prompt: &Prompt) -> io::Result<()> {
+        debug_assert!(call.at >= self.length);
+        self.digest.word(call.at.ticks());
+        self.digest.word(u64::from(call.prompt) << 32 | u64::from(call.output));
+        self.calls += 1;
+        self.length = call.at;
+        let bytes = &mut self.bytes;
+        bytes.clear();
+        bytes.extend(call.at.ticks().to_le_bytes());
+        let forks = prompt.forks.len() as u32;
+        for number in [call.prompt, call.output, prompt.ids, prompt.repeated, forks] {
+            bytes.extend(number.to_le_bytes());
         }
-        if at_ticks - self.first_ticks > TICKS_MAX {
-            return bad(
-                "is more than ten years after the first call".to_owned(),
-                "correct its time, or leave such lines out with --skip-bad-lines",
-            );
+        for fork in &prompt.forks {
+            bytes.extend(fork.strand.to_le_bytes());
+            bytes.extend(fork.block.to_le_bytes());
         }
-        let ids = self.trace.prefix_ids.len() + record.prefix_ids.len();
-        if u32::try_from(ids).is_err() {
-            return bad(
-                "brings the trace above four billion prefix ids".to_owned(),
-                "read fewer calls with `requests`",
-            );
-        }
-        Ok(at_ticks)
+        self.tape.write(bytes)
+    }
+
+    /// The trace, whose ids stand for `block_tokens` tokens each.
+    pub fn finish(self, block_tokens: u32) -> io::Result<Trace> {
+        let nodes = self.weaver.nodes();
+        Ok(Trace {
+            tape: self.tape.finish()?,
+            calls: self.calls,
+            length: self.length,
+            block_tokens: if nodes > 0 { block_tokens } else { 0 },
+            nodes,
+            contradiction: self.weaver.contradiction(),
+            digest: self.digest.value(),
+            ..Trace::default()
+        })
     }
 }

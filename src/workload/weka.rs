@@ -61,7 +61,7 @@ pub(super) fn read(input: &mut impl BufRead, builder: &mut Builder<'_>) {
                 let text = line.to_vec();
                 return reader.document(number, text, input, builder);
             }
-            Err(error) => builder.add(number, line, Err(explain(&error, EXAMPLE))),
+            Err(error) => builder.add(number, line, Err(explain(&error, line, EXAMPLE))),
         }
         is_first = false;
     }
@@ -89,7 +89,7 @@ impl Reader {
         }
         let wrong = |builder: &mut Builder<'_>, error: &serde_json::Error| {
             let line = number + error.line().max(1) - 1;
-            builder.fault(Some(line), None, explain(error, EXAMPLE), "mend the file");
+            builder.fault(Some(line), None, explain(error, &[], EXAMPLE), "mend the file");
         };
         if text.starts_with(b"[") {
             return match serde_json::from_slice::<Vec<Session>>(&text) {
@@ -126,6 +126,7 @@ impl Reader {
         };
         let start = i128::from(builder.options.session_gap_ticks) * i128::from(self.sessions);
         self.sessions += 1;
+        builder.settle(start);
         let mut records = Vec::new();
         match calls(session.requests, 0.0, DEPTH_MAX, &mut records) {
             Ok(()) => {}

@@ -35,7 +35,7 @@ impl Check<'_> {
     pub(super) fn names(&mut self, at: &At<'_>, use_case: &UseCase) {
         let Arrivals::Trace { trace, .. } = &use_case.arrivals else { return };
         let paths: f64 = use_case.prefix.iter().map(|segment| f64::from(segment.groups)).product();
-        let most = Script::NAMES_MAX as f64 / f64::from(trace.strands.nodes().max(1));
+        let most = Script::NAMES_MAX as f64 / f64::from(trace.nodes.max(1));
         if paths > most {
             let problem =
                 format!("has {paths:.1e} combinations of groups, each with its own trace");

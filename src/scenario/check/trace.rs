@@ -1,70 +1,72 @@
 //! Opens the recording of a use case.
 
 use super::{Check, HORIZON_S_MAX};
+use crate::error::Mistake;
+use crate::kernel::TICKS_PER_SECOND;
 use crate::scenario::Arrivals;
-use crate::scenario::raw::{RawFormat, RawTrace};
+use crate::scenario::raw::{RawFormat, RawTrace, RawTurns};
 use crate::scenario::tree::At;
-use crate::workload::{Format, ReadOptions, Trace, read_trace};
-use std::fs::File;
-use std::io::{BufReader, ErrorKind};
+use crate::workload::{Format, ReadOptions, Trace, Turns, open_trace, read_trace};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 /// Recordings that were read already, by everything that tells two readings
 /// apart; variants of a scenario share them.
 #[derive(Debug, Default)]
-pub(super) struct Traces(Mutex<Vec<(Reading, Arc<Trace>)>>);
+pub(super) struct Traces(Mutex<Vec<(Reading, Found)>>);
 
-/// Path, format, calls at most, tokens a block.
-type Reading = (PathBuf, Format, Option<u64>, u32);
+/// A recording, and its layout.
+type Found = (Format, Arc<Trace>);
+
+/// What is read, and how.
+#[derive(Clone, Debug, PartialEq)]
+struct Reading {
+    path: PathBuf,
+    format: Option<Format>,
+    options: ReadOptions,
+}
 
 impl Traces {
     /// The trace of this reading, read by `read` if it is new.
     fn get<E>(
         &self,
-        reading: Reading,
-        read: impl FnOnce() -> Result<Trace, E>,
-    ) -> Result<Arc<Trace>, E> {
+        reading: &Reading,
+        read: impl FnOnce() -> Result<Found, E>,
+    ) -> Result<Found, E> {
         // Held while reading, so that two variants do not read at once.
         let mut known = self.0.lock().expect("no reader panics");
-        if let Some((_, trace)) = known.iter().find(|(other, _)| *other == reading) {
-            return Ok(trace.clone());
+        if let Some((_, found)) = known.iter().find(|(other, _)| other == reading) {
+            return Ok(found.clone());
         }
-        let trace = Arc::new(read()?);
-        known.push((reading, trace.clone()));
-        Ok(trace)
+        let found = read()?;
+        known.push((reading.clone(), found.clone()));
+        Ok(found)
     }
 }
 
 impl Check<'_> {
-    pub(super) fn trace(&mut self, at: &At<'_>, raw: &RawTrace) -> Option<Arrivals> {
-        let path = self.base_dir.join(&raw.path);
-        let format = match raw.format {
-            RawFormat::Azure => Format::Azure,
-            RawFormat::Mooncake => Format::Mooncake,
+    pub(super) fn trace(&mut self, at: &At<'_>, raw: &mut RawTrace) -> Option<Arrivals> {
+        let gap_s = raw.session_gap.as_ref().map_or(0.0, |gap| gap.value);
+        if gap_s > HORIZON_S_MAX {
+            self.wrong(&at.key("session_gap"), "is more than ten years", "write e.g. \"75 s\"");
+            return None;
+        }
+        let reading = Reading {
+            path: self.base_dir.join(&raw.path),
+            format: raw.format.map(format),
+            options: ReadOptions {
+                skip_bad_lines: self.skip_bad_lines,
+                calls_max: raw.requests,
+                block_tokens: raw.block_tokens,
+                turns: raw.turns.map(turns),
+                session_gap_ticks: (gap_s * TICKS_PER_SECOND as f64 + 0.5) as u64,
+            },
         };
-        let options = ReadOptions {
-            skip_bad_lines: self.skip_bad_lines,
-            calls_max: raw.requests,
-            block_tokens: Some(raw.block_tokens),
-            ..ReadOptions::default()
-        };
-        let reading = (path.clone(), format, raw.requests, raw.block_tokens);
-        let trace = self.traces.get(reading, || {
-            let opened = File::open(&path).and_then(|file| match file.metadata()?.is_dir() {
-                true => Err(ErrorKind::IsADirectory.into()),
-                false => Ok(file),
-            });
-            let file = opened.map_err(|error| {
-                let fix = "give a path relative to the folder of the scenario file";
-                vec![at.key("path").mistake(format!("cannot be read: {error}"), fix)]
-            })?;
-            let name = path.display().to_string();
-            read_trace(format, BufReader::new(file), &name, options)
-        });
-        match trace {
-            Ok(trace) => {
+        match self.traces.get(&reading, || read(at, &reading)) {
+            Ok((format, trace)) => {
+                self.suit(at, format, raw);
                 self.judge(at, &trace, raw);
+                raw.format = Some(raw_format(format));
                 Some(Arrivals::Trace { trace, time_scale: raw.time_scale })
             }
             Err(mistakes) => {
@@ -74,27 +76,105 @@ impl Check<'_> {
         }
     }
 
+    /// Objects to keys that say nothing about a recording of this format.
+    fn suit(&mut self, at: &At<'_>, format: Format, raw: &RawTrace) {
+        let mut unsuited = |key: &str, is_given: bool, suits: &[Format]| {
+            if is_given && !suits.contains(&format) {
+                let names: Vec<&str> = suits.iter().map(|format| format.name()).collect();
+                let problem = format!("says nothing about traces of the format {}", format.name());
+                let fix = format!("leave it out; it is for {}", names.join(", "));
+                self.wrong(&at.key(key), problem, fix);
+            }
+        };
+        unsuited("session_gap", raw.session_gap.is_some(), &[Format::Weka]);
+        unsuited("turns", raw.turns.is_some(), &[Format::Mooncake]);
+    }
+
     fn judge(&mut self, at: &At<'_>, trace: &Trace, raw: &RawTrace) {
-        let length_s = trace.calls.last().map_or(0.0, |call| call.at.seconds()) * raw.time_scale;
+        let length_s = trace.length.seconds() * raw.time_scale;
         if length_s > HORIZON_S_MAX {
             let fix = "take fewer calls with `requests`, or a smaller `time_scale`";
             self.wrong(&at.key("time_scale"), "stretches the trace beyond ten years", fix);
         }
-        if trace.strands.is_contradictory() {
+        if let Some(first) = trace.contradiction {
             self.warnings.push(format!(
-                "{}: some ids follow several others, so each is taken for another block there",
-                raw.path
+                "{}:{}: id {} follows another id than before, so ids name blocks alone: each is \
+                 taken for another block behind each other prefix",
+                raw.path, first.line, first.id
             ));
         }
-        if trace.skipped_lines > 0 {
-            let lines = trace.skipped_lines;
-            self.warnings.push(format!("{}: {lines} broken lines left out", raw.path));
-        }
-        if trace.raised_calls > 0 {
-            self.warnings.push(format!(
-                "{}: {} calls recorded without prompt or output tokens count as one token",
-                raw.path, trace.raised_calls
-            ));
-        }
+        let mut count = |calls: u64, what: &str| {
+            if calls > 0 {
+                self.warnings.push(format!("{}: {calls} {what}", raw.path));
+            }
+        };
+        count(trace.skipped_lines, "broken lines left out");
+        count(
+            trace.raised_calls,
+            "calls recorded without prompt or output tokens count as one token",
+        );
+        count(
+            trace.too_few_ids,
+            "calls have fewer ids than full blocks in their prompts: the rest never hits; check \
+             `block_tokens`",
+        );
+        count(
+            trace.too_many_ids,
+            "calls have more ids than blocks in their prompts: the rest is left out; check \
+             `block_tokens`",
+        );
+    }
+}
+
+/// Reads a recording, whose format may have to be found out.
+fn read(at: &At<'_>, reading: &Reading) -> Result<Found, Vec<Mistake>> {
+    let place = at.key("path");
+    let unreadable = |error: std::io::Error| {
+        let fix = "give a path relative to the folder of the scenario file";
+        vec![place.mistake(format!("cannot be read: {error}"), fix)]
+    };
+    let mut input = open_trace(&reading.path).map_err(unreadable)?;
+    let found = match reading.format {
+        Some(format) => Some(format),
+        None => Format::detect(&mut input).map_err(unreadable)?,
+    };
+    let Some(format) = found else {
+        let is_empty = input.fill_buf().map_err(unreadable)?.is_empty();
+        let (problem, fix) = match is_empty {
+            true => ("is empty", "give a trace with calls in it".to_owned()),
+            false => {
+                let known = Format::names().collect::<Vec<_>>().join(", ");
+                let fix = format!("check the file, or name its `format`: {known}");
+                ("does not begin like a trace of a known format", fix)
+            }
+        };
+        return Err(vec![place.mistake(problem, fix)]);
+    };
+    let name = reading.path.display().to_string();
+    Ok((format, read_trace(format, input, &name, reading.options)?))
+}
+
+fn format(raw: RawFormat) -> Format {
+    match raw {
+        RawFormat::Azure => Format::Azure,
+        RawFormat::Bailian => Format::Bailian,
+        RawFormat::Mooncake => Format::Mooncake,
+        RawFormat::Weka => Format::Weka,
+    }
+}
+
+fn raw_format(format: Format) -> RawFormat {
+    match format {
+        Format::Azure => RawFormat::Azure,
+        Format::Bailian => RawFormat::Bailian,
+        Format::Mooncake => RawFormat::Mooncake,
+        Format::Weka => RawFormat::Weka,
+    }
+}
+
+fn turns(raw: RawTurns) -> Turns {
+    match raw {
+        RawTurns::Full => Turns::Full,
+        RawTurns::Delta => Turns::Delta,
     }
 }

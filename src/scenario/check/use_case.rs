@@ -7,6 +7,7 @@ use crate::scenario::raw_distribution::{Quantum, RawDistribution};
 use crate::scenario::tree::{At, suggest};
 use crate::scenario::units::Rate;
 use crate::scenario::{Arrivals, Lengths, Pool, TokenPrices, UseCase};
+use crate::workload::TraceCall;
 
 /// Fastest arrivals: a call a microsecond, beyond any single source.
 const RATE_MAX: f64 = 1e6;
@@ -79,9 +80,9 @@ impl Check<'_> {
         }
     }
 
-    fn arrivals(&mut self, at: &At<'_>, raw: &RawUseCase) -> Option<Arrivals> {
+    fn arrivals(&mut self, at: &At<'_>, raw: &mut RawUseCase) -> Option<Arrivals> {
         let place = at.key("arrivals");
-        match (&raw.arrivals, &raw.trace) {
+        match (&raw.arrivals, &mut raw.trace) {
             (None, None) => {
                 let fix = "add arrivals = { process = \"poisson\", rate = \"2 /s\" } or trace = \
                     { format = \"azure\", path = \"...\" }";
@@ -181,9 +182,9 @@ impl Check<'_> {
         let refused = match (&use_case.lengths, &use_case.arrivals) {
             (Lengths::Recorded, Arrivals::Trace { trace, .. }) => {
                 let length = |prompt: u32, output: u32| u64::from(prompt) + u64::from(output);
-                let calls = trace.calls.iter();
-                let long = calls.filter(|call| length(call.prompt, call.output) > longest).count();
-                (long > 0).then(|| format!("{long} of {} calls are", trace.calls.len()))
+                let is_long = |call: &TraceCall| length(call.prompt, call.output) > longest;
+                let long = trace.cursor().filter(is_long).count();
+                (long > 0).then(|| format!("{long} of {} calls are", trace.calls))
             }
             (Lengths::Drawn { prompt, output }, _) => {
                 let mean = prompt.mean().zip(output.mean()).map(|(prompt, output)| prompt + output);

@@ -99,9 +99,10 @@ pub enum RawArrivals {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct RawTrace {
-    /// Its layout.
-    pub format: RawFormat,
-    /// The file, relative to the folder of the scenario file.
+    /// Its layout; told by its first record when absent.
+    pub format: Option<RawFormat>,
+    /// The file, relative to the folder of the scenario file; gzip and Zstandard
+    /// are unpacked.
     pub path: String,
     /// Factor on recorded intervals; 2 halves the rate.
     #[serde(default = "one_f64")]
@@ -110,20 +111,39 @@ pub struct RawTrace {
     /// How many calls to take from its beginning; all when absent.
     #[schemars(range(min = 1))]
     pub requests: Option<u64>,
-    /// Prompt tokens that one prefix id stands for.
-    #[serde(default = "block_tokens")]
+    /// Prompt tokens that one prefix id stands for; as the format or the file says
+    /// when absent.
     #[schemars(range(min = 1, max = 65_536))]
-    pub block_tokens: u32,
+    pub block_tokens: Option<u32>,
+    /// What later turns of a session carry; found out when absent.
+    pub turns: Option<RawTurns>,
+    /// Time from the start of one session to the next, where sessions count from
+    /// their own start; all start at once when absent.
+    pub session_gap: Option<Duration>,
 }
 
 /// Layout of a recording.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum RawFormat {
     /// CSV of TIMESTAMP, ContextTokens, GeneratedTokens.
     Azure,
     /// JSON lines of timestamp (ms), input_length, output_length, hash_ids.
     Mooncake,
+    /// JSON sessions of coding agents with requests of t (s), in, out, hash_ids.
+    Weka,
+    /// JSON lines of timestamp (s), input_length, output_length, hash_ids.
+    Bailian,
+}
+
+/// What later turns of a recorded session carry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum RawTurns {
+    /// The whole prompt.
+    Full,
+    /// What was added to the prompt of the turn before.
+    Delta,
 }
 
 /// Latency promises by key: `<metric>_<statistic>`, `<metric>` alone for
@@ -181,8 +201,4 @@ fn one() -> u32 {
 
 fn one_f64() -> f64 {
     1.0
-}
-
-fn block_tokens() -> u32 {
-    crate::workload::MOONCAKE_BLOCK_TOKENS
 }

@@ -170,9 +170,9 @@ fn cost(scenario: &Scenario) -> f64 {
             all.min(f64::from(*clients) * CALLS_PER_CLIENT_S * duration_s)
         }
         Arrivals::Trace { trace, time_scale } => {
-            let length_s = trace.calls.last().map_or(0.0, |call| call.at.seconds()) * time_scale;
+            let length_s = trace.length.seconds() * time_scale;
             let share = if length_s > duration_s { duration_s / length_s } else { 1.0 };
-            trace.calls.len() as f64 * share
+            trace.calls as f64 * share
         }
     };
     scenario.use_cases.iter().map(calls).sum()

@@ -140,10 +140,8 @@ impl Log {
             at: Span::from_seconds(call.at_s),
             prompt: call.prompt,
             output: call.output,
-            prefix_start: 0,
-            prefix_len: 0,
         });
-        Trace { calls: calls.collect(), ..Trace::default() }
+        Trace::of(0, calls.map(|call| (call, &[][..])))
     }
 }
 

@@ -27,7 +27,7 @@ const LOADS: [f64; 2] = [0.65, 0.9];
 #[derive(Clone, Debug, Serialize)]
 pub struct Sensitivity {
     /// Calls of the trace.
-    pub calls: usize,
+    pub calls: u64,
     /// Calls a second over the whole trace.
     pub calls_per_s: f64,
     /// Mean prompt tokens.
@@ -96,11 +96,11 @@ const CHANGES: [(&str, Change); 7] = [
 
 /// Serves `trace` by a plausible pool under each change, at both loads.
 pub fn sensitivity(trace: &Arc<Trace>) -> Result<Sensitivity> {
-    let calls = trace.calls.len();
-    let sum = |tokens: fn(&crate::workload::TraceCall) -> u32| {
-        trace.calls.iter().map(|call| f64::from(tokens(call))).sum::<f64>() / calls as f64
+    let calls = trace.calls;
+    let sum = |tokens: fn(crate::workload::TraceCall) -> u32| {
+        trace.cursor().map(|call| f64::from(tokens(call))).sum::<f64>() / calls as f64
     };
-    let length_s = trace.calls.last().map_or(0.0, |call| call.at.seconds());
+    let length_s = trace.length.seconds();
     let calls_per_s = calls as f64 / length_s.max(1e-9);
     let base = scenario(trace, 1.0, Change::Nothing, None)?;
     let saturated_calls_per_s = saturated(&base);
@@ -214,10 +214,8 @@ mod tests {
             at: Span::from_seconds(f64::from(number) * 0.05),
             prompt: 1_500,
             output: 100,
-            prefix_start: 0,
-            prefix_len: 0,
         };
-        let trace = Trace { calls: (0..1_000).map(call).collect(), ..Trace::default() };
+        let trace = Trace::of(0, (0..1_000).map(|number| (call(number), &[][..])));
         let report = sensitivity(&Arc::new(trace)).unwrap();
         assert_eq!((report.calls, report.variants.len()), (1_000, 14));
         let of = |index: usize| &report.variants[index];

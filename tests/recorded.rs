@@ -1,0 +1,204 @@
+//! Recordings of every format in a run: their ids act on the prefix cache as the
+//! timeless replay says, packed or not, whether the format is named or found.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use tokenmill::factory::Eviction;
+use tokenmill::metrics::UseCaseRecord;
+use tokenmill::scenario::{Arrivals, Loaded, Overrides, parse};
+use tokenmill::simulation::{Options, run};
+use tokenmill::study::{CacheQuestion, Variant, replay_cache};
+use tokenmill::workload::{Format, IdsName, PrefixTree, ReadOptions, open_trace};
+
+fn samples() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/traces")
+}
+
+/// One rank with room for everything and blocks of `block_tokens`, which serves
+/// the recording that `trace` describes.
+fn scenario(block_tokens: u32, trace: &str, folder: &Path) -> Result<Loaded, String> {
+    let text = format!(
+        r#"
+        name = "recorded"
+        [[pool]]
+        name = "gpu"
+        model = "llama-3.1-8b"
+        hardware = "h100-sxm"
+        [pool.engine]
+        block_tokens = {block_tokens}
+        kv_blocks = 12_000_000
+        step_scale = 0.05
+        step_overhead = "0 ms"
+        max_num_seqs = 1024
+        [[use_case]]
+        name = "calls"
+        trace = {{ {trace} }}
+        "#
+    );
+    let mut loaded = parse(&text, "recorded.toml", folder, &Overrides::default())
+        .map_err(|error| error.to_string())?;
+    // Agents of models with longer contexts.
+    loaded.scenario.pools[0].engine.max_model_len = 2_000_000;
+    Ok(loaded)
+}
+
+fn serve(block_tokens: u32, trace: &str, folder: &Path) -> UseCaseRecord {
+    let loaded = scenario(block_tokens, trace, folder).unwrap_or_else(|error| panic!("{error}"));
+    let mut record = run(&loaded.scenario, 0, Options { audit: true, ..Options::default() });
+    assert_eq!(record.cut_off, None);
+    record.whole.use_cases.remove(0)
+}
+
+/// Hit and prompt tokens of the whole file in an endless cache of full blocks,
+/// and calls, without time.
+fn timeless(format: Format, path: &Path, session_gap_ticks: u64) -> (u64, u64, u64) {
+    let options = ReadOptions { session_gap_ticks, ..ReadOptions::default() };
+    let file = open_trace(path).unwrap();
+    let tree = PrefixTree::read(format, file, "t", options, IdsName::Prefixes).unwrap();
+    let question = CacheQuestion {
+        variant: Variant::FullBlocks,
+        eviction: Eviction::Lru,
+        capacities: vec![None],
+        ttls_s: vec![None],
+    };
+    let answer = &replay_cache(&tree, &question).answers[0];
+    (answer.hit_tokens, answer.prompt_tokens, answer.requests)
+}
+
+fn figures(served: &UseCaseRecord) -> (u64, u64, u64) {
+    (served.cached_tokens, served.prompt_tokens, served.calls)
+}
+
+/// Stretched a hundredfold, no two calls are in the system at once.
+#[test]
+fn calls_that_do_not_overlap_hit_what_the_timeless_replay_says() {
+    let gap_ticks = 75 * tokenmill::kernel::TICKS_PER_SECOND;
+    for (format, name, block_tokens, keys, gap_ticks) in [
+        (Format::Bailian, "sample-bailian.jsonl", 16, "", 0),
+        (Format::Mooncake, "sample-mooncake.jsonl", 512, "", 0),
+        (Format::Weka, "sample-weka.jsonl", 64, ", session_gap = \"75 s\"", gap_ticks),
+    ] {
+        let expected = timeless(format, &samples().join(name), gap_ticks);
+        assert!(expected.0 > expected.1 / 4, "{name} repeats itself: {expected:?}");
+        let trace = format!("path = \"{name}\", time_scale = 100.0{keys}");
+        let served = serve(block_tokens, &trace, &samples());
+        assert_eq!(figures(&served), expected, "{name}");
+    }
+}
+
+/// The agents' own pace, where calls overlap, in an endless cache: whoever comes
+/// second finds what the first one is computing.
+#[test]
+fn sessions_of_coding_agents_hit_as_if_there_were_no_time() {
+    let Some(shared) = std::env::var_os("TOKENMILL_SHARED") else {
+        return eprintln!("skipped: TOKENMILL_SHARED is not set");
+    };
+    let folder = Path::new(&shared).join("workloads/traces");
+    let gap_ticks = 75 * tokenmill::kernel::TICKS_PER_SECOND;
+    let name = "weka_cc_dev_sessions.jsonl";
+    let expected = timeless(Format::Weka, &folder.join(name), gap_ticks);
+    assert_eq!(expected.2, 4_260);
+    let served = serve(64, &format!("path = \"{name}\", session_gap = \"75 s\""), &folder);
+    assert_eq!(figures(&served), expected);
+    // In blocks of 16 no more is found, since ids name 64 tokens; in larger ones less.
+    let fine = serve(16, &format!("path = \"{name}\", session_gap = \"75 s\""), &folder);
+    assert_eq!(fine.cached_tokens, expected.0);
+    let coarse = serve(512, &format!("path = \"{name}\", session_gap = \"75 s\""), &folder);
+    let fraction = coarse.cached_tokens as f64 / coarse.prompt_tokens as f64;
+    println!("blocks of 64: {} of {}, of 512: {fraction:.6}", expected.0, expected.1);
+    assert!((0.95..expected.0 as f64 / expected.1 as f64).contains(&fraction), "{fraction}");
+}
+
+/// Packed with gzip or Zstandard, with its format named or not, a recording is
+/// the same.
+#[test]
+fn packed_recordings_are_the_same_recordings() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, format) in [
+        ("sample-azure.csv", "azure"),
+        ("sample-bailian.jsonl", "bailian"),
+        ("sample-mooncake.jsonl", "mooncake"),
+        ("sample-weka.jsonl", "weka"),
+    ] {
+        let plain = std::fs::read(samples().join(name)).unwrap();
+        let gz = File::create(folder.path().join("t.gz")).unwrap();
+        let mut gz = flate2::write::GzEncoder::new(gz, Default::default());
+        gz.write_all(&plain).unwrap();
+        gz.finish().unwrap();
+        let level = ruzstd::encoding::CompressionLevel::Fastest;
+        let zst = ruzstd::encoding::compress_to_vec(plain.as_slice(), level);
+        std::fs::write(folder.path().join("t.zst"), zst).unwrap();
+        std::fs::write(folder.path().join("t"), plain).unwrap();
+        let digest = |file: &str, named: &str| {
+            let trace = format!("path = \"{file}\"{named}");
+            let loaded = scenario(16, &trace, folder.path()).unwrap();
+            let resolved = format!("format = \"{format}\"");
+            assert!(loaded.resolved_toml.contains(&resolved), "{}", loaded.resolved_toml);
+            match &loaded.scenario.use_cases[0].arrivals {
+                Arrivals::Trace { trace, .. } => (trace.calls, trace.digest),
+                _ => panic!("arrivals of a trace"),
+            }
+        };
+        let named = format!(", format = \"{format}\"");
+        let expected = digest("t", &named);
+        assert!(expected.0 > 100);
+        for file in ["t", "t.gz", "t.zst"] {
+            assert_eq!(digest(file, ""), expected, "{name} as {file}");
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_read_is_told_with_what_was_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let wrong = |text: &str, keys: &str, expected: &[&str]| {
+        std::fs::write(folder.path().join("t"), text).unwrap();
+        let refused = scenario(16, &format!("path = \"t\"{keys}"), folder.path());
+        let error = refused.err().unwrap_or_else(|| panic!("{text} is read"));
+        expected.iter().for_each(|part| assert!(error.contains(part), "{part}: {error}"));
+    };
+    let columns = "/t:1: `TIMESTAMP,ContextTokens`: is a header without GeneratedTokens: \
+                   it has TIMESTAMP, ContextTokens";
+    wrong("TIMESTAMP,ContextTokens\n", "", &[columns]);
+    let line = "{\"chat_id\": 1, \"timestamp\": 1, \"output_length\": 2}\n";
+    let members = "missing field `input_length`; it has chat_id, timestamp, output_length";
+    wrong(line, "", &["/t:1: ", members]);
+    wrong(
+        "{\"id\": \"a\", \"block_size\": 64}\n",
+        ", format = \"weka\"",
+        &["/t:1: ", "missing field `requests`; it has id, block_size"],
+    );
+    wrong(
+        "hello\n",
+        "",
+        &[
+            "recorded.toml:15: use_case.calls.trace.path = \"t\": does not begin like a trace",
+            "name its `format`: azure, mooncake, weka, bailian",
+        ],
+    );
+    wrong("", "", &["trace.path = \"t\": is empty"]);
+    wrong("a\n", ", format = \"wekka\"", &["format = \"wekka\"", "weka"]);
+    let call = "{\"timestamp\": 1, \"input_length\": 9, \"output_length\": 2}\n";
+    wrong(call, ", session_gap = \"5 s\"", &["trace.session_gap = \"5 s\"", "it is for weka"]);
+    wrong(call, ", session_gap = \"20 years\"", &["more than ten years"]);
+}
+
+/// Prefix ids that contradict each other are told with their line.
+#[test]
+fn odd_ids_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let line = |at: u32, prompt: u32, ids: &str| {
+        format!(
+            "{{\"timestamp\": {at}, \"input_length\": {prompt}, \"output_length\": 1, \
+             \"hash_ids\": [{ids}]}}\n"
+        )
+    };
+    let text = line(1, 1_500, "1, 2, 3") + &line(2, 1_500, "7, 2, 8") + &line(3, 9_999, "7, 2");
+    std::fs::write(folder.path().join("t"), text + &line(4, 5, "7, 2")).unwrap();
+    let warnings =
+        scenario(16, "path = \"t\"", folder.path()).unwrap().scenario.warnings.join("\n");
+    for part in ["t:2: id 2 follows another id", "t: 1 calls have fewer", "t: 1 calls have more"] {
+        assert!(warnings.contains(part), "{part}: {warnings}");
+    }
+}
