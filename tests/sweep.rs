@@ -144,6 +144,55 @@ fn a_killed_sweep_goes_on_where_it_was() {
     assert!(fs::read(study.part("killed")).unwrap() == fs::read(study.part("whole")).unwrap());
 }
 
+#[test]
+fn points_that_stop_when_precise_are_runs_that_do() {
+    let stopping =
+        "{ precision = \"5.5 %\", min = 8, max = 24, of = \"use_cases.chat.ttft_s.mean\" }";
+    let text = SCENARIO.replace("replications = 3", &format!("replications = {stopping}"));
+    let study = Study::new(&text);
+    study.sweep("1", &["--threads", "1"]).assert().success();
+    let sweep = study.json("1");
+    let points = sweep["points"].as_array().unwrap();
+    let taken: Vec<u64> =
+        points.iter().map(|point| point["replications"].as_u64().unwrap()).collect();
+    assert!(taken.iter().all(|taken| [8, 16, 24].contains(taken)), "{taken:?}");
+    assert!(taken.iter().any(|&taken| taken < 24), "none stops: {taken:?}");
+    assert!(taken.iter().any(|other| *other != taken[0]), "all alike: {taken:?}");
+    for (at, rate) in [(0, "2 /s"), (2, "6 /s")] {
+        let mut run = Command::cargo_bin("tokenmill").unwrap();
+        run.current_dir(study.0.path()).args(["run", "s.toml", "--json", "--no-progress"]);
+        let rate = format!("use_case.chat.arrivals.rate={rate}");
+        let run = run.args(["--set", &rate, "--out", "run"]).output().unwrap();
+        let run: Value = serde_json::from_slice(&run.stdout).unwrap();
+        for key in ["digest", "replications", "precision"] {
+            assert_eq!(points[at][key], run[key], "{key} at {rate}");
+        }
+    }
+    // Neither threads, nor shards, nor a kill change a byte.
+    study.sweep("16", &["--threads", "16"]).assert().success();
+    assert!(study.bytes("16") == study.bytes("1"), "16 threads");
+    for shard in ["1/2", "0/2"] {
+        study.sweep("shards", &["--shard", shard]).assert().success();
+    }
+    study.merge("shards").assert().success();
+    assert!(study.bytes("shards") == study.bytes("1"), "2 shards");
+    killed(&study, "killed", 13);
+    study.sweep("killed", &["--resume"]).assert().success();
+    assert!(study.bytes("killed") == study.bytes("1"), "killed and resumed");
+    assert!(fs::read(study.part("killed")).unwrap() == fs::read(study.part("1")).unwrap());
+    // A point whose last word was lost is judged again by the runs that are there.
+    let part = study.part("killed");
+    let lines = fs::read_to_string(&part).unwrap();
+    let is_lost = |line: &&str| !line.contains("\"line\":\"settled\",\"point\":2");
+    let lost: Vec<&str> =
+        lines.lines().filter(is_lost).filter(|l| !l.contains("\"end\"")).collect();
+    assert_eq!(lost.len() + 2, lines.lines().count());
+    fs::write(&part, lost.join("\n") + "\n").unwrap();
+    let resumed = study.sweep("killed", &["--resume"]).assert().success();
+    resumed.stderr(contains("simulated 0 calls"));
+    assert!(study.bytes("killed") == study.bytes("1"), "judged again");
+}
+
 /// Starts a sweep on one thread, kills it once it has kept so many runs, and
 /// returns how many it left.
 fn killed(study: &Study, out: &str, at_least: usize) -> usize {

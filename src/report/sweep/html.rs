@@ -15,8 +15,8 @@ pub fn html(header: &Header, outline: &Outline, tail: &Tail, charts: &[Chart]) -
             @for chart in charts { (shell::figure(chart)) }
             h2 id="figures" { "Figures" }
             p.note {
-                "± is half of the 95 % confidence interval over " (header.replications)
-                " replications. A star marks the points that no other beats in $/Mtok, \
+                "± is half of the 95 % confidence interval over " (header.replications_each())
+                ". A star marks the points that no other beats in $/Mtok, \
                  TTFT p95 and tokens/s a user together. All figures of all points are in \
                  points.csv and sweep.json."
             }
@@ -33,8 +33,8 @@ fn headline(header: &Header, tail: &Tail) -> Markup {
         header {
             h1 { (header.scenario) ", sweep" }
             p.setting {
-                (header.points) " points (" (header.design) "), " (header.replications)
-                " replications each, all on the same random numbers"
+                (header.points) " points (" (header.design) "), " (header.replications_each())
+                " each, all on the same random numbers"
             }
             (shell::warnings(&tail.warnings))
             p { "Varied:" }

@@ -87,8 +87,11 @@ pub fn sweep_text(
     }
     let _ = writeln!(
         text,
-        "{}: {} points ({}), {} replications each",
-        header.scenario, header.points, header.design, header.replications
+        "{}: {} points ({}), {} each",
+        header.scenario,
+        header.points,
+        header.design,
+        header.replications_each()
     );
     for grid in grids(header, outline) {
         let _ = writeln!(text, "\n{}", grid.use_case);

@@ -9,6 +9,7 @@ use crate::kernel::Digest;
 use crate::metrics::CutOff;
 use crate::scenario::Regime;
 use crate::study::figures::Share;
+use crate::study::precision::Precision;
 use crate::study::reduce::Evidence;
 use indexmap::IndexMap;
 use serde::de::DeserializeOwned;
@@ -27,8 +28,11 @@ pub struct Header {
     pub hash: String,
     /// Root seed.
     pub seed: u64,
-    /// Replications of each point.
+    /// Replications of each point, at most.
     pub replications: u32,
+    /// Points stop when they are precise, each with its own [`Settled`] line.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_sequential: bool,
     /// `grid`, `latin-hypercube` or `sobol`.
     pub design: String,
     /// What varies.
@@ -41,6 +45,14 @@ pub struct Header {
     pub warnings: Vec<String>,
     /// The scenario as resolved.
     pub scenario_toml: String,
+}
+
+impl Header {
+    /// "32 replications", or the most that a point may take.
+    pub fn replications_each(&self) -> String {
+        let most = if self.is_sequential { "at most " } else { "" };
+        format!("{most}{} replications", self.replications)
+    }
 }
 
 /// One key that varies.
@@ -71,6 +83,8 @@ pub enum Line {
     Point(Point),
     /// A finished run.
     Run(Run),
+    /// A point that has runs enough.
+    Settled(Settled),
     /// The part is complete.
     End {
         /// Runs in it.
@@ -125,6 +139,19 @@ pub struct Run {
     pub sections: Vec<Vec<Share>>,
 }
 
+/// What ended a point that runs until it is precise.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Settled {
+    /// The point.
+    pub point: u32,
+    /// Replications that it took.
+    pub replications: u32,
+    /// How precise its figures are after them.
+    pub precision: Precision,
+    /// What the reader must know of that.
+    pub warnings: Vec<String>,
+}
+
 /// What scans need of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(tag = "line", rename_all = "kebab-case")]
@@ -132,6 +159,7 @@ pub enum Key {
     Part {},
     Point { point: u32, warm_up_ticks: u64 },
     Run { point: u32, replication: u32 },
+    Settled { point: u32, replications: u32 },
     End {},
 }
 

@@ -1,17 +1,20 @@
 //! Sweeps: one scenario at many points, each run many times.
 //!
 //! `design` turns axes into points, `plan` checks every point and orders the
-//! work, `runner` does it on all threads, `line` and `part` keep what each
-//! finished run contributes on disk, and `reduce` reads that back point by
-//! point. Nothing passes from a run to its reduction except through a part, so
+//! work, `desk` gives it out and `runner` does it on all threads, `line` and
+//! `part` keep what each finished run contributes on disk, and `reduce` reads
+//! that back point by point. Nothing passes from a run to its reduction except through a part, so
 //! a sweep that was interrupted, or split over machines, ends with the bytes of
-//! one that was not. Memory grows by some 30 bytes a point.
+//! one that was not. Memory grows by some 40 bytes a point beyond what is drawn
+//! (benches/RESULTS.md).
 
 mod design;
+mod desk;
 mod line;
 mod outline;
 mod part;
 mod plan;
+mod ready;
 mod reduce;
 mod runner;
 mod whole;

@@ -9,8 +9,8 @@ use super::reduce::PointSummary;
 use crate::statistics::Interval;
 use indexmap::{IndexMap, IndexSet};
 
-/// Most points kept for drawing.
-const POINTS_MAX: u32 = 10_000;
+/// Most points kept for drawing: a heat map of 64 by 64 fields.
+const POINTS_MAX: u32 = 4_096;
 
 /// A sweep in outline.
 #[derive(Clone, Debug)]

@@ -4,14 +4,14 @@
 //! one write each, so that what was finished survives any end of the process.
 //! Once all are there the part is rewritten in order, with an end line, under
 //! its own name; parts in order are merged without keeping them in memory.
-//! Meanwhile 24 bytes a line are.
+//! Meanwhile 16 bytes a line are.
 
-use super::line::{self, Header, Key, Line};
+use super::line::{self, Header, Key, Line, Run};
 use super::plan::Progress;
 use crate::error::{Error, Mistake, Result};
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufRead, BufReader, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -53,14 +53,39 @@ impl FromStr for Shard {
     }
 }
 
-/// Where a line lies in the file.
+/// Where a line begins in the file.
 #[derive(Clone, Copy, Debug)]
 struct Place {
     point: u32,
-    /// 0 for the point's own line, 1 + replication for its runs.
     slot: u32,
-    length: u32,
     offset: u64,
+}
+
+impl Place {
+    fn is_run(&self) -> bool {
+        self.slot != Slot::Point.number() && self.slot != Slot::Settled.number()
+    }
+}
+
+/// Place of a line among those of its point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Slot {
+    /// The point's own line comes first.
+    Point,
+    /// Its runs follow by replication.
+    Run(u32),
+    /// That they are enough comes last.
+    Settled,
+}
+
+impl Slot {
+    fn number(self) -> u32 {
+        match self {
+            Slot::Point => 0,
+            Slot::Run(replication) => 1 + replication,
+            Slot::Settled => u32::MAX,
+        }
+    }
 }
 
 /// A part that is being filled.
@@ -149,14 +174,15 @@ impl Part {
             self.compare(&header)?;
             return Ok(number == 1 && Shard { index, count } == self.shard);
         }
-        let place =
-            |point, slot| Place { point, slot, length: text.len() as u32 + 1, offset: self.end };
-        let place = match line::read::<Key>(text, &self.header.hash) {
+        let (point, slot) = match line::read::<Key>(text, &self.header.hash) {
             Some(Key::Point { point, warm_up_ticks }) if progress.begin(point, warm_up_ticks) => {
-                place(point, 0)
+                (point, Slot::Point)
             }
             Some(Key::Run { point, replication }) if progress.finish(point, replication) => {
-                place(point, 1 + replication)
+                (point, Slot::Run(replication))
+            }
+            Some(Key::Settled { point, replications }) if progress.settle(point, replications) => {
+                (point, Slot::Settled)
             }
             Some(Key::End {}) => {
                 self.is_finished = true;
@@ -164,7 +190,7 @@ impl Part {
             }
             _ => return Ok(false),
         };
-        self.places.push(place);
+        self.places.push(Place { point, slot: slot.number(), offset: self.end });
         Ok(true)
     }
 
@@ -208,12 +234,30 @@ impl Part {
         &self.header.hash
     }
 
-    /// Appends a line of a point or run, as [`line::write`] made it.
-    pub(super) fn append(&mut self, point: u32, slot: u32, text: &str) -> Result<()> {
-        let place = Place { point, slot, length: text.len() as u32, offset: self.end };
+    /// Appends a line of a point, as [`line::write`] made it.
+    pub(super) fn append(&mut self, point: u32, slot: Slot, text: &str) -> Result<()> {
+        let place = Place { point, slot: slot.number(), offset: self.end };
         self.put(text)?;
         self.places.push(place);
         Ok(())
+    }
+
+    /// The runs of `point` that are there, by replication. Cost: a look at every
+    /// line that is there, so this is for points that were interrupted.
+    pub(super) fn runs(&self, point: u32) -> Result<Vec<Run>> {
+        let is_wanted = |place: &&Place| place.point == point && place.is_run();
+        let failed = |source| unwritable(&self.path, source);
+        let mut from = BufReader::new(File::open(&self.path).map_err(failed)?);
+        let mut text = String::new();
+        let mut runs = Vec::new();
+        for place in self.places.iter().filter(is_wanted) {
+            text.clear();
+            from.seek(SeekFrom::Start(place.offset)).map_err(failed)?;
+            from.read_line(&mut text).map_err(failed)?;
+            runs.extend(line::read::<Run>(text.trim_end(), &self.header.hash));
+        }
+        runs.sort_by_key(|run| run.replication);
+        Ok(runs)
     }
 
     fn put(&mut self, text: &str) -> Result<()> {
@@ -248,16 +292,16 @@ impl Part {
     }
 
     fn copy(&self, to: &mut impl Write) -> io::Result<()> {
-        let mut from = File::open(&self.path)?;
+        let mut from = BufReader::new(File::open(&self.path)?);
         let mut text = Vec::new();
         to.write_all(self.first_line().as_bytes())?;
         let mut runs = 0;
         for place in &self.places {
-            text.resize(place.length as usize, 0);
+            text.clear();
             from.seek(SeekFrom::Start(place.offset))?;
-            from.read_exact(&mut text)?;
+            from.read_until(b'\n', &mut text)?;
             to.write_all(&text)?;
-            runs += u64::from(place.slot > 0);
+            runs += u64::from(place.is_run());
         }
         to.write_all(line::write(&Line::End { runs }, &self.header.hash).as_bytes())?;
         to.flush()

@@ -13,6 +13,8 @@ use crate::scenario::sweep::{Axis, Sweep};
 use crate::scenario::{Arrivals, Loaded, Scenario, UseCase, Variants};
 use crate::study::transient::pilots;
 use rayon::prelude::*;
+use std::collections::BTreeMap;
+use std::sync::Mutex;
 
 /// Calls that a client of a closed loop makes in a second, to order points by.
 const CALLS_PER_CLIENT_S: f64 = 0.1;
@@ -35,47 +37,16 @@ impl Plan {
     /// Checks every point of the `[sweep]` of `loaded` on the current rayon pool.
     pub fn new(loaded: &Loaded, variants: Variants, sweep: Sweep) -> Result<Plan> {
         let scenario = &loaded.scenario;
-        if scenario.stopping.is_some() {
-            // A part file counts its runs before any is done.
-            let problem = "is no number: a sweep runs as many replications at every point";
-            let fix = "write e.g. replications = 32, or add --replications 32";
-            return Err(Error::Invalid(vec![variants.mistake("replications", problem, fix)]));
-        }
         let points = Points::new(sweep, scenario.seed);
         let header = header(loaded, &points);
         let check = |point: u32| -> Result<(f64, u8)> {
             let scenario = prepare(&variants, &points, scenario.replications, point)?;
             Ok((cost(&scenario), pilots(&scenario) as u8))
         };
-        // A key that does not exist is wrong at every point: one says it all.
-        check(0)?;
-        let checked: Vec<Result<(f64, u8)>> =
-            (0..points.count()).into_par_iter().map(check).collect();
-        let mut costs = Vec::with_capacity(checked.len());
-        let mut mistakes: Vec<Mistake> = Vec::new();
-        for outcome in checked {
-            match outcome {
-                Ok(cost) => costs.push(cost),
-                Err(Error::Invalid(found)) => {
-                    let is_new = |m: &Mistake| {
-                        let same =
-                            |o: &Mistake| o.line == m.line && o.key == m.key && o.value == m.value;
-                        !mistakes.iter().any(same)
-                    };
-                    let fresh: Vec<Mistake> = found.into_iter().filter(is_new).collect();
-                    mistakes.extend(fresh);
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        if !mistakes.is_empty() {
-            mistakes.truncate(MISTAKES_MAX);
-            return Err(Error::Invalid(mistakes));
-        }
+        let (costs, pilots) = checked(points.count(), check)?;
         let mut order: Vec<u32> = (0..points.count()).collect();
-        let cost = |point: u32| costs[point as usize].0;
-        order.sort_by(|&a, &b| cost(b).total_cmp(&cost(a)).then(a.cmp(&b)));
-        let pilots = costs.iter().map(|(_, pilots)| *pilots).collect();
+        let cost = |point: u32| costs[point as usize];
+        order.sort_unstable_by(|&a, &b| cost(b).total_cmp(&cost(a)).then(a.cmp(&b)));
         Ok(Plan { points, variants, header, order, pilots })
     }
 
@@ -84,7 +55,7 @@ impl Plan {
         &self.header
     }
 
-    /// Replications of each point.
+    /// Replications of each point, at most.
     pub fn replications(&self) -> u32 {
         self.header.replications
     }
@@ -103,14 +74,50 @@ impl Plan {
 
     /// Runs of a point that go to the same shard: pilots serve all runs of
     /// their point, so those stay together while there are points for all shards.
+    /// Where runs decide whether there are more, they always do.
     fn block(&self, shard: Shard) -> u32 {
         let replications = self.replications();
+        if self.header.is_sequential {
+            return replications;
+        }
         if self.pilots.iter().all(|&pilots| pilots == 0) {
             return 1;
         }
         let runs = u64::from(replications) * u64::from(self.points.count());
         runs.div_ceil(u64::from(shard.count)).min(u64::from(replications)) as u32
     }
+}
+
+/// Cost and pilots of all points, or what is wrong with them.
+fn checked(
+    points: u32,
+    check: impl Fn(u32) -> Result<(f64, u8)> + Sync,
+) -> Result<(Vec<f64>, Vec<u8>)> {
+    // A key that does not exist is wrong at every point: one says it all.
+    check(0)?;
+    let failures = Mutex::new(BTreeMap::new());
+    let note = |point: u32| {
+        check(point).unwrap_or_else(|error| {
+            failures.lock().expect("no check panics").insert(point, error);
+            Default::default()
+        })
+    };
+    let found = (0..points).into_par_iter().map(note).unzip();
+    let mut mistakes: Vec<Mistake> = Vec::new();
+    for error in failures.into_inner().expect("no check panics").into_values() {
+        let Error::Invalid(found) = error else { return Err(error) };
+        for mistake in found {
+            let is_same = |other: &Mistake| {
+                (other.line, &other.key, &other.value)
+                    == (mistake.line, &mistake.key, &mistake.value)
+            };
+            if !mistakes.iter().any(is_same) {
+                mistakes.push(mistake);
+            }
+        }
+    }
+    mistakes.truncate(MISTAKES_MAX);
+    if mistakes.is_empty() { Ok(found) } else { Err(Error::Invalid(mistakes)) }
 }
 
 fn header(loaded: &Loaded, points: &Points) -> Header {
@@ -128,6 +135,7 @@ fn header(loaded: &Loaded, points: &Points) -> Header {
         hash: loaded.hash.clone(),
         seed: scenario.seed,
         replications: scenario.replications,
+        is_sequential: scenario.stopping.is_some(),
         design: points.design().to_string(),
         axes: points.axes().iter().map(axis).collect(),
         points: points.count(),
@@ -178,7 +186,7 @@ fn cost(scenario: &Scenario) -> f64 {
     scenario.use_cases.iter().map(calls).sum()
 }
 
-/// What is done and what is left of a shard. Cost: 8 bytes a point, a bit a run.
+/// What is done and what is left of a shard. Cost: 12 bytes a point, a bit a run.
 #[derive(Debug)]
 pub struct Progress {
     shard: Shard,
@@ -190,6 +198,9 @@ pub struct Progress {
     rank: Vec<u32>,
     /// A bit a run.
     done: Vec<u64>,
+    /// Where points stop when they are precise, the replications that were
+    /// enough for each, once known; 0 before.
+    enough: Option<Vec<u32>>,
 }
 
 const UNKNOWN: u64 = u64::MAX;
@@ -209,6 +220,7 @@ impl Progress {
             warm_up: vec![UNKNOWN; points as usize],
             rank,
             done: vec![0; runs.div_ceil(64) as usize],
+            enough: plan.header.is_sequential.then(|| vec![0; points as usize]),
         }
     }
 
@@ -232,6 +244,31 @@ impl Progress {
         is_new
     }
 
+    /// Notes that so many replications of a point are enough; false if that
+    /// cannot be, or is known already.
+    pub(super) fn settle(&mut self, point: u32, replications: u32) -> bool {
+        let enough = self.enough.as_mut().and_then(|enough| enough.get_mut(point as usize));
+        let Some(known) = enough else { return false };
+        let is_new = *known == 0 && (1..=self.replications).contains(&replications);
+        if is_new {
+            *known = replications;
+        }
+        is_new
+    }
+
+    /// Replications that are enough for `point`, once known.
+    fn enough(&self, point: u32) -> Option<u32> {
+        match &self.enough {
+            None => Some(self.replications),
+            Some(enough) => Some(enough[point as usize]).filter(|&enough| enough > 0),
+        }
+    }
+
+    /// Whether it is open how many replications are enough for `point`.
+    pub(super) fn is_undecided(&self, point: u32) -> bool {
+        self.enough(point).is_none()
+    }
+
     /// The warm-up of `point` in ticks, once known.
     pub(super) fn warm_up(&self, point: u32) -> Option<u64> {
         Some(self.warm_up[point as usize]).filter(|&ticks| ticks != UNKNOWN)
@@ -247,6 +284,11 @@ impl Progress {
         self.done[word] & bit != 0
     }
 
+    /// Whether any run of `point` is done.
+    pub(super) fn has_done(&self, point: u32) -> bool {
+        (0..self.replications).any(|replication| self.is_done(point, replication))
+    }
+
     /// Whether a run is this shard's.
     fn is_ours(&self, point: u32, replication: u32) -> bool {
         let Some(&rank) = self.rank.get(point as usize) else { return false };
@@ -256,14 +298,19 @@ impl Progress {
             && block % u64::from(self.shard.count) == u64::from(self.shard.index)
     }
 
-    /// Whether a run is this shard's and not done.
+    /// Whether a run is this shard's and not done; it may yet turn out that it
+    /// is not needed.
     pub(super) fn is_left(&self, point: u32, replication: u32) -> bool {
-        self.is_ours(point, replication) && !self.is_done(point, replication)
+        self.is_ours(point, replication)
+            && !self.is_done(point, replication)
+            && self.enough(point).is_none_or(|enough| replication < enough)
     }
 
-    /// Whether any run of `point` is left.
+    /// Whether anything of `point` is left: a run, or the question whether they
+    /// are enough.
     pub(super) fn has_left(&self, point: u32) -> bool {
         (0..self.replications).any(|replication| self.is_left(point, replication))
+            || (self.is_undecided(point) && self.is_ours(point, 0))
     }
 
     /// Runs done.
@@ -271,7 +318,7 @@ impl Progress {
         self.done.iter().map(|word| u64::from(word.count_ones())).sum()
     }
 
-    /// Runs left, pilots apart.
+    /// Runs left at most, pilots apart.
     pub fn left(&self) -> u64 {
         let points = 0..self.rank.len() as u32;
         let runs = |point| (0..self.replications).filter(move |&r| self.is_left(point, r)).count();

@@ -3,12 +3,14 @@
 //! Parts hold their lines in order, so they are merged as sorted lists: memory
 //! does not depend on how many points or runs there are.
 
-use super::line::{self, Header, Line, Point, Run};
+use super::line::{self, Header, Line, Point, Run, Settled};
 use super::part::{Shard, damage};
 use crate::error::{Error, Mistake, Result};
 use crate::kernel::Digest;
+use crate::scenario::Regime;
 use crate::statistics::Interval;
 use crate::study::figures::{Share, Shares};
+use crate::study::precision::Precision;
 use crate::study::reduce::{Evidence, Stability, reduced};
 use indexmap::IndexMap;
 use schemars::JsonSchema;
@@ -27,6 +29,12 @@ pub struct PointSummary {
     pub values: IndexMap<String, serde_json::Value>,
     /// Fold of every event of every replication, 16 hexadecimal digits.
     pub digest: String,
+    /// Its replications.
+    pub replications: u32,
+    /// How precise the figures are that were to be; absent where nothing was
+    /// asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub precision: Option<Precision>,
     /// Calls simulated, all replications together.
     pub calls: u64,
     /// Time removed at the start of each replication, s.
@@ -48,6 +56,33 @@ pub struct Tail {
     pub digest: String,
     /// What the reader must know before any figure.
     pub warnings: Vec<String>,
+}
+
+/// All lines of a finished point.
+struct Finished {
+    point: Point,
+    /// In order.
+    runs: Vec<Run>,
+    settled: Option<Settled>,
+}
+
+/// The verdict on each of so many pools.
+pub(super) fn stability(regime: Regime, pools: usize, runs: &[Run]) -> Vec<Stability> {
+    let verdict = |pool: usize| {
+        let evidence: Vec<Evidence> = runs.iter().map(|run| run.pools[pool]).collect();
+        Stability::from(regime, &evidence)
+    };
+    (0..pools).map(verdict).collect()
+}
+
+/// What `runs` contribute to the figure at `index`.
+pub(super) fn shares(runs: &[Run], index: usize) -> Shares {
+    let mut shares = Shares::default();
+    for run in runs {
+        let sections = run.sections.iter().map(|section| section[index]).collect();
+        shares.push(run.shares[index], sections);
+    }
+    shares
 }
 
 /// The finished parts of one sweep.
@@ -115,8 +150,7 @@ impl Parts {
         let mut digest = Digest::default();
         let (mut unstable, mut cut_off, mut too_short) = (0, 0, 0);
         for number in 0..self.header.points {
-            let (point, runs) = self.point(number)?;
-            let summary = summary(point, &runs);
+            let summary = summary(self.point(number)?);
             digest.word(u64::from_str_radix(&summary.digest, 16).unwrap_or_default());
             unstable += u32::from(!summary.unstable_pools.is_empty());
             cut_off += u32::from(summary.cut_off > 0);
@@ -143,21 +177,28 @@ impl Parts {
         Ok(Tail { digest: digest.to_string(), warnings })
     }
 
-    /// The line of point `number` and all its runs in order.
-    fn point(&mut self, number: u32) -> Result<(Point, Vec<Run>)> {
-        let mut point = None;
-        let mut runs = Vec::with_capacity(self.header.replications as usize);
+    /// All there is of point `number`.
+    fn point(&mut self, number: u32) -> Result<Finished> {
+        let (mut point, mut settled) = (None, None);
+        let mut runs = Vec::new();
         for reader in &mut self.readers {
             while let Some(line) = reader.next_of(number)? {
                 match line {
                     Line::Point(line) => point = Some(line),
                     Line::Run(run) => runs.push(run),
+                    Line::Settled(line) => settled = Some(line),
                     Line::Part { .. } | Line::End { .. } => {}
                 }
             }
         }
         runs.sort_by_key(|run| run.replication);
-        let is_whole = runs.iter().map(|run| run.replication).eq(0..self.header.replications);
+        let all = match (&settled, self.header.is_sequential) {
+            (Some(settled), _) => settled.replications,
+            // No run can be missing of none.
+            (None, true) => u32::MAX,
+            (None, false) => self.header.replications,
+        };
+        let is_whole = runs.iter().map(|run| run.replication).eq(0..all);
         let point = point.filter(|point| {
             let fit = |run: &Run| {
                 let is_whole = |shares: &Vec<Share>| shares.len() == point.figures.len();
@@ -174,7 +215,7 @@ impl Parts {
                 paths.join(", ")
             ))
         })?;
-        Ok((point, runs))
+        Ok(Finished { point, runs, settled })
     }
 }
 
@@ -205,6 +246,7 @@ impl Reader {
         let is_of = match &line {
             Some(Line::Point(point)) => point.point == number,
             Some(Line::Run(run)) => run.point == number,
+            Some(Line::Settled(settled)) => settled.point == number,
             Some(Line::End { .. }) => false,
             Some(Line::Part { .. }) | None => {
                 let named = damage(&self.path, self.number + 1);
@@ -249,27 +291,17 @@ fn mistake(path: &Path, problem: String, fix: &str) -> Mistake {
     }
 }
 
-/// The figures of a point from its runs, which are all there and in order.
-fn summary(point: Point, runs: &[Run]) -> PointSummary {
+/// The figures of a point.
+fn summary(Finished { point, runs, settled }: Finished) -> PointSummary {
     let mut digest = Digest::default();
     runs.iter()
         .for_each(|run| digest.word(u64::from_str_radix(&run.digest, 16).unwrap_or_default()));
-    let stability: Vec<Stability> = (0..point.pools.len())
-        .map(|pool| {
-            let evidence: Vec<Evidence> = runs.iter().map(|run| run.pools[pool]).collect();
-            Stability::from(point.regime, &evidence)
-        })
-        .collect();
+    let stability = stability(point.regime, point.pools.len(), &runs);
     let figure = |(index, (path, pool)): (usize, (&String, &Option<usize>))| {
         if pool.is_some_and(|pool| stability.get(pool).is_none_or(|verdict| !verdict.is_stable)) {
             return None;
         }
-        let mut shares = Shares::default();
-        for run in runs {
-            let sections = run.sections.iter().map(|section| section[index]).collect();
-            shares.push(run.shares[index], sections);
-        }
-        Some((path.clone(), reduced(&shares, point.is_random)?))
+        Some((path.clone(), reduced(&shares(&runs, index), point.is_random)?))
     };
     let figures =
         point.figures.iter().zip(&point.steady_on).enumerate().filter_map(figure).collect();
@@ -281,11 +313,15 @@ fn summary(point: Point, runs: &[Run]) -> PointSummary {
         .map(|(name, _)| name.clone())
         .collect();
     // A load that grows has no warm-up to find; that it grows says more.
-    let warnings = point.warning.filter(|_| unstable_pools.is_empty()).into_iter().collect();
+    let mut warnings: Vec<String> =
+        point.warning.filter(|_| unstable_pools.is_empty()).into_iter().collect();
+    warnings.extend(settled.iter().flat_map(|settled| settled.warnings.iter().cloned()));
     PointSummary {
         point: point.point,
         values: point.values,
         digest: digest.to_string(),
+        replications: runs.len() as u32,
+        precision: settled.map(|settled| settled.precision),
         calls: runs.iter().map(|run| run.calls).sum(),
         warm_up_s: point.warm_up_s,
         cut_off: runs.iter().filter(|run| run.cut_off.is_some()).count() as u32,

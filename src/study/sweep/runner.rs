@@ -1,33 +1,29 @@
-//! Does the work of a plan: one flat list of tasks, taken in order by all
-//! threads of the rayon pool.
+//! Does the work of a plan on all threads of the rayon pool, as the desk gives
+//! it out.
 //!
-//! Rayon's own iterators split a range and start in the middle of it; a counter
-//! gives tasks out strictly in order, expensive points first, and only the few
-//! points in work are in memory.
+//! Rayon's own iterators split a range and start in the middle of it; a desk
+//! gives tasks out strictly in order, and only the few points in work are in
+//! memory.
 
+use super::desk::{Desk, Task, Work};
 use super::line::{self, Line, Point, Run};
 use super::part::Part;
 use super::plan::{Plan, Progress};
+use super::ready::Prepared;
 use crate::error::{Error, Result};
 use crate::kernel::Span;
 use crate::metrics::{RunRecord, Stretch};
-use crate::scenario::Scenario;
 use crate::simulation::{self, Options};
-use crate::study::figures::{Figure, figures};
 use crate::study::reduce::Evidence;
 use crate::study::transient::Transient;
-use std::collections::{BTreeMap, VecDeque};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::OnceLock;
 
-/// Pilots and runs that are left of a plan.
+/// Pilots and runs that are left of a plan, at most.
 pub fn left(plan: &Plan, progress: &Progress) -> u64 {
-    let pilots = plan.order.iter().filter(|&&point| needs_pilots(plan, progress, point));
+    let is_piloted =
+        |point: &&u32| progress.warm_up(**point).is_none() && progress.has_left(**point);
+    let pilots = plan.order.iter().filter(is_piloted);
     pilots.map(|&point| u64::from(plan.pilots[point as usize])).sum::<u64>() + progress.left()
-}
-
-fn needs_pilots(plan: &Plan, progress: &Progress, point: u32) -> bool {
-    plan.pilots[point as usize] > 0 && progress.warm_up(point).is_none() && progress.has_left(point)
 }
 
 /// Carries out what `progress` leaves to do of `plan` on the current rayon
@@ -40,126 +36,73 @@ pub fn run(
     done: &(dyn Fn(u64) + Sync),
 ) -> Result<Part> {
     part.mend()?;
-    let work = Work {
-        plan,
-        audit,
-        done,
-        keeper: Mutex::new(Keeper { part, progress }),
-        prepared: Mutex::default(),
-        pilots: Mutex::default(),
+    let crew = Crew { plan, audit, done, desk: Desk::new(plan, part, progress) };
+    let failure: OnceLock<Error> = OnceLock::new();
+    let work = || {
+        if let Err(error) = crew.work() {
+            crew.desk.fail();
+            let _ = failure.set(error);
+        }
     };
-    work.find_warm_ups()?;
-    work.finish_runs()?;
-    Ok(work.keeper.into_inner().expect("no run panics").part)
+    rayon::scope(|scope| {
+        for _ in 0..rayon::current_num_threads() {
+            scope.spawn(|_| work());
+        }
+    });
+    failure.into_inner().map_or(Ok(()), Err)?;
+    Ok(crew.desk.close())
 }
 
-struct Work<'a> {
+/// What the threads share.
+struct Crew<'a> {
     plan: &'a Plan,
     audit: bool,
     done: &'a (dyn Fn(u64) + Sync),
-    keeper: Mutex<Keeper>,
-    /// Points in work, the latest last.
-    prepared: Mutex<VecDeque<(u32, Slot)>>,
-    /// Pilots of points whose warm-up is not known yet, by pilot.
-    pilots: Mutex<BTreeMap<u32, BTreeMap<u32, RunRecord>>>,
+    desk: Desk<'a>,
 }
 
-/// What is kept, and where.
-struct Keeper {
-    part: Part,
-    progress: Progress,
-}
-
-type Slot = Arc<OnceLock<Prepared>>;
-
-/// A point in work.
-struct Prepared {
-    scenario: Scenario,
-    figures: Vec<Figure>,
-}
-
-impl Work<'_> {
-    /// Runs the pilots of all points that need them.
-    fn find_warm_ups(&self) -> Result<()> {
-        let keeper = self.keeper.lock().expect("no run panics");
-        let points = self.plan.order.iter().copied();
-        let needy: Vec<u32> =
-            points.filter(|&point| needs_pilots(self.plan, &keeper.progress, point)).collect();
-        drop(keeper);
-        let most = self.plan.pilots.iter().copied().max().unwrap_or(0);
-        spread(&needy, u32::from(most), |point, pilot| {
-            if pilot >= u32::from(self.plan.pilots[point as usize]) {
-                return Ok(());
-            }
-            let slot = self.prepare(point);
-            let prepared = self.prepared(&slot, point);
-            let options = Options { warm_up: Span::ZERO, audit: self.audit };
-            let record = simulation::run(&prepared.scenario, u64::from(pilot), options);
-            (self.done)(record.calls);
-            match self.gather(point, pilot, record) {
-                Some(pilots) => self.begin(point, prepared, &Transient::detect(&pilots)).map(drop),
-                None => Ok(()),
-            }
-        })
-    }
-
-    /// Keeps a pilot; all of the point's in order once none is missing.
-    fn gather(&self, point: u32, pilot: u32, record: RunRecord) -> Option<Vec<RunRecord>> {
-        let mut all = self.pilots.lock().expect("no run panics");
-        let pilots = all.entry(point).or_default();
-        pilots.insert(pilot, record);
-        let is_whole = pilots.len() == usize::from(self.plan.pilots[point as usize]);
-        is_whole.then(|| all.remove(&point).into_iter().flatten().map(|(_, run)| run).collect())
-    }
-
-    fn finish_runs(&self) -> Result<()> {
-        spread(&self.plan.order, self.plan.replications(), |point, replication| {
-            let warm_up = {
-                let keeper = self.keeper.lock().expect("no run panics");
-                if !keeper.progress.is_left(point, replication) {
-                    return Ok(());
+impl Crew<'_> {
+    /// Does tasks while there are any.
+    fn work(&self) -> Result<()> {
+        while let Some(Task { point, ready, work }) = self.desk.take()? {
+            let prepared = ready.get(self.plan, point);
+            match work {
+                Work::Pilot(number) => self.pilot(point, number, prepared)?,
+                Work::Run(replication, warm_up) => {
+                    let warm_up = match warm_up {
+                        Some(known) => known,
+                        None => {
+                            let known = Transient::known(&prepared.scenario);
+                            self.begin(point, prepared, &known.expect("pilots were run"))?
+                        }
+                    };
+                    self.run(point, replication, prepared, warm_up)?;
                 }
-                keeper.progress.warm_up(point)
-            };
-            let slot = self.prepare(point);
-            let prepared = self.prepared(&slot, point);
-            let warm_up = match warm_up {
-                Some(ticks) => Span::from_ticks(ticks),
-                None => {
-                    let known = Transient::known(&prepared.scenario);
-                    self.begin(point, prepared, &known.expect("pilots were run"))?
-                }
-            };
-            let options = Options { warm_up, audit: self.audit };
-            let record = simulation::run(&prepared.scenario, u64::from(replication), options);
-            self.keep(point, replication, prepared, &record)?;
-            (self.done)(record.calls);
-            Ok(())
-        })
-    }
-
-    /// The slot of `point` among the points in work.
-    fn prepare(&self, point: u32) -> Slot {
-        let mut prepared = self.prepared.lock().expect("no run panics");
-        if let Some((_, slot)) = prepared.iter().rev().find(|(other, _)| *other == point) {
-            return slot.clone();
+            }
         }
-        if prepared.len() > rayon::current_num_threads() {
-            prepared.pop_front();
+        Ok(())
+    }
+
+    /// Runs a pilot; the last one of a point finds its warm-up.
+    fn pilot(&self, point: u32, number: u32, prepared: &Prepared) -> Result<()> {
+        let options = Options { warm_up: Span::ZERO, audit: self.audit };
+        let record = simulation::run(&prepared.scenario, u64::from(number), options);
+        (self.done)(record.calls);
+        match self.desk.pilot(point, number, record) {
+            Some(pilots) => self.begin(point, prepared, &Transient::detect(&pilots)).map(drop),
+            None => Ok(()),
         }
-        let slot = Slot::default();
-        prepared.push_back((point, slot.clone()));
-        slot
     }
 
-    fn prepared<'s>(&self, slot: &'s Slot, point: u32) -> &'s Prepared {
-        slot.get_or_init(|| {
-            let scenario = self.plan.scenario(point);
-            Prepared { figures: figures(&scenario), scenario }
-        })
+    fn run(&self, point: u32, replication: u32, prepared: &Prepared, warm_up: Span) -> Result<()> {
+        let options = Options { warm_up, audit: self.audit };
+        let record = simulation::run(&prepared.scenario, u64::from(replication), options);
+        self.desk.run(contribution(point, replication, prepared, &record))?;
+        (self.done)(record.calls);
+        Ok(())
     }
 
-    /// Writes the line of a point, unless another thread just did.
+    /// Writes the line of a point.
     fn begin(&self, point: u32, prepared: &Prepared, transient: &Transient) -> Result<Span> {
         let Prepared { scenario, figures } = prepared;
         let values = self.plan.points.at(point);
@@ -182,65 +125,23 @@ impl Work<'_> {
             steady_on: figures.iter().map(|figure| figure.steady_on).collect(),
         });
         let text = line::write(&line, &self.plan.header().hash);
-        let mut keeper = self.keeper.lock().expect("no run panics");
-        if keeper.progress.begin(point, transient.warm_up.ticks()) {
-            keeper.part.append(point, 0, &text)?;
-        }
+        self.desk.point(point, transient.warm_up, &text)?;
         Ok(transient.warm_up)
-    }
-
-    /// Writes the line of a run.
-    fn keep(
-        &self,
-        point: u32,
-        replication: u32,
-        prepared: &Prepared,
-        record: &RunRecord,
-    ) -> Result<()> {
-        let shares = |stretch: &Stretch| {
-            prepared.figures.iter().map(|figure| figure.share(stretch)).collect()
-        };
-        let line = Line::Run(Run {
-            point,
-            replication,
-            digest: format!("{:016x}", record.digest),
-            calls: record.calls,
-            cut_off: record.cut_off,
-            pools: (0..record.whole.pools.len()).map(|pool| Evidence::of(record, pool)).collect(),
-            shares: shares(&record.whole),
-            sections: record.sections.iter().map(shares).collect(),
-        });
-        let text = line::write(&line, &self.plan.header().hash);
-        let mut keeper = self.keeper.lock().expect("no run panics");
-        if keeper.progress.finish(point, replication) {
-            keeper.part.append(point, 1 + replication, &text)?;
-        }
-        Ok(())
     }
 }
 
-/// Gives out `each` tasks of every point, in order, to all threads of the
-/// current rayon pool, until one fails.
-fn spread(points: &[u32], each: u32, task: impl Fn(u32, u32) -> Result<()> + Sync) -> Result<()> {
-    let tasks = points.len() as u64 * u64::from(each);
-    let next = AtomicU64::new(0);
-    let failure: OnceLock<Error> = OnceLock::new();
-    let work = || {
-        while failure.get().is_none() {
-            let number = next.fetch_add(1, Ordering::Relaxed);
-            if number >= tasks {
-                return;
-            }
-            let point = points[(number / u64::from(each)) as usize];
-            if let Err(error) = task(point, (number % u64::from(each)) as u32) {
-                let _ = failure.set(error);
-            }
-        }
-    };
-    rayon::scope(|scope| {
-        for _ in 0..rayon::current_num_threads() {
-            scope.spawn(|_| work());
-        }
-    });
-    failure.into_inner().map_or(Ok(()), Err)
+/// What a run is kept as.
+fn contribution(point: u32, replication: u32, prepared: &Prepared, record: &RunRecord) -> Run {
+    let shares =
+        |stretch: &Stretch| prepared.figures.iter().map(|figure| figure.share(stretch)).collect();
+    Run {
+        point,
+        replication,
+        digest: format!("{:016x}", record.digest),
+        calls: record.calls,
+        cut_off: record.cut_off,
+        pools: (0..record.whole.pools.len()).map(|pool| Evidence::of(record, pool)).collect(),
+        shares: shares(&record.whole),
+        sections: record.sections.iter().map(shares).collect(),
+    }
 }
