@@ -62,6 +62,7 @@ fn what_was_evicted_comes_back_over_the_link() {
     assert_eq!(calls.ttft_parts.fetch, ticks);
     // Both agents hit all of their first turn's blocks, wherever those were.
     assert_eq!(calls.cached_tokens, 2 * 101 * 16);
+    assert_eq!(calls.tier_tokens, [94 * 16, 0, 0, 0]);
     // Each block was written once: 202 of the first turns, then what was added.
     let last = (2 * (1600 + 17) - 1) / 16;
     assert_eq!(tier.written_bytes, 2 * last * 16 * 131_072);
@@ -162,10 +163,24 @@ fn tiers_cost_what_they_say_and_a_summary_tells_all() {
     let all = pool.cache_hit_fraction.unwrap().mean;
     assert!((shares[0] + shares[1] - all).abs() < 1e-12, "{shares:?} and {all}");
     let use_case = &summary.use_cases["agent"];
+    // What a use case hits, by tier: a hit is made of whole blocks of 16 tokens.
+    let figures = |tier: &str| {
+        let hits = &use_case.tiers[tier];
+        [hits.hit_fraction, hits.hit_tokens_mean, hits.hit_blocks_mean].map(|i| i.unwrap().mean)
+    };
+    let [hbm, dram] = ["hbm", "host-dram"].map(figures);
+    assert!(hbm[1] > 0.0 && dram[1] > 0.0, "{hbm:?} and {dram:?}");
+    let all = use_case.cache_hit_fraction.unwrap().mean;
+    assert!((hbm[0] + dram[0] - all).abs() < 1e-12, "{hbm:?} and {dram:?} of {all}");
+    for hits in [hbm, dram] {
+        assert!((hits[1] / 16.0 - hits[2]).abs() < 1e-9, "{hits:?}");
+        let prompt = use_case.prompt_tokens_mean.unwrap().mean;
+        assert!((hits[1] / prompt - hits[0]).abs() < 1e-12, "{hits:?}");
+    }
     let mean = |of: Option<&tokenmill::study::Mean>| of.unwrap().mean.unwrap().mean;
     let parts = use_case.queue_s.mean.unwrap().mean
         + mean(use_case.fetch_s.as_ref())
-        + mean(use_case.prefill_s.as_ref());
+        + mean(Some(&use_case.prefill_s));
     assert!((parts / use_case.ttft_s.mean.unwrap().mean - 1.0).abs() < 1e-9);
     assert!(summary.notes.iter().any(|note| note.contains("over 4 years add $0.39 an hour")));
 }

@@ -2,7 +2,7 @@
 //! end, and what happened in it.
 
 use super::record::{LatencyRecord, SessionsRecord, TtftParts, UseCaseRecord};
-use crate::factory::Call;
+use crate::factory::{Call, Credit, LEVELS_MAX};
 use crate::kernel::{Span, Time};
 use crate::scenario::{Metric, Slo};
 use crate::statistics::{Histogram, Sample};
@@ -16,6 +16,7 @@ pub struct Arrived {
     good: u64,
     prompt_tokens: u64,
     cached_tokens: u64,
+    tier_tokens: [u64; LEVELS_MAX],
     output_tokens: u64,
     preemptions: u64,
     ttft: Sample,
@@ -68,6 +69,7 @@ impl Arrived {
             good: 0,
             prompt_tokens: 0,
             cached_tokens: 0,
+            tier_tokens: [0; LEVELS_MAX],
             output_tokens: 0,
             preemptions: 0,
             ttft: sample(),
@@ -108,6 +110,13 @@ impl Arrived {
         self.good += u64::from(good);
     }
 
+    /// Adds what the tiers supplied to such a call.
+    pub fn supplied(&mut self, credit: &Credit) {
+        for (sum, &tokens) in self.tier_tokens.iter_mut().zip(&credit.tokens) {
+            *sum += u64::from(tokens);
+        }
+    }
+
     /// What is left of them, with what happened in the same stretch.
     pub fn reduce(&mut self, happened: &Happened) -> UseCaseRecord {
         UseCaseRecord {
@@ -117,6 +126,7 @@ impl Arrived {
             good: self.good,
             prompt_tokens: self.prompt_tokens,
             cached_tokens: self.cached_tokens,
+            tier_tokens: self.tier_tokens,
             output_tokens: self.output_tokens,
             preemptions: self.preemptions,
             sessions: happened.sessions,

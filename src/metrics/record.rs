@@ -1,7 +1,7 @@
 //! What is left of one replication: counts, sums and quantiles.
 
 use super::timeline::Timeline;
-use crate::factory::Count;
+use crate::factory::{Count, LEVELS_MAX};
 use crate::kernel::{Span, TICKS_PER_SECOND};
 use crate::statistics::{Histogram, Sample};
 use serde::{Deserialize, Serialize};
@@ -88,6 +88,8 @@ pub struct UseCaseRecord {
     pub prompt_tokens: u64,
     /// Of these, tokens found in the cache.
     pub cached_tokens: u64,
+    /// Of these, tokens that each tier supplied, from near to far.
+    pub tier_tokens: [u64; LEVELS_MAX],
     /// Output tokens of `calls`.
     pub output_tokens: u64,
     /// Preemptions of `calls`.

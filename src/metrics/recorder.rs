@@ -217,6 +217,17 @@ impl Recorder {
         }
     }
 
+    /// What the tiers had supplied to a call that ends.
+    pub fn supplied(&mut self, call: &Call, credit: &Credit) {
+        if self.window.contains(call.arrived) {
+            let use_case = usize::from(call.use_case);
+            self.use_cases[use_case].arrived.supplied(credit);
+            if let Some(sections) = &mut self.sections {
+                sections.arrived(call.arrived, use_case).supplied(credit);
+            }
+        }
+    }
+
     /// What has passed over the links to each tier of `pool` since the window opened.
     pub fn traffic(&mut self, pool: usize, counts: &[Count]) {
         let tiers = &mut self.pools[pool].tiers;

@@ -50,7 +50,9 @@ pub fn tables(summary: &Summary) -> Vec<Table> {
         .collect();
     tables.push(use_cases(summary));
     tables.push(pools(summary));
-    tables.extend(summary.pools.iter().map(|(name, pool)| tiers(name, pool)));
+    // HBM alone has nothing to show that the pool has not.
+    let tiered = summary.pools.iter().filter(|(_, pool)| pool.tiers.len() > 1);
+    tables.extend(tiered.map(|(name, pool)| tiers(name, pool)));
     tables.push(factory(summary));
     tables.retain(|table| !table.rows.is_empty() && !table.columns.is_empty());
     tables
@@ -128,7 +130,9 @@ fn use_cases(summary: &Summary) -> Table {
             u.fetch_s.as_ref().and(u.queue_s.mean.as_ref())
         }),
         row("TTFT: fetch, mean", Measure::Seconds, |u| u.fetch_s.as_ref()?.mean.as_ref()),
-        row("TTFT: prefill, mean", Measure::Seconds, |u| u.prefill_s.as_ref()?.mean.as_ref()),
+        row("TTFT: prefill, mean", Measure::Seconds, |u| {
+            u.fetch_s.as_ref().and(u.prefill_s.mean.as_ref())
+        }),
         row("output per call", Measure::Plain("tok"), |u| u.output_tokens_mean.as_ref()),
         slo,
         row("goodput, share", Measure::Fraction, |u| u.goodput_fraction.as_ref()),

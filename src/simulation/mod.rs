@@ -302,6 +302,9 @@ impl<'s, E: Engine> Simulation<'s, E> {
     fn on_finished(&mut self, now: Time, pool: usize, id: CallId) {
         let (call, content) = self.calls.remove(id);
         self.window_calls -= u64::from(self.window.contains(call.arrived));
+        if !self.pools[pool].spec.offload.is_empty() {
+            self.recorder.supplied(&call, &self.tiers.settle(id));
+        }
         self.recorder.finished(now, pool, &call);
         self.audit.finished(now, &call);
         self.pools[pool].router.left(now, &call);

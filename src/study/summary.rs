@@ -64,6 +64,10 @@ pub struct UseCaseSummary {
     pub prompt_tokens_mean: Option<Interval>,
     /// Share of prompt tokens found in the cache; absent without a cache.
     pub cache_hit_fraction: Option<Interval>,
+    /// What HBM (`hbm`) and the tiers below it supplied, from near to far; absent
+    /// without a cache.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub tiers: IndexMap<String, SuppliedSummary>,
     /// Mean output tokens a call.
     pub output_tokens_mean: Option<Interval>,
     /// Its sessions; absent where calls stand by themselves.
@@ -82,9 +86,8 @@ pub struct UseCaseSummary {
     /// those of `queue_s` and `prefill_s`; absent without tiers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fetch_s: Option<Mean>,
-    /// First scheduling to first token, s; absent without tiers.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub prefill_s: Option<Mean>,
+    /// First scheduling to first token, s.
+    pub prefill_s: Mean,
     /// Preemptions a call.
     pub preemptions_per_call: Option<Interval>,
     /// Share of calls that kept every bound of the SLO; absent without an SLO.
@@ -95,6 +98,17 @@ pub struct UseCaseSummary {
     pub slo_met: Option<bool>,
     /// Dollars a call, its pool's cost shared by tokens processed.
     pub usd_per_call: Option<Interval>,
+}
+
+/// What HBM or a tier below it supplied to the calls of a use case.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct SuppliedSummary {
+    /// Share of prompt tokens.
+    pub hit_fraction: Option<Interval>,
+    /// Mean prompt tokens a call.
+    pub hit_tokens_mean: Option<Interval>,
+    /// Mean KV blocks a call.
+    pub hit_blocks_mean: Option<Interval>,
 }
 
 /// What became of the sessions of a use case in the measured time.
@@ -180,7 +194,7 @@ pub struct PoolSummary {
     /// Dollars an hour of GPU time that computing the cached tokens would have
     /// taken: the marginal time of their prefill, no queueing.
     pub cache_saved_usd_per_hour: Option<Interval>,
-    /// HBM (`hbm`) and the tiers below it, from near to far; absent without tiers.
+    /// HBM (`hbm`) and the tiers below it, from near to far; absent without a cache.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub tiers: IndexMap<String, TierSummary>,
     /// Dollars per million tokens.

@@ -90,7 +90,7 @@ pub struct Tiers<S> {
     stores: Vec<S>,
     links: Vec<Link>,
     counts: Counts,
-    /// By place of the call; kept from a fetch to the first token.
+    /// By place of the call; kept from a fetch to the call's end.
     credits: Vec<Credit>,
     /// Kept for their memory.
     pieces: Vec<Piece>,
@@ -134,9 +134,15 @@ impl<S: Store> Tiers<S> {
         levels.iter().map(of_level).collect()
     }
 
-    /// What `call` owes to each tier; asked once, when its first token is sampled.
+    /// What `call` owes to each tier.
     #[inline]
-    pub fn credit(&mut self, call: CallId) -> Credit {
+    pub fn credit(&self, call: CallId) -> Credit {
+        self.credits.get(call.index() as usize).copied().unwrap_or_default()
+    }
+
+    /// The same, and forgets it: the call has ended.
+    #[inline]
+    pub fn settle(&mut self, call: CallId) -> Credit {
         self.credits.get_mut(call.index() as usize).map(std::mem::take).unwrap_or_default()
     }
 

@@ -11,7 +11,7 @@ mod use_case;
 pub use figure::{Figure, Share};
 pub use pool::{gaps, served_by};
 pub use shares::Shares;
-pub use tier::HBM;
+pub use tier::{HBM, has_hits};
 pub use unit::Unit;
 pub use use_case::latency;
 

@@ -1,5 +1,6 @@
 //! Figures of a pool.
 
+use super::tier::has_hits;
 use super::{Figure, Share};
 use crate::economics::{facility_watts, gpu_usd_per_second, usd_per_second};
 use crate::metrics::{PoolRecord, Stretch};
@@ -42,8 +43,7 @@ pub fn figures(scenario: &Scenario, at: usize) -> Vec<Figure> {
         Figure::new(path(key), move |run| Share::Value(value(&run.pools[at]))).steady_on(at)
     }));
     figures.extend(usd_per_mtok(pool, at, path));
-    let is_given = |at: &usize| scenario.use_cases[*at].cache_hit.is_some();
-    if pool.engine.prefix_cache.is_some() || served_by(scenario, at).iter().any(is_given) {
+    if has_hits(scenario, at) {
         figures.extend(cache(pool, at, path));
     }
     if let Some(watts) = facility_watts(pool) {

@@ -1,8 +1,9 @@
-//! Figures of the tiers that a pool offloads to.
+//! Figures of HBM and of the tiers below it: of a pool, and what they supply to a
+//! use case.
 
-use super::{Figure, Share};
+use super::{Figure, Share, served_by};
 use crate::economics::{gpu_usd_per_second, tier_usd_per_second};
-use crate::metrics::{PoolRecord, Stretch, TierRecord};
+use crate::metrics::{PoolRecord, Stretch, TierRecord, UseCaseRecord};
 use crate::scenario::{Pool, Scenario};
 
 /// What is asked of HBM beside its tiers.
@@ -11,7 +12,7 @@ pub const HBM: &str = "hbm";
 /// The figures of the tiers of the pool at index `at`, HBM first.
 pub fn figures(scenario: &Scenario, at: usize) -> Vec<Figure> {
     let pool = &scenario.pools[at];
-    if pool.offload.is_empty() {
+    if !has_hits(scenario, at) {
         return Vec::new();
     }
     let block_tokens = f64::from(pool.kv.block_tokens);
@@ -24,6 +25,40 @@ pub fn figures(scenario: &Scenario, at: usize) -> Vec<Figure> {
         figures.extend(dollars(pool, &path, at, level));
     }
     figures
+}
+
+/// Whether calls of the pool at index `at` can hit anything.
+pub fn has_hits(scenario: &Scenario, at: usize) -> bool {
+    let is_given = |at: &usize| scenario.use_cases[*at].cache_hit.is_some();
+    scenario.pools[at].engine.prefix_cache.is_some() || served_by(scenario, at).iter().any(is_given)
+}
+
+/// The figures of the tiers of the use case at index `at`, HBM first.
+pub fn figures_of_use_case(scenario: &Scenario, at: usize) -> Vec<Figure> {
+    let use_case = &scenario.use_cases[at];
+    let pool = &scenario.pools[use_case.pool];
+    let block_tokens = f64::from(pool.kv.block_tokens);
+    let all = std::iter::once((HBM, None))
+        .chain(pool.offload.iter().map(|o| o.tier.name.as_str()).zip((0..).map(Some)));
+    let figures = all.flat_map(|(tier, level)| {
+        let path = |key: &str| format!("use_cases.{}.tiers.{tier}.{key}", use_case.name);
+        let hit = move |calls: &UseCaseRecord| match level {
+            Some(level) => calls.tier_tokens[level] as f64,
+            None => (calls.cached_tokens - calls.tier_tokens.iter().sum::<u64>()) as f64,
+        };
+        let a_call = move |key: &str, unit: f64| {
+            Figure::new(path(key), move |run| {
+                let calls = &run.use_cases[at];
+                Share::Ratio(hit(calls) / unit, calls.calls as f64)
+            })
+        };
+        let fraction = Figure::new(path("hit_fraction"), move |run| {
+            let calls = &run.use_cases[at];
+            Share::over(hit(calls), calls.prompt_tokens as f64)
+        });
+        [fraction, a_call("hit_tokens_mean", 1.0), a_call("hit_blocks_mean", block_tokens)]
+    });
+    figures.collect()
 }
 
 fn path(pool: &Pool, tier: &str) -> impl Fn(&str) -> String {

@@ -1,6 +1,6 @@
 //! Figures of a use case.
 
-use super::{Figure, Share};
+use super::{Figure, Share, tier};
 use crate::economics::usd_per_second;
 use crate::kernel::TICKS_PER_SECOND;
 use crate::metrics::{LatencyRecord, Stretch, TtftParts, UseCaseRecord};
@@ -35,9 +35,10 @@ const PER_CALL: [(&str, Count); 3] = [
     ("preemptions_per_call", |calls| calls.preemptions),
 ];
 
-/// Parts of the mean time to first token, beside `queue_s.mean`.
-const PARTS: [(&str, Ticks); 2] =
-    [("fetch_s.mean", |parts| parts.fetch), ("prefill_s.mean", |parts| parts.prefill)];
+/// Parts of the mean time to first token, beside `queue_s.mean`; the first where
+/// there are tiers.
+const FETCH: (&str, Ticks) = ("fetch_s.mean", |parts| parts.fetch);
+const PREFILL: (&str, Ticks) = ("prefill_s.mean", |parts| parts.prefill);
 
 /// The figures of the use case at index `at`.
 pub fn figures(scenario: &Scenario, at: usize) -> Vec<Figure> {
@@ -51,6 +52,7 @@ pub fn figures(scenario: &Scenario, at: usize) -> Vec<Figure> {
             let record = &run.use_cases[at];
             Share::over(record.cached_tokens as f64, record.prompt_tokens as f64)
         }));
+        figures.extend(tier::figures_of_use_case(scenario, at));
     }
     if use_case.session.is_some() {
         figures.push(per_second(path("sessions.began_per_s"), at, |calls| calls.sessions.began));
@@ -69,9 +71,9 @@ pub fn figures(scenario: &Scenario, at: usize) -> Vec<Figure> {
             figures.push(Figure::new(path(&format!("{key}.{statistic}")), share).steady_on(pool));
         }
     }
-    if !scenario.pools[pool].offload.is_empty() {
-        figures.extend(PARTS.map(|(key, ticks)| part(path(key), at, ticks).steady_on(pool)));
-    }
+    let fetch = (!scenario.pools[pool].offload.is_empty()).then_some(FETCH);
+    let parts = fetch.into_iter().chain([PREFILL]);
+    figures.extend(parts.map(|(key, ticks)| part(path(key), at, ticks).steady_on(pool)));
     if !use_case.slo.targets.is_empty() {
         let good: Count = |calls| calls.good;
         // A call that was refused kept no promise.

@@ -4,7 +4,7 @@ use super::Found;
 use super::stability::Stability;
 use crate::economics::tier_usd_per_second;
 use crate::scenario::{Pool, Scenario};
-use crate::study::figures::HBM;
+use crate::study::figures::{HBM, has_hits};
 use crate::study::{Load, PoolSummary, TierSummary, UsdPerMtok};
 use indexmap::IndexMap;
 
@@ -17,7 +17,11 @@ pub fn summaries(
 ) -> IndexMap<String, PoolSummary> {
     let pools = scenario.pools.iter().zip(stability).zip(loads);
     pools
-        .map(|((pool, verdict), &load)| (pool.name.clone(), summary(pool, found, verdict, load)))
+        .enumerate()
+        .map(|(at, ((pool, verdict), &load))| {
+            let tiers = if has_hits(scenario, at) { tiers(pool, found) } else { IndexMap::new() };
+            (pool.name.clone(), PoolSummary { tiers, ..summary(pool, found, verdict, load) })
+        })
         .collect()
 }
 
@@ -45,7 +49,7 @@ fn summary(pool: &Pool, found: &Found, verdict: &Stability, load: Option<Load>) 
         cache_hit_fraction: get("cache_hit_fraction"),
         computed_tok_per_s_per_gpu: get("computed_tok_per_s_per_gpu"),
         cache_saved_usd_per_hour: get("cache_saved_usd_per_hour"),
-        tiers: tiers(pool, found),
+        tiers: IndexMap::new(),
         usd_per_mtok: UsdPerMtok {
             input: get("usd_per_mtok.input"),
             cached_input: get("usd_per_mtok.cached_input"),
@@ -56,7 +60,7 @@ fn summary(pool: &Pool, found: &Found, verdict: &Stability, load: Option<Load>) 
     }
 }
 
-/// HBM and the tiers below it; none where there are no tiers.
+/// HBM and the tiers below it.
 fn tiers(pool: &Pool, found: &Found) -> IndexMap<String, TierSummary> {
     let kv = &pool.kv;
     let ranks = f64::from(pool.replicas * pool.parallelism.data);
@@ -66,7 +70,7 @@ fn tiers(pool: &Pool, found: &Found) -> IndexMap<String, TierSummary> {
         let usd_per_hour = tier_usd_per_second(pool, offload).map(|usd| usd * 3600.0);
         (offload.tier.name.as_str(), offload.bytes_for(pool), usd_per_hour)
     });
-    let all = std::iter::once(hbm).chain(below).filter(|_| !pool.offload.is_empty());
+    let all = std::iter::once(hbm).chain(below);
     all.map(|(name, capacity_bytes, usd_per_hour)| {
         let owner = format!("pools.{}.tiers.{name}", pool.name);
         let get = |key: &str| found.get(&owner, key);

@@ -3,8 +3,8 @@
 use super::Found;
 use crate::metrics::{CDF_FRACTIONS, LatencyRecord, RunRecord, UseCaseRecord};
 use crate::scenario::{Metric, Scenario, Statistic, Target};
-use crate::study::figures::latency;
-use crate::study::{Latency, Mean, SessionsSummary, UseCaseSummary};
+use crate::study::figures::{HBM, latency};
+use crate::study::{Latency, Mean, SessionsSummary, SuppliedSummary, UseCaseSummary};
 use indexmap::IndexMap;
 
 /// One summary a use case.
@@ -71,17 +71,18 @@ fn summary(scenario: &Scenario, records: &[RunRecord], found: &Found, at: usize)
         p99: get(&format!("{key}.p99")),
         method: method(records, at, metric),
     };
-    let offloads = !scenario.pools[use_case.pool].offload.is_empty();
-    let part = |key: &str| offloads.then(|| Mean { mean: get(key) });
+    let pool = &scenario.pools[use_case.pool];
+    let part = |key: &str| Mean { mean: get(key) };
     let goodput_fraction = get("goodput_fraction");
     let kept = || use_case.slo.targets.iter().all(|target| is_met(records, at, target));
     UseCaseSummary {
-        pool: scenario.pools[use_case.pool].name.clone(),
+        pool: pool.name.clone(),
         calls: total(|record| record.calls),
         rejected: total(|record| record.rejected),
         calls_per_s: get("calls_per_s"),
         prompt_tokens_mean: get("prompt_tokens_mean"),
         cache_hit_fraction: get("cache_hit_fraction"),
+        tiers: supplied(scenario, found, at),
         output_tokens_mean: get("output_tokens_mean"),
         sessions: use_case.session.is_some().then(|| SessionsSummary {
             began: total(|record| record.sessions.began),
@@ -95,7 +96,7 @@ fn summary(scenario: &Scenario, records: &[RunRecord], found: &Found, at: usize)
         itl_s: latency("itl_s", Metric::Itl),
         e2e_s: latency("e2e_s", Metric::E2e),
         queue_s: latency("queue_s", Metric::Queue),
-        fetch_s: part("fetch_s.mean"),
+        fetch_s: (!pool.offload.is_empty()).then(|| part("fetch_s.mean")),
         prefill_s: part("prefill_s.mean"),
         preemptions_per_call: get("preemptions_per_call"),
         goodput_fraction,
@@ -103,6 +104,26 @@ fn summary(scenario: &Scenario, records: &[RunRecord], found: &Found, at: usize)
         slo_met: goodput_fraction.map(|_| kept()),
         usd_per_call: get("usd_per_call"),
     }
+}
+
+/// What HBM and the tiers below it supplied; nothing where there is no cache.
+fn supplied(scenario: &Scenario, found: &Found, at: usize) -> IndexMap<String, SuppliedSummary> {
+    let use_case = &scenario.use_cases[at];
+    let pool = &scenario.pools[use_case.pool];
+    let has_cache = pool.engine.prefix_cache.is_some() || use_case.cache_hit.is_some();
+    let below = pool.offload.iter().map(|offload| offload.tier.name.as_str());
+    let all = std::iter::once(HBM).chain(below).filter(|_| has_cache);
+    all.map(|name| {
+        let owner = format!("use_cases.{}.tiers.{name}", use_case.name);
+        let get = |key: &str| found.get(&owner, key);
+        let supplied = SuppliedSummary {
+            hit_fraction: get("hit_fraction"),
+            hit_tokens_mean: get("hit_tokens_mean"),
+            hit_blocks_mean: get("hit_blocks_mean"),
+        };
+        (name.to_owned(), supplied)
+    })
+    .collect()
 }
 
 fn method(records: &[RunRecord], at: usize, metric: Metric) -> String {
