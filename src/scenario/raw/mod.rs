@@ -94,9 +94,9 @@ pub struct RawStopping {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub of: Option<RawPaths>,
     /// Replications after which it is tested first; then at twice that, and so on.
-    #[serde(default = "eight")]
+    /// 16 when absent, or `max` where that is less.
     #[schemars(range(min = 8, max = 100_000))]
-    pub min: u32,
+    pub min: Option<u32>,
     /// Replications after which it is given up.
     #[serde(default = "max_replications")]
     #[schemars(range(min = 8, max = 100_000))]
@@ -143,10 +143,6 @@ pub enum Auto {
 
 fn one() -> u32 {
     1
-}
-
-fn eight() -> u32 {
-    8
 }
 
 fn max_replications() -> u32 {
