@@ -135,6 +135,8 @@ pub struct Rank {
     blocks: Blocks,
     partial: Option<Partial>,
     cache: Option<Box<PrefixStore>>,
+    /// Calls that share their text with nobody keep their blocks to themselves.
+    sets_apart: bool,
     events: CacheEvents,
     /// Its dealings with tiers; `None` where there are none.
     offload: Option<Box<Offload>>,
@@ -149,16 +151,19 @@ impl Rank {
     /// An idle rank, number `number` of its replica; `offloads`: there are tiers.
     pub fn new(limits: RankLimits, number: u32, offloads: bool) -> Self {
         assert!(limits.max_num_batched_tokens >= limits.max_num_seqs, "checked by the scenario");
+        let cache = limits.prefix_cache.map(|rules| {
+            let (tokens, time) = (limits.block_tokens, limits.prompt_time);
+            Box::new(PrefixStore::new(rules.eviction, tokens, time))
+        });
         Rank {
             limits,
             waiting: VecDeque::new(),
             running: Running::new(limits.max_num_seqs, limits.window),
             blocks: Blocks::new(limits.blocks, limits.block_tokens),
             partial: None,
-            cache: limits.prefix_cache.map(|rules| {
-                let (tokens, time) = (limits.block_tokens, limits.prompt_time);
-                Box::new(PrefixStore::new(rules.eviction, tokens, time))
-            }),
+            // Tiers are offered what HBM drops by name.
+            sets_apart: !offloads && cache.as_ref().is_some_and(|cache| cache.can_retire()),
+            cache,
             events: CacheEvents::new(limits.tells_cache),
             offload: offloads.then(|| Box::new(Offload::new(number))),
             completing: Vec::new(),
@@ -271,7 +276,8 @@ impl Rank {
         let mut changed = false;
         while let Some(left) = self.running.pop_ended(turn.step, &mut changed) {
             changed = true;
-            self.stop_decoding(turn, &left);
+            let published = self.stop_decoding(turn, &left);
+            self.release(turn, left.call, left.attended - 1, published);
             turn.outcomes.push(Outcome::Finished(left.call));
         }
         changed |= !self.completing.is_empty();
@@ -358,25 +364,25 @@ impl Rank {
         }
     }
 
-    /// Takes the blocks of a sequence that stopped decoding.
+    /// A sequence stopped decoding. Returns how many of its blocks the cache knows.
     #[inline]
-    fn stop_decoding(&mut self, turn: &mut Turn, left: &Left) {
+    fn stop_decoding(&mut self, turn: &mut Turn, left: &Left) -> u32 {
         let call = &turn.calls[left.call];
         turn.decoding[usize::from(call.use_case)] -= 1;
         self.blocks.leave(turn.step, left.attended);
-        let published = self.published(call);
-        self.release(turn, left.call, left.attended - 1, published);
+        self.published(call)
     }
 
     fn preempt_last(&mut self, turn: &mut Turn) {
         let id = match self.partial.take() {
             Some(Partial { call, computed, published, .. }) => {
-                self.release(turn, call, computed, published);
+                self.let_go(turn, call, computed, published);
                 call
             }
             None => {
                 let left = self.running.pop_last(turn.step).expect("a decode needs a block");
-                self.stop_decoding(turn, &left);
+                let published = self.stop_decoding(turn, &left);
+                self.let_go(turn, left.call, left.attended - 1, published);
                 let call = &mut turn.calls[left.call];
                 call.generated = call.output - left.remaining;
                 call.last_token = turn.now;

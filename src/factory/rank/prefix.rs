@@ -5,6 +5,11 @@
 //! A sequence shares the blocks that the cache knows; the others, its last one
 //! and those it has decoded into, are its own until it ends. Nobody could hit
 //! decoded blocks earlier: only a later call can continue them.
+//!
+//! A call that shares its text with nobody can be hit by itself alone, after a
+//! preemption. Until there is one its blocks stay its own, and when it ends they
+//! fall idle without a name, which leaves the same blocks to be evicted in the
+//! same order for a tenth of the work.
 
 use super::{Partial, Rank, Turn};
 use crate::factory::cache::{CacheEvents, Hit, pieces};
@@ -16,11 +21,8 @@ impl Rank {
     /// The blocks of `call` that are in the cache. At least one token is left
     /// to compute: without it there would be nothing to sample from.
     pub(super) fn find(&self, call: &Call, calls: &Calls) -> Hit {
-        match &self.cache {
-            Some(cache) if call.given.is_none() => {
-                let most = self.keepable(call, call.known_tokens() - 1);
-                cache.lookup(calls.stretches(call, &mut nothing()), most)
-            }
+        match (&self.cache, self.keepable(call, call.known_tokens() - 1)) {
+            (Some(cache), most @ 1..) => cache.lookup(calls.stretches(call, &mut nothing()), most),
             _ => Hit::default(),
         }
     }
@@ -32,10 +34,22 @@ impl Rank {
         call.given.unwrap_or(blocks * self.limits.block_tokens)
     }
 
-    /// The first blocks of `tokens` tokens of `call` that the cache may keep:
-    /// those that are full, and by its rules.
+    /// Whether `call` keeps its blocks to itself; see the module text.
+    #[inline]
+    fn is_apart(&self, call: &Call) -> bool {
+        self.sets_apart && call.is_private() && call.preemptions == 0
+    }
+
+    /// The first blocks of `tokens` tokens of `call` that the cache may know.
     #[inline]
     pub(super) fn keepable(&self, call: &Call, tokens: u32) -> u32 {
+        if self.is_apart(call) { 0 } else { self.kept_at_end(call, tokens) }
+    }
+
+    /// The first blocks of `tokens` tokens of `call` that the cache keeps when it
+    /// ends: those that are full, and by its rules.
+    #[inline]
+    fn kept_at_end(&self, call: &Call, tokens: u32) -> u32 {
         let most = match (&self.limits.prefix_cache, call.given) {
             (Some(rules), None) if rules.cache_decoded => tokens,
             (Some(_), None) => call.prompt,
@@ -91,11 +105,25 @@ impl Rank {
         self.keepable(call, call.known_tokens() - 1)
     }
 
+    /// A call with KV of `tokens` tokens is over; the cache knows `published` of
+    /// its blocks.
+    #[inline]
+    pub(super) fn release(&mut self, turn: &mut Turn, id: CallId, tokens: u32, published: u32) {
+        let call = &turn.calls[id];
+        if self.is_apart(call) {
+            let full = self.kept_at_end(call, tokens);
+            self.blocks.give(self.blocks.holding(tokens));
+            self.cache.as_mut().expect("a cache").retire(full);
+        } else {
+            self.let_go(turn, id, tokens, published);
+        }
+    }
+
     /// A sequence with KV of `tokens` tokens ends here; the cache knows
     /// `published` of its blocks and keeps the other full ones too.
-    pub(super) fn release(&mut self, turn: &mut Turn, id: CallId, tokens: u32, published: u32) {
+    pub(super) fn let_go(&mut self, turn: &mut Turn, id: CallId, tokens: u32, published: u32) {
         let held = self.blocks.holding(tokens);
-        let full = self.keepable(&turn.calls[id], tokens);
+        let full = self.kept_at_end(&turn.calls[id], tokens);
         let Some(cache) = &mut self.cache else { return self.blocks.give(held) };
         let mut own = nothing();
         let content = turn.calls.stretches(&turn.calls[id], &mut own);
@@ -154,7 +182,7 @@ impl Rank {
 /// Tells that blocks of a strand are gone from `start` on.
 #[inline]
 fn tell_removed(events: &mut CacheEvents, strand: Strand, start: u32) {
-    if !strand.is_by(Author::Call) {
+    if strand != Strand::NONE && !strand.is_by(Author::Call) {
         events.removed(strand, start);
     }
 }
