@@ -17,7 +17,7 @@ use tokenmill::report::{self, Artifact};
 use tokenmill::scenario::{Overrides, open};
 use tokenmill::statistics::Interval;
 use tokenmill::study::replicate;
-use tokenmill::study::seek::{Outcome, Plan, SeekResult, Verdict, seek};
+use tokenmill::study::seek::{Outcome, OverPlan, Plan, SeekResult, Verdict, seek, seek_over};
 
 /// A pool small enough for a debug build, without its `[seek]`.
 const BASE: &str = r#"name = "s"
@@ -446,4 +446,60 @@ fn a_scenario_without_a_seek_is_told_how_to_write_one() {
     let told =
         contains("s.toml: seek: is missing").and(contains("[seek] with key, from, to and keep"));
     study.tokenmill(&["seek", "s.toml"]).assert().code(2).stderr(told);
+}
+
+/// [`LOAD`] at each value of a second key.
+const OVER: &str = r#"over = { "pool.a.replicas" = [1, 2] }
+"#;
+
+#[test]
+fn a_seek_over_a_second_key_is_a_seek_at_each_of_its_values() {
+    let load = LOAD.replace("60 /s", "90 /s").replace("2 %", "10 %");
+    let text = format!("{BASE}{load}{OVER}");
+    let short = Overrides { set: vec!["duration=20 s".to_owned()], ..Overrides::default() };
+    let (loaded, variants) = open(&text, "s.toml", Path::new(""), &short).unwrap();
+    let plan = OverPlan::new(&loaded, &variants, loaded.seek.as_ref().unwrap()).unwrap();
+    let all = seek_over(&plan, false, |_| {}).unwrap();
+    let answers: Vec<f64> = all.seeks.iter().map(|at| at.seek.answer.unwrap().mean).collect();
+    assert!(answers.is_sorted_by(|a, b| a < b), "more replicas hold more load: {answers:?}");
+    for at in &all.seeks {
+        let set = format!("pool.a.replicas={}", at.value);
+        let alone = sought_with(&format!("{BASE}{load}"), &[&set, "duration=20 s"]);
+        assert_eq!((at.seek.answer, &at.seek.digest), (alone.answer, &alone.digest));
+    }
+    let outputs = report::seek_over(&all, &loaded.resolved_toml);
+    let page = outputs.artifacts.iter().find_map(|artifact| match artifact {
+        Artifact::Text("report.html", page) => Some(page),
+        _ => None,
+    });
+    let page = page.expect("it has a page");
+    assert_balanced(page);
+    assert_eq!(page.matches("<tr>").count(), 1 + answers.len(), "a head and a row a value");
+}
+
+#[test]
+fn a_seek_over_a_second_key_prints_a_row_a_value() {
+    let study = Study::new(&format!("{BASE}{REPLICAS}"));
+    let over = "seek.over={ \"use_case.chat.arrivals.rate\" = [\"8 /s\", \"600 /s\"] }";
+    let args = ["seek", "s.toml", "--set", over, "--replications", "2", "--set", "duration=12 s"];
+    let told = contains("rate").and(contains("8 /s")).and(contains("none kept"));
+    study.tokenmill(&args).assert().success().stdout(told);
+}
+
+#[test]
+fn bad_second_keys_are_told_with_their_lines() {
+    let load = LOAD.trim_start_matches("[seek]\n");
+    let over = |over: &str| format!("{load}over = {{ {over} }}");
+    let all = [
+        over(""),
+        over("\"pool.a.replicas\" = [1], \"seed\" = [1]"),
+        over("\"use_case.chat.arrivals.rate\" = [\"2 /s\"]"),
+        over("\"pool.a.replicas\" = []"),
+        over("\"pool.a.replicas\" = 3"),
+        over("\"pool.b.replicas\" = [1, 2]"),
+        over("\"pool.a.replicas\" = [1, 0]"),
+        over("\"name\" = [\"a\", \"b\"]"),
+    ];
+    let told = all.map(|seek| format!("{seek}\n{}", mistakes(&seek)));
+    insta::assert_snapshot!(told.join("\n"));
 }

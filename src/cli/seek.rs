@@ -4,8 +4,10 @@ use super::columns::columns;
 use super::job::Job;
 use super::{Globals, json};
 use crate::error::{Error, Mistake, Result};
-use crate::report::{self, seek_terminal};
-use crate::study::seek::{self, Plan};
+use crate::report::{self, seek_over_terminal, seek_terminal};
+use crate::scenario::seek::Seek;
+use crate::scenario::{Loaded, Variants};
+use crate::study::seek::{self, OverPlan, Plan};
 use clap::Args;
 use std::path::{Path, PathBuf};
 
@@ -24,6 +26,9 @@ pub(super) fn seek(args: &SeekArgs, globals: &Globals) -> Result<String> {
     let Some(wanted) = loaded.seek.clone() else {
         return Err(Error::Invalid(vec![no_seek(&args.scenario)]));
     };
+    if wanted.over.is_some() {
+        return seek_over(&loaded, &variants, &wanted, globals);
+    }
     let plan = Plan::new(&loaded, &variants, wanted)?;
     let job = Job::start(globals)?;
     let found = job.carry_out(plan.runs_max(), |done| seek::seek(&plan, globals.audit, done))??;
@@ -31,11 +36,31 @@ pub(super) fn seek(args: &SeekArgs, globals: &Globals) -> Result<String> {
     if globals.json {
         return Ok(json(&found.result));
     }
-    let table = |head: &[String], rows: &[Vec<String>]| {
-        columns(&head.iter().map(String::as_str).collect::<Vec<_>>(), rows, 0)
-    };
     let page = dir.join("report.html");
     Ok(format!("{}\nreport: {}\n", seek_terminal(&found.result, table), page.display()))
+}
+
+/// The same at each value of the second key.
+fn seek_over(
+    loaded: &Loaded,
+    variants: &Variants,
+    wanted: &Seek,
+    globals: &Globals,
+) -> Result<String> {
+    let plan = OverPlan::new(loaded, variants, wanted)?;
+    let job = Job::start(globals)?;
+    let runs = plan.runs_max();
+    let result = job.carry_out(runs, |done| seek::seek_over(&plan, globals.audit, done))??;
+    let dir = job.keep(&report::seek_over(&result, &loaded.resolved_toml))?;
+    if globals.json {
+        return Ok(json(&result));
+    }
+    let page = dir.join("report.html");
+    Ok(format!("{}\nreport: {}\n", seek_over_terminal(&result, table), page.display()))
+}
+
+fn table(head: &[String], rows: &[Vec<String>]) -> String {
+    columns(&head.iter().map(String::as_str).collect::<Vec<_>>(), rows, 0)
 }
 
 fn no_seek(path: &Path) -> Mistake {

@@ -30,7 +30,10 @@ pub(super) fn validate(args: &ValidateArgs, globals: &Globals) -> Result<String>
         Some(path) => {
             let (loaded, variants) = globals.open(path)?;
             if let Some(seek) = loaded.seek.clone() {
-                seek::Plan::new(&loaded, &variants, seek)?;
+                match seek.over {
+                    Some(_) => drop(seek::OverPlan::new(&loaded, &variants, &seek)?),
+                    None => drop(seek::Plan::new(&loaded, &variants, seek)?),
+                }
             }
             if let Some(sweep) = loaded.sweep.clone() {
                 Plan::new(&loaded, variants, sweep)?;
@@ -71,7 +74,10 @@ fn text(loaded: &Loaded) -> String {
             several => format!("{several} bounds"),
         };
         let [from, to] = [seek.range.from, seek.range.to].map(|end| seek.range.written(end));
-        let _ = writeln!(text, "seek: {} from {from} to {to}, {bounds}", seek.key);
+        let over = seek.over.as_ref().map_or(String::new(), |over| {
+            format!(", at {} values of {}, all valid", over.len(), over.path)
+        });
+        let _ = writeln!(text, "seek: {} from {from} to {to}, {bounds}{over}", seek.key);
     }
     for (index, pool) in scenario.pools.iter().enumerate() {
         text += &pool_text(pool, load_of(scenario, index));

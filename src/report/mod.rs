@@ -29,6 +29,6 @@ pub use outputs::{
     Artifact, Facts, Identity, Outputs, default_dir, ensure_writable, json, sweep_dir, write,
 };
 pub use run::run;
-pub use seek::{seek, seek_html, seek_terminal};
+pub use seek::{seek, seek_html, seek_over, seek_over_terminal, seek_terminal};
 pub use sweep::{SweepWriter, sweep_text};
 pub use terminal::terminal;

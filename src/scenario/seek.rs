@@ -5,6 +5,7 @@
 //! is such a figure is decided where points are built, as for a sweep.
 
 use super::range::Range;
+use super::sweep::{Axis, axis};
 use super::tree::{At, Node, Place, Value};
 use crate::error::Mistake;
 
@@ -26,6 +27,8 @@ pub struct Seek {
     pub tolerance: f64,
     /// What must hold; at least one.
     pub keep: Vec<Bound>,
+    /// A second key, at each value of which it is sought anew.
+    pub over: Option<Axis>,
     /// Where the key, `from` and `to` are written.
     pub(crate) places: [Place; 3],
 }
@@ -80,12 +83,31 @@ pub(super) fn read(at: &At<'_>, mistakes: &mut Vec<Mistake>) -> Option<Seek> {
         .map_err(|mistake| mistakes.push(*mistake))
         .unwrap_or_default();
     let keep = bounds(&at.key("keep"), mistakes);
+    let over = over(&at.key("over"), key.node.and_then(Node::as_str), mistakes);
     let name = key.node.and_then(Node::as_str)?.to_owned();
     if mistakes.len() > before || keep.is_empty() {
         return None;
     }
     let places = [key.place(), from.place(), to.place()];
-    Some(Seek { key: name, range: range?, tolerance, keep, places })
+    Some(Seek { key: name, range: range?, tolerance, keep, over, places })
+}
+
+/// The only axis of the table at `at`; `None` without one, or without a usable
+/// one.
+fn over(at: &At<'_>, sought: Option<&str>, mistakes: &mut Vec<Mistake>) -> Option<Axis> {
+    let table = at.node?.table()?;
+    let keys: Vec<&String> = table.keys().collect();
+    let [key] = keys.as_slice() else {
+        let problem = format!("has {} keys", keys.len());
+        let fix = "write one, e.g. over = { \"use_case.chat.cache_hit\" = [0, 0.5, 0.9] }";
+        mistakes.push(at.mistake(problem, fix));
+        return None;
+    };
+    if sought == Some(key.as_str()) {
+        mistakes.push(at.key(key).mistake("is the key that is sought", "name another key"));
+        return None;
+    }
+    axis(at, key, true).map_err(|found| mistakes.extend(found)).ok()
 }
 
 fn is_scalar(node: &Node) -> bool {

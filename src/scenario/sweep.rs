@@ -232,15 +232,18 @@ fn count(
     Ok(points as u32)
 }
 
-fn axis(sweep: &At<'_>, key: &str, is_grid: bool) -> Result<Axis, Vec<Mistake>> {
-    let at = sweep.key(key);
+/// The axis at `key` of a `[sweep]`, or of whatever else varies keys.
+pub(super) fn axis(study: &At<'_>, key: &str, is_grid: bool) -> Result<Axis, Vec<Mistake>> {
+    let at = study.key(key);
     let node = at.node.expect("a key of the table");
     let wrong = |problem: &str, fix: &str| Err(vec![at.mistake(problem, fix)]);
     let first = key.split('.').next().unwrap_or_default();
     if FIXED.contains(&first) {
-        return wrong("is the same at all points", "change it outside of [sweep]");
+        let fix = format!("change it outside of [{}]", study.path);
+        return wrong("is the same at all points", &fix);
     }
     let path = key.to_owned();
+    let list = "write a list of values or a range";
     match &node.value {
         Value::List(_) if !is_grid => {
             wrong("is a list, but this design draws from ranges", "write { from = .., to = .. }")
@@ -257,10 +260,10 @@ fn axis(sweep: &At<'_>, key: &str, is_grid: bool) -> Result<Axis, Vec<Mistake>> 
         ),
         _ => wrong(
             &format!("is {}", node.type_name()),
-            &format!(
-                "write a list of values or a range; options of a sweep are {}",
-                OPTIONS.join(", ")
-            ),
+            &match study.path.as_str() {
+                "sweep" => format!("{list}; options of a sweep are {}", OPTIONS.join(", ")),
+                _ => list.to_owned(),
+            },
         ),
     }
 }

@@ -68,7 +68,11 @@ impl Runs {
 
     /// All runs, in no order that may be relied on.
     pub fn iter(&self) -> impl Iterator<Item = &Run> {
-        self.runs.iter().filter(|run| run.blocks() > 0)
+        self.heads.values().flat_map(|&head| {
+            std::iter::successors(Some(&self[head]), |run| {
+                (run.behind != NONE).then(|| &self[run.behind])
+            })
+        })
     }
 
     /// Adds a run behind `before`, a run of its strand or `NONE`.
@@ -77,32 +81,7 @@ impl Runs {
             NONE => self.head(run.strand),
             before => self[before].behind,
         };
-        let at = self.place(run);
-        self.link(at);
-        if run.parent != NONE {
-            self[run.parent].children += 1;
-        }
-        at
-    }
-
-    /// Adds `blocks` idle blocks that have no name: nobody will look for them.
-    pub fn insert_nameless(&mut self, blocks: u32) -> u32 {
-        self.place(Run {
-            strand: Strand::NONE,
-            start: 0,
-            end: blocks,
-            users: 0,
-            children: 0,
-            parent: NONE,
-            before: NONE,
-            behind: NONE,
-            older: NONE,
-            newer: NONE,
-        })
-    }
-
-    fn place(&mut self, run: Run) -> u32 {
-        match self.free.pop() {
+        let at = match self.free.pop() {
             Some(at) => {
                 self.runs[at as usize] = run;
                 at
@@ -111,14 +90,12 @@ impl Runs {
                 self.runs.push(run);
                 (self.runs.len() - 1) as u32
             }
+        };
+        self.link(at);
+        if run.parent != NONE {
+            self[run.parent].children += 1;
         }
-    }
-
-    /// Run `at` is no more.
-    fn vacate(&mut self, at: u32) {
-        // No blocks: that is how free places are told from runs.
-        self[at].end = self[at].start;
-        self.free.push(at);
+        at
     }
 
     /// Makes the neighbors of `at` point to it.
@@ -140,7 +117,6 @@ impl Runs {
         let run = self[at];
         debug_assert!(run.children == 0, "a run is removed from under another");
         match (run.before, run.behind) {
-            (NONE, NONE) if run.strand == Strand::NONE => {}
             (NONE, NONE) => {
                 self.heads.remove(&run.strand);
             }
@@ -155,7 +131,7 @@ impl Runs {
         if run.parent != NONE {
             self[run.parent].children -= 1;
         }
-        self.vacate(at);
+        self.free.push(at);
     }
 
     /// Cuts run `at` before block `cut`, which lies inside of it: it keeps what
@@ -183,7 +159,7 @@ impl Runs {
         let run = &mut self[at];
         (run.start, run.parent, run.before) = (first.start, first.parent, first.before);
         self.link(at);
-        self.vacate(head);
+        self.free.push(head);
     }
 }
 

@@ -157,8 +157,6 @@ impl S3Fifo {
 }
 
 impl Policy for S3Fifo {
-    const MINDS_ARRIVALS: bool = true;
-
     fn extends(&self, at: u32) -> bool {
         self.histories[at as usize] == History::default()
     }

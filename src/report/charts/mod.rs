@@ -14,6 +14,7 @@ mod paint;
 mod panel;
 mod replay;
 mod seek;
+mod seek_over;
 mod style;
 mod sweep;
 mod throughput;
@@ -22,6 +23,7 @@ pub use drawing::{Drawing, Mark, Text, WIDTH};
 pub use paint::{png, svg};
 pub use replay::draw as replay_chart;
 pub use seek::draw as seek_chart;
+pub use seek_over::draw as seek_over_chart;
 pub use sweep::charts as sweep_charts;
 
 use crate::study::{Series, Summary};

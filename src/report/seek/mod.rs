@@ -2,12 +2,14 @@
 //! looked at as a table and a chart, and a page.
 
 mod name;
+pub mod over;
 mod page;
 mod story;
 mod table;
 mod terminal;
 
 pub use name::{bound, measure, metric};
+pub use over::{seek_over, seek_over_terminal};
 pub use page::html as seek_html;
 pub use terminal::terminal as seek_terminal;
 

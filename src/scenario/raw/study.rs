@@ -39,6 +39,46 @@ impl JsonSchema for RawSet {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RawSweep(pub toml::Table);
 
+/// Keys that vary, by path, each with a list of values or a range.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RawOver(pub toml::Table);
+
+/// Schema of the values of a key that varies.
+fn axis_schema() -> Schema {
+    json_schema!({
+        "description": "Values of the key at this path: a list, or a range.",
+        "anyOf": [
+            { "type": "array", "minItems": 1 },
+            {
+                "type": "object",
+                "properties": {
+                    "from": { "type": ["number", "string"], "description": "First value." },
+                    "to": { "type": ["number", "string"], "description": "Last value." },
+                    "points": { "type": "integer", "minimum": 2, "description": "Values of a grid." },
+                    "scale": { "enum": ["linear", "log"], "description": "Spacing of values; `linear` when absent." },
+                },
+                "required": ["from", "to"],
+                "additionalProperties": false,
+            },
+        ],
+    })
+}
+
+impl JsonSchema for RawOver {
+    fn schema_name() -> Cow<'static, str> {
+        "RawOver".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "A key and its values, e.g. { \"use_case.chat.cache_hit\" = [0, 0.5, 0.9] }.",
+            "type": "object",
+            "minProperties": 1,
+            "maxProperties": 1,
+            "patternProperties": { "^.+$": axis_schema() },
+        })
+    }
+}
+
 impl JsonSchema for RawSweep {
     fn schema_name() -> Cow<'static, str> {
         "RawSweep".into()
@@ -59,23 +99,7 @@ impl JsonSchema for RawSweep {
                     "minimum": 1,
                 },
             },
-            "patternProperties": { "^.+$": {
-                "description": "Values of the key at this path: a list, or a range.",
-                "anyOf": [
-                    { "type": "array", "minItems": 1 },
-                    {
-                        "type": "object",
-                        "properties": {
-                            "from": { "type": ["number", "string"], "description": "First value." },
-                            "to": { "type": ["number", "string"], "description": "Last value." },
-                            "points": { "type": "integer", "minimum": 2, "description": "Values of a grid." },
-                            "scale": { "enum": ["linear", "log"], "description": "Spacing of values; `linear` when absent." },
-                        },
-                        "required": ["from", "to"],
-                        "additionalProperties": false,
-                    },
-                ],
-            } },
+            "patternProperties": { "^.+$": axis_schema() },
         })
     }
 }
@@ -95,6 +119,8 @@ pub struct RawSeek {
     pub tolerance: Option<Fraction>,
     /// The bounds that must all be kept.
     pub keep: Vec<RawBound>,
+    /// A second key: the value is sought anew at each of its values.
+    pub over: Option<RawOver>,
 }
 
 /// A bound on a figure.

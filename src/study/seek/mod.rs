@@ -9,15 +9,18 @@
 //! interval, because the bound lies within the interval of a value exactly if
 //! that value cannot be told from the answer. `condition` judges a value,
 //! `search` says which one is next, `point` simulates it, `plan` checks it all
-//! beforehand and `result` says what came out.
+//! beforehand and `result` says what came out. `over` does it all at each value
+//! of a second key.
 
 mod condition;
+mod over;
 mod plan;
 mod point;
 mod result;
 mod search;
 
 pub use condition::{Condition, Verdict};
+pub use over::{OverPlan, SeekAt, SeekOver, seek_over};
 pub use plan::Plan;
 pub use point::SeekPoint;
 pub use result::{Outcome, SeekBound, SeekResult};

@@ -27,6 +27,8 @@ pub struct Plan<'v> {
     pub(super) range: Range,
     pub(super) key: String,
     pub(super) resolution: Resolution,
+    /// What else differs from the scenario: a key and its value.
+    beside: Option<(String, Node)>,
     variants: &'v Variants,
 }
 
@@ -34,16 +36,27 @@ impl<'v> Plan<'v> {
     /// Checks the `[seek]` of `loaded`; `variants` come with it from
     /// [`crate::scenario::open`].
     pub fn new(loaded: &Loaded, variants: &'v Variants, seek: Seek) -> Result<Plan<'v>> {
-        let Seek { key, range, tolerance, keep, places } = seek;
-        let from = ends(variants, &key, &range, &places)?;
+        Plan::beside(loaded.scenario.clone(), variants, seek, None)
+    }
+
+    /// As [`Plan::new`], of `scenario`, which is that of the file with the key
+    /// and value of `beside`.
+    pub(super) fn beside(
+        scenario: Scenario,
+        variants: &'v Variants,
+        seek: Seek,
+        beside: Option<(String, Node)>,
+    ) -> Result<Plan<'v>> {
+        let Seek { key, range, tolerance, keep, places, .. } = seek;
+        let end = |node: Node| variants.scenario(&changes(&beside, &key, node));
+        let from = ends(&key, &range, &places, end)?;
         let conditions = conditions(&from, &keep)?;
         let resolution = Resolution {
             is_whole: range.is_whole,
             tolerance,
             size_min: (range.to - range.from) / 1e3,
         };
-        let scenario = loaded.scenario.clone();
-        let plan = Plan { scenario, conditions, range, key, resolution, variants };
+        let plan = Plan { scenario, conditions, range, key, resolution, beside, variants };
         plan.check_whole_values()?;
         Ok(plan)
     }
@@ -72,7 +85,7 @@ impl<'v> Plan<'v> {
     pub(super) fn at(&self, value: f64) -> Result<Scenario> {
         let node = self.range.node(value);
         let written = node.to_toml();
-        let scenario = self.variants.scenario(&[(&self.key, node)]);
+        let scenario = self.variants.scenario(&changes(&self.beside, &self.key, node));
         let scenario = scenario.map_err(|error| {
             placed(error, |mistake| {
                 mistake.problem += &format!(" (in [seek], at {written})");
@@ -108,21 +121,35 @@ impl<'v> Plan<'v> {
     }
 }
 
+/// The changes that make the scenario at one value of `key`.
+fn changes<'a>(
+    beside: &'a Option<(String, Node)>,
+    key: &'a str,
+    value: Node,
+) -> Vec<(&'a str, Node)> {
+    let beside = beside.iter().map(|(key, value)| (key.as_str(), value.clone()));
+    beside.chain([(key, value)]).collect()
+}
+
 /// Checks both ends and returns the scenario at the lower one. What is wrong
 /// with both is the key's fault, not that of a value.
-fn ends(variants: &Variants, key: &str, range: &Range, places: &[Place; 3]) -> Result<Scenario> {
+fn ends(
+    key: &str,
+    range: &Range,
+    places: &[Place; 3],
+    end: impl Fn(Node) -> Result<Scenario>,
+) -> Result<Scenario> {
     let [at_key, at_from, at_to] = places;
     let invalid = |mistake| Err(Error::Invalid(vec![mistake]));
     let first = key.split('.').next().unwrap_or_default();
     if FIXED.contains(&first) {
         return invalid(at_key.mistake("cannot be sought", "name a key that says what is served"));
     }
-    let end = |number: f64| variants.scenario(&[(key, range.node(number))]);
     let of_end = |at: &Place, mistake: &Mistake| {
         let problem = format!("{}: {}", mistake.key, mistake.problem);
         at.mistake(problem, mistake.fix.clone())
     };
-    match (end(range.from), end(range.to)) {
+    match (end(range.node(range.from)), end(range.node(range.to))) {
         (Ok(from), Ok(_)) => Ok(from),
         (Err(Error::Invalid(from)), Err(Error::Invalid(to))) => {
             let is_same =

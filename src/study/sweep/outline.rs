@@ -68,6 +68,8 @@ pub struct UseCaseOutline {
     pub tok_per_s_per_gpu: Option<Interval>,
     /// Output tokens per second that a user of the pool sees.
     pub tok_per_s_per_user: Option<Interval>,
+    /// Share of the prompts that was found in the cache.
+    pub cache_hit: Option<Interval>,
 }
 
 impl Outline {
@@ -142,6 +144,7 @@ impl UseCaseOutline {
             usd_per_mtok: figure(format!("pools.{pool}.usd_per_mtok.total")),
             tok_per_s_per_gpu: figure(format!("pools.{pool}.output_tok_per_s_per_gpu")),
             tok_per_s_per_user: figure(format!("pools.{pool}.tok_per_s_per_user")),
+            cache_hit: figure(format!("use_cases.{use_case}.cache_hit_fraction")),
         }
     }
 

@@ -1,6 +1,6 @@
-//! Figures over two axes: a coloured cell a point, four maps a use case.
+//! Figures over two axes: a coloured cell a point, a map a figure and use case.
 
-use super::{QUANTITIES, Quantity, caption, numbers};
+use super::{Quantity, caption, numbers};
 use crate::report::charts::axis::Axis;
 use crate::report::charts::drawing::{Align, Drawing, Text, fitted, text_width};
 use crate::report::charts::panel::Panel;
@@ -33,7 +33,8 @@ pub fn draw(outline: &Outline) -> Drawing {
     let shown = outline.fronts.len().min(USE_CASES_MAX);
     // Names of use cases where there is more than one.
     let room = if shown > 1 { 30.0 } else { 0.0 };
-    let each = 2.0 * BLOCK + room;
+    let quantities = super::shown(outline);
+    let each = quantities.len().div_ceil(2) as f64 * BLOCK + room;
     let mut drawing = Drawing::new(TOP + shown as f64 * each);
     let heading = format!("Sweep over {} and {}", outline.axes[0].key, outline.axes[1].key);
     title(&mut drawing, &heading, "Mean over replications. Grey: unstable at this load.");
@@ -44,7 +45,7 @@ pub fn draw(outline: &Outline) -> Drawing {
             let name = fitted(name, HEADING, true, width);
             drawing.text(bold((COLUMNS[0].0, top + 12.0), HEADING, name));
         }
-        for (index, quantity) in QUANTITIES.iter().enumerate() {
+        for (index, quantity) in quantities.iter().enumerate() {
             let above = top + room + 24.0 + (index / 2) as f64 * BLOCK;
             let y = (above, above + HEIGHT);
             draw_map(&mut drawing, outline, use_case, quantity, COLUMNS[index % 2], y);
@@ -100,22 +101,24 @@ fn draw_map(
     let every = up.ticks.len().div_ceil(((y.1 - y.0) / 18.0) as usize).max(1);
     up.ticks = up.ticks.into_iter().step_by(every).collect();
     let panel = Panel { x, y, across: &across, up: &up };
-    panel.frame(drawing, quantity.name, quantity.unit);
     let means = outline.points.iter().filter_map(|point| quantity.at(point, use_case));
-    let scale = Scale::of(means.map(|interval| interval.mean).collect());
+    let means: Vec<f64> = means.map(|interval| interval.mean).collect();
+    let scale = Scale::of(&means);
+    let (width, height) = ((x.1 - x.0) / columns.len() as f64, (y.1 - y.0) / rows.len() as f64);
+    let cells = Cells::of(quantity, &means, (width, height));
+    panel.frame(drawing, quantity.name, cells.unit);
     let place = |order: &[usize]| {
         let mut place = vec![0; order.len()];
         order.iter().enumerate().for_each(|(at, &index)| place[index] = at);
         place
     };
     let (column, row) = (place(&columns), place(&rows));
-    let (width, height) = ((x.1 - x.0) / columns.len() as f64, (y.1 - y.0) / rows.len() as f64);
     for point in &outline.points {
         let (left, bottom) =
             (x.0 + column[point.at[0]] as f64 * width, y.1 - row[point.at[1]] as f64 * height);
         let cell = Cell { left, top: bottom - height, width, height };
         match quantity.at(point, use_case) {
-            Some(interval) => cell.fill(drawing, quantity, interval.mean, &scale),
+            Some(interval) => cell.fill(drawing, interval.mean, &scale, &cells),
             None if point.use_cases[use_case].is_stable => {}
             None => cell.hatch(drawing),
         }
@@ -142,10 +145,12 @@ struct Scale {
 }
 
 impl Scale {
-    fn of(values: Vec<f64>) -> Option<Scale> {
-        let finite = values.into_iter().filter(|value| value.is_finite()).map(|v| (v, v));
+    fn of(values: &[f64]) -> Option<Scale> {
+        let finite = values.iter().filter(|value| value.is_finite()).map(|&v| (v, v));
         let (low, high) = finite.reduce(|(a, b), (c, d)| (a.min(c), b.max(d)))?;
-        Some(Scale { low, high, is_log: low > 0.0 && high > 8.0 * low })
+        // What reads alike shall look alike.
+        let high = if high - low <= 1e-3 * low.abs() { low } else { high };
+        Some(Scale { low, high, is_log: low > 0.0 && high > 4.0 * low })
     }
 
     fn share(&self, value: f64) -> f64 {
@@ -167,6 +172,45 @@ fn color(share: f64) -> RGBColor {
     ViridisRGB.get_color(share as f32)
 }
 
+/// How the values in the cells of one map are written: all alike, in the unit
+/// that the heading names, or not at all.
+struct Cells {
+    unit: &'static str,
+    factor: f64,
+    digits: Option<usize>,
+}
+
+impl Cells {
+    fn of(quantity: &Quantity, means: &[f64], (width, height): (f64, f64)) -> Cells {
+        let most = means.iter().copied().fold(0.0, f64::max);
+        let (unit, factor) = match quantity.measure {
+            Measure::Seconds if most >= 1.0 => ("s", 1.0),
+            Measure::Seconds => ("ms", 1e3),
+            Measure::Fraction => ("%", 100.0),
+            _ => (quantity.unit, 1.0),
+        };
+        let room = width - 4.0;
+        let fit = |digits: &usize| {
+            let text = |&mean: &f64| significant(mean * factor, *digits);
+            means.iter().map(text).all(|text| text_width(&text, CELL, false) <= room)
+        };
+        let digits = [3, 2].into_iter().find(fit).filter(|_| height >= CELL + 5.0);
+        Cells { unit, factor, digits }
+    }
+
+    fn text(&self, value: f64) -> Option<String> {
+        self.digits.map(|digits| significant(value * self.factor, digits))
+    }
+}
+
+/// `value` with so many significant digits: "0.24", "12", "1240".
+fn significant(value: f64, digits: usize) -> String {
+    let rounded = format!("{value:.*e}", digits - 1);
+    let exponent = rounded.split_once('e').and_then(|(_, exponent)| exponent.parse().ok());
+    let decimals = (digits as i32 - 1 - exponent.unwrap_or(0)).clamp(0, 9) as usize;
+    format!("{value:.decimals$}")
+}
+
 struct Cell {
     left: f64,
     top: f64,
@@ -180,13 +224,11 @@ impl Cell {
         vec![(self.left, self.top), (right, self.top), (right, bottom), (self.left, bottom)]
     }
 
-    fn fill(&self, drawing: &mut Drawing, quantity: &Quantity, value: f64, scale: &Option<Scale>) {
+    fn fill(&self, drawing: &mut Drawing, value: f64, scale: &Option<Scale>, cells: &Cells) {
         let Some(scale) = scale else { return };
         let share = scale.share(value);
         drawing.area(self.corners(), color(share), 1.0);
-        let text = named(quantity, value);
-        let fits = text_width(&text, CELL, false) + 6.0 <= self.width && self.height >= CELL + 5.0;
-        if fits {
+        if let Some(text) = cells.text(value) {
             drawing.text(Text {
                 at: (self.left + self.width / 2.0, self.top + self.height / 2.0 + 0.36 * CELL),
                 align: Align::Middle,
@@ -226,8 +268,7 @@ impl Cell {
 }
 
 fn named(quantity: &Quantity, value: f64) -> String {
-    let measure = if quantity.is_seconds { Measure::Seconds } else { Measure::Plain("") };
-    Figure::exact(value, measure).plain()
+    Figure::exact(value, quantity.measure).plain()
 }
 
 /// The colour bar, with its ends and middle named.
@@ -249,5 +290,24 @@ fn draw_bar(drawing: &mut Drawing, quantity: &Quantity, scale: &Scale, left: f64
         let text = named(quantity, scale.at(share));
         let place = (left + BAR + 5.0, at(share) + 0.36 * LABEL);
         drawing.text(label(place, Align::Left, FAINT, text));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::charts::sweep::QUANTITIES;
+
+    #[test]
+    fn cells_are_written_alike_or_not_at_all() {
+        let ttft = &QUANTITIES[0];
+        let wide = Cells::of(ttft, &[12.4, 1.666, 0.0991], (60.0, 20.0));
+        let text = |cells: &Cells, value| cells.text(value).unwrap_or_default();
+        assert_eq!((wide.unit, text(&wide, 1.666)), ("s", "1.67".to_owned()));
+        let narrow = Cells::of(ttft, &[12.4, 1.666, 0.0991], (36.0, 20.0));
+        assert_eq!([12.4, 1.666].map(|value| text(&narrow, value)), ["12", "1.7"]);
+        let none = Cells::of(ttft, &[12.4, 1.666, 0.0991], (20.0, 20.0));
+        assert_eq!(none.text(12.4), None);
+        assert_eq!(Cells::of(ttft, &[0.0991, 0.4], (60.0, 20.0)).unit, "ms");
     }
 }

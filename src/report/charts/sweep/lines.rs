@@ -1,6 +1,6 @@
-//! Figures over one axis: four panels, a curve a use case.
+//! Figures over one axis: a panel each, with a curve a use case.
 
-use super::{QUANTITIES, Quantity, caption, numbers};
+use super::{Quantity, caption, numbers};
 use crate::report::charts::axis::Axis;
 use crate::report::charts::drawing::{Align, Drawing, Pen, WIDTH, fitted};
 use crate::report::charts::panel::Panel;
@@ -21,7 +21,9 @@ pub fn draw(outline: &Outline) -> Drawing {
         0 | 1 => 0.0,
         n => 17.5 * n.min(CURVES_MAX + 1) as f64 + 12.0,
     };
-    let mut drawing = Drawing::new(TOP + 2.0 * ROW - 30.0 + legend_height);
+    let quantities = super::shown(outline);
+    let below = TOP + quantities.len().div_ceil(2) as f64 * ROW;
+    let mut drawing = Drawing::new(below - 30.0 + legend_height);
     let axis = &outline.axes[0];
     let heading = format!("Sweep over {}", axis.key);
     title(
@@ -30,7 +32,7 @@ pub fn draw(outline: &Outline) -> Drawing {
         "Mean over replications; bands: 95 % confidence interval; × unstable.",
     );
     let across = Across::of(outline);
-    for (index, quantity) in QUANTITIES.iter().enumerate() {
+    for (index, quantity) in quantities.iter().enumerate() {
         let x = COLUMNS[index % 2];
         let top = TOP + (index / 2) as f64 * ROW;
         draw_quantity(&mut drawing, outline, &across, quantity, x, (top, top + PANEL_HEIGHT));
@@ -38,8 +40,7 @@ pub fn draw(outline: &Outline) -> Drawing {
     if names.len() > 1 {
         let entry = |name: &&String| Entry { name: (*name).clone(), remarks: Vec::new() };
         let entries: Vec<Entry> = names.iter().map(entry).collect();
-        let top = TOP + 2.0 * ROW - 42.0;
-        legend(&mut drawing, (MARGIN, top), WIDTH - 2.0 * MARGIN, &entries);
+        legend(&mut drawing, (MARGIN, below - 42.0), WIDTH - 2.0 * MARGIN, &entries);
     }
     drawing
 }

@@ -7,6 +7,7 @@ mod pareto;
 
 use super::Chart;
 use super::axis::Axis;
+use crate::report::figure::Measure;
 use crate::statistics::Interval;
 use crate::study::sweep::{Axes, Outline, PointOutline, UseCaseOutline};
 
@@ -21,13 +22,15 @@ pub fn charts(outline: &Outline) -> Vec<Chart> {
             name: "lines",
             caption: "What the key does to latency, cost and output. Bands: 95 % confidence \
                       interval. A cross at the upper edge is a load that cannot be sustained: it \
-                      has no steady value, and the line is cut there.",
+                      has no steady value, and the line is cut there. Cost and output are \
+                      those of a use case's pool.",
             drawing: lines::draw(outline),
         }),
         [a, b] if is_map(outline, a, b) => charts.push(Chart {
             name: "heat-maps",
             caption: "What both keys do to latency, cost and output. Yellow is much, violet is \
-                      little. Grey: a load that cannot be sustained.",
+                      little. Grey: a load that cannot be sustained. Cost and output are those \
+                      of a use case's pool.",
             drawing: heat_map::draw(outline),
         }),
         _ => {}
@@ -53,26 +56,47 @@ fn is_map(outline: &Outline, a: &Axes, b: &Axes) -> bool {
 struct Quantity {
     name: &'static str,
     unit: &'static str,
-    is_seconds: bool,
+    measure: Measure,
     value: fn(&UseCaseOutline) -> Option<Interval>,
 }
 
-const QUANTITIES: [Quantity; 4] = [
-    Quantity { name: "TTFT, p95", unit: "", is_seconds: true, value: |u| u.ttft_p95_s },
-    Quantity { name: "TPOT, p95", unit: "", is_seconds: true, value: |u| u.tpot_p95_s },
+const QUANTITIES: [Quantity; 5] = [
+    Quantity { name: "TTFT, p95", unit: "", measure: Measure::Seconds, value: |u| u.ttft_p95_s },
+    Quantity { name: "TPOT, p95", unit: "", measure: Measure::Seconds, value: |u| u.tpot_p95_s },
     Quantity {
         name: "Cost",
         unit: "$/Mtok, input and output",
-        is_seconds: false,
+        measure: Measure::Plain(""),
         value: |u| u.usd_per_mtok,
     },
     Quantity {
         name: "Output of a GPU",
         unit: "tokens/s",
-        is_seconds: false,
+        measure: Measure::Plain(""),
         value: |u| u.tok_per_s_per_gpu,
     },
+    CACHE_HIT,
 ];
+const CACHE_HIT: Quantity = Quantity {
+    name: "Prompt from cache",
+    unit: "",
+    measure: Measure::Fraction,
+    value: |u| u.cache_hit,
+};
+
+/// What is shown of a sweep: hits only where the keys change them and do not
+/// state them.
+fn shown(outline: &Outline) -> &'static [Quantity] {
+    let is_given = outline.axes.iter().any(|axis| axis.key.ends_with(".cache_hit"));
+    let hits = |use_case: usize| {
+        let points = outline.points.iter();
+        points.filter_map(move |p| CACHE_HIT.at(p, use_case)).map(|interval| interval.mean)
+    };
+    let is_varied = (0..outline.fronts.len())
+        .any(|use_case| hits(use_case).zip(hits(use_case).skip(1)).any(|(a, b)| a != b));
+    let all = QUANTITIES.len();
+    &QUANTITIES[..if is_varied && !is_given { all } else { all - 1 }]
+}
 
 impl Quantity {
     /// Its value at `point`, if the load there can be sustained.
@@ -85,10 +109,11 @@ impl Quantity {
     fn up(&self, values: Vec<f64>, height: f64) -> Axis {
         // Labels are about three times as wide as high.
         let seconds = || Axis::log_seconds(values.iter().copied(), 3.0 * height);
-        match self.is_seconds {
-            true => seconds().unwrap_or_else(Axis::unnamed),
-            false if values.is_empty() => Axis::unnamed(),
-            false => Axis::linear(values, 5),
+        match self.measure {
+            Measure::Seconds => seconds().unwrap_or_else(Axis::unnamed),
+            Measure::Fraction => Axis::share(),
+            _ if values.is_empty() => Axis::unnamed(),
+            _ => Axis::linear(values, 5),
         }
     }
 }
