@@ -4,6 +4,9 @@
 //! step that is depends only on its *phase*, so counts by phase give the
 //! blocks that any number of steps will need in O(block_tokens), whatever the
 //! batch. Blocks are interchangeable; only their number is kept.
+//!
+//! A phase is the step in which its sequences need a block, modulo the block
+//! size, so the phases of consecutive steps lie side by side.
 
 /// Free blocks of a rank and the phases of its decoding sequences.
 #[derive(Clone, Debug)]
@@ -11,8 +14,8 @@ pub struct Blocks {
     block_tokens: u32,
     total: u32,
     free: u32,
-    /// Decoding sequences by phase; the one of phase `p` needs a block in step
-    /// `s` when `(p + s) % block_tokens == 0`.
+    /// Decoding sequences by phase; those of phase `p` need a block in step `s`
+    /// when `s % block_tokens == p`.
     phases: Vec<u32>,
     decoding: u32,
 }
@@ -80,18 +83,21 @@ impl Blocks {
     #[inline]
     pub fn needed(&self, step: u64, steps: u64) -> u64 {
         let period = u64::from(self.block_tokens);
-        let mut blocks = (steps / period) * u64::from(self.decoding);
-        for offset in 0..steps % period {
-            blocks += u64::from(self.needed_in(step + offset));
-        }
-        blocks
+        let (rounds, rest) = (steps / period, (steps % period) as usize);
+        let from = (step % period) as usize;
+        let sum = |phases: &[u32]| phases.iter().sum::<u32>();
+        let (before, behind) = self.phases.split_at(from);
+        let last = match rest.checked_sub(behind.len()) {
+            Some(wrapped) => sum(behind) + sum(&before[..wrapped]),
+            None => sum(&behind[..rest]),
+        };
+        rounds * u64::from(self.decoding) + u64::from(last)
     }
 
     /// Blocks that decoding sequences need in step `step`.
     #[inline]
     pub fn needed_in(&self, step: u64) -> u32 {
-        let period = u64::from(self.block_tokens);
-        self.phases[((period - step % period) % period) as usize]
+        self.phases[(step % u64::from(self.block_tokens)) as usize]
     }
 
     /// At least the blocks needed in `steps` steps; cheap.
@@ -104,8 +110,10 @@ impl Blocks {
     /// that is when `attended - 1` is a multiple of the block size.
     #[inline]
     fn phase(&self, step: u64, attended: u32) -> usize {
-        let period = u64::from(self.block_tokens);
-        ((u64::from(attended) - 1 + period - step % period) % period) as usize
+        let period = self.block_tokens;
+        let now = (step % u64::from(period)) as u32;
+        let filled = (attended - 1) % period;
+        (if now >= filled { now - filled } else { now + period - filled }) as usize
     }
 }
 

@@ -84,6 +84,12 @@ impl Call {
         }
     }
 
+    /// Whether nobody but itself can ever hit what it says.
+    #[inline]
+    pub fn is_private(&self) -> bool {
+        self.content.is_none()
+    }
+
     /// Names it within its use case.
     #[inline]
     pub fn key(&self) -> u64 {

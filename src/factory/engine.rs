@@ -11,12 +11,13 @@ use super::segment::Segment;
 use super::step_time::StepTime;
 use super::tier::{Level, Store, Tiers};
 use crate::kernel::Time;
+use std::sync::Arc;
 
 /// What the replicas of a pool have in common.
 #[derive(Clone, Debug)]
 pub struct EngineSpec {
     /// Limits of each rank.
-    pub limits: RankLimits,
+    pub limits: Arc<RankLimits>,
     /// Data-parallel ranks of a replica, at least 1.
     pub ranks: u32,
     /// Duration of a rank's step.

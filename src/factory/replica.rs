@@ -17,7 +17,7 @@ use crate::kernel::{Span, Time};
 use smallvec::SmallVec;
 
 /// Duration of a rank's current step, and its growth a step, in ticks.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct Line {
     base: u64,
     increment: u64,
@@ -44,14 +44,16 @@ pub struct Replica {
     segment: Option<Segment>,
     decoding: SmallVec<[u32; 4]>,
     /// Where the search for the least loaded rank starts, so that ties rotate.
-    next_rank: usize,
+    next_rank: u32,
+    /// Its steps may have to end with a transfer, or when a block expires.
+    minds_time: bool,
 }
 
 impl Engine for Replica {
     type Store = TierStore;
 
     fn new(spec: &EngineSpec, number: u32, use_cases: usize) -> Self {
-        let rank = |at| Rank::new(spec.limits, at, !spec.offload.is_empty());
+        let rank = |at| Rank::new(&spec.limits, at, !spec.offload.is_empty());
         let lane = |at| Lane { rank: rank(at), line: Line::default() };
         Replica {
             lanes: (0..spec.ranks).map(lane).collect(),
@@ -60,6 +62,7 @@ impl Engine for Replica {
             segment: None,
             decoding: SmallVec::from_elem(0, use_cases),
             next_rank: 0,
+            minds_time: spec.limits.can_expire() || !spec.offload.is_empty(),
         }
     }
 
@@ -107,10 +110,12 @@ impl Engine for Replica {
             lane.rank.expire(now);
             changed |= lane.rank.complete(&mut turn);
         }
+        let mut is_running = false;
         for lane in lanes.iter_mut() {
             changed |= lane.rank.schedule(&mut turn);
+            is_running |= lane.rank.running() > 0;
         }
-        if self.ranks().all(|rank| rank.running() == 0) {
+        if !is_running {
             self.segment = None;
             let transfer = self.next_fetched();
             assert!(transfer.is_some() || self.is_idle(), "calls wait for an empty replica");
@@ -177,10 +182,10 @@ impl Replica {
         }
         let score = |rank: &Rank| 4 * u64::from(rank.waiting()) + u64::from(rank.running());
         let chosen = (0..ranks)
-            .map(|offset| (self.next_rank + offset) % ranks)
+            .map(|offset| (self.next_rank as usize + offset) % ranks)
             .min_by_key(|&rank| score(&self.lanes[rank].rank))
             .expect("a replica has a rank");
-        self.next_rank = (chosen + 1) % ranks;
+        self.next_rank = ((chosen + 1) % ranks) as u32;
         chosen
     }
 
@@ -188,12 +193,13 @@ impl Replica {
         let segment = self.segment.as_mut().expect("only a stepping replica advances");
         let segment_done = Segment { steps, ..*segment };
         segment.skip(steps);
+        let mut blocks_used = 0;
         for Lane { rank, line } in &mut self.lanes {
             rank.advance(self.step, steps);
             line.base += line.increment * steps;
+            blocks_used = blocks_used.max(rank.blocks_used());
         }
         self.step += steps;
-        let blocks_used = self.ranks().map(Rank::blocks_used).max().unwrap_or(0);
         Progress { segment: segment_done, blocks_used: blocks_used.into() }
     }
 
@@ -216,15 +222,27 @@ impl Replica {
     /// The segment from `now` on: as long as nothing changes on any rank, no block
     /// of a cache expires, no transfer ends and the slowest rank stays the slowest.
     fn plan(&mut self, now: Time) -> Segment {
-        let step = self.step;
-        let mut steps =
-            self.lanes.iter_mut().map(|lane| lane.rank.horizon(step)).min().unwrap_or(1);
-        let top = self.lines().max_by_key(|line| (line.base, line.increment)).expect("a rank");
-        for line in self.lines().filter(|line| line.increment > top.increment) {
-            steps = steps.min((top.base - line.base) / (line.increment - top.increment) + 1);
+        let (step, mut steps, mut top) = (self.step, u64::MAX, Line::default());
+        for Lane { rank, line } in &mut self.lanes {
+            steps = steps.min(rank.horizon(step));
+            top = top.max(*line);
+        }
+        if self.lanes.len() > 1 {
+            for line in self.lines().filter(|line| line.increment > top.increment) {
+                steps = steps.min((top.base - line.base) / (line.increment - top.increment) + 1);
+            }
         }
         let mut segment = Segment { start: now, base: top.base, increment: top.increment, steps };
-        if let Some(time) = self.ranks().filter_map(Rank::all_live_until).min()
+        if self.minds_time {
+            self.cut_in_time(now, &mut segment);
+        }
+        segment
+    }
+
+    /// Ends `segment` when a block of a cache expires or a transfer ends.
+    fn cut_in_time(&mut self, now: Time, segment: &mut Segment) {
+        let live = self.lanes.iter_mut().filter_map(|lane| lane.rank.all_live_until()).min();
+        if let Some(time) = live
             && time < segment.end()
         {
             segment.steps = segment.ended_by(time) + 1;
@@ -234,6 +252,5 @@ impl Replica {
             let last = fetched.max(now + Span::from_ticks(1)).before();
             segment.steps = segment.steps.min(segment.ended_by(last) + 1);
         }
-        segment
     }
 }

@@ -1,30 +1,35 @@
-//! The decoding sequences of one rank, in order of admission.
+//! The decoding sequences of one rank, in the order in which they change next.
 //!
-//! Three questions are answered without looking at every sequence: who changes
-//! next (a heap keyed by step number), who was admitted last (a linked list),
-//! and how much context they attend together (running sums). A sequence
-//! changes when it ends, or when its context outgrows the attention window of
-//! windowed layers and stops adding to their work.
+//! A sequence changes when it ends, or when its context outgrows the attention
+//! window of windowed layers and stops adding to their work. Who changes next is
+//! at the front of a ring, who changes last at its end, and running sums tell
+//! how much context they attend together, so no step looks at every sequence.
+//!
+//! Cost: most sequences join near the end of the ring, which takes a few
+//! nanoseconds; one that changes earlier moves those behind it, or those before
+//! it if they are fewer. A heap would move fewer but scattered ones: with
+//! hundreds of sequences the ring is still faster, and with a thousand replicas,
+//! whose state comes from far caches, by more. Finding who was admitted last,
+//! which a preemption asks for, looks at all.
 
 use super::call::CallId;
-use crate::kernel::SlotHeap;
-
-const NONE: u32 = u32::MAX;
+use std::collections::VecDeque;
 
 /// A decoding sequence.
 #[derive(Clone, Copy, Debug)]
 pub struct Sequence {
-    call: CallId,
+    /// The step before which something changes next.
+    change: u64,
     /// Rank in the order of admission; breaks ties between changes.
     order: u64,
-    /// The step before which it leaves: its last step is `until - 1`.
-    until: u64,
-    /// Tokens it would attend in step `until`; one fewer in each step before.
+    call: CallId,
+    /// Steps from the change to the end.
+    after: u32,
+    /// Tokens it would attend in the step before which it leaves; one fewer in
+    /// each step before.
     final_attended: u32,
     /// Its context is shorter than the attention window.
     short: bool,
-    previous: u32,
-    next: u32,
 }
 
 impl Sequence {
@@ -37,7 +42,7 @@ impl Sequence {
     /// Tokens it has still to produce when step `step` starts.
     #[inline]
     pub fn remaining(&self, step: u64) -> u32 {
-        (self.until - step) as u32
+        (self.change - step) as u32 + self.after
     }
 
     /// Its call.
@@ -60,12 +65,9 @@ pub struct Left {
 /// The decoding sequences of a rank.
 #[derive(Clone, Debug)]
 pub struct Running {
-    sequences: Vec<Sequence>,
-    free: Vec<u32>,
-    last: u32,
+    /// By change, and by admission where that is the same.
+    sequences: VecDeque<Sequence>,
     admitted: u64,
-    /// Next change of each sequence, keyed by step number.
-    changes: SlotHeap,
     window: Option<u32>,
     /// Tokens attended in the current step, all sequences.
     context: u64,
@@ -75,14 +77,11 @@ pub struct Running {
 }
 
 impl Running {
-    /// Room for `capacity` sequences on a model with this attention window.
-    pub fn new(capacity: u32, window: Option<u32>) -> Self {
+    /// No sequences yet, of a model with this attention window.
+    pub fn new(window: Option<u32>) -> Self {
         Running {
-            sequences: Vec::with_capacity(capacity as usize),
-            free: Vec::with_capacity(capacity as usize),
-            last: NONE,
+            sequences: VecDeque::new(),
             admitted: 0,
-            changes: SlotHeap::new(capacity),
             window,
             context: 0,
             short: 0,
@@ -93,18 +92,12 @@ impl Running {
     /// Number of sequences.
     #[inline]
     pub fn len(&self) -> u32 {
-        (self.sequences.len() - self.free.len()) as u32
+        self.sequences.len() as u32
     }
 
-    /// The sequences with their slots, from the last admitted to the first.
-    pub fn iter(&self) -> impl Iterator<Item = (u32, &Sequence)> {
-        let mut slot = self.last;
-        std::iter::from_fn(move || {
-            (slot != NONE).then(|| {
-                let sequence = &self.sequences[slot as usize];
-                (std::mem::replace(&mut slot, sequence.previous), sequence)
-            })
-        })
+    /// The sequences, the next to change first.
+    pub fn iter(&self) -> impl Iterator<Item = &Sequence> {
+        self.sequences.iter()
     }
 
     /// Tokens attended in the current step: in full, and clipped to the window.
@@ -124,34 +117,29 @@ impl Running {
 
     /// The step before which something changes next.
     #[inline]
-    pub fn next_change(&mut self) -> Option<u64> {
-        self.changes.peek().map(|(step, _)| step)
+    pub fn next_change(&self) -> Option<u64> {
+        self.sequences.front().map(|sequence| sequence.change)
     }
 
     /// Adds a sequence that attends `attended` tokens in step `step`, its first,
     /// and decodes for `steps` steps.
     pub fn admit(&mut self, call: CallId, step: u64, attended: u32, steps: u32) {
-        let until = step + u64::from(steps);
         let crossing = self.window.filter(|&window| attended < window);
-        let sequence = Sequence {
-            call,
-            order: self.admitted,
-            until,
-            final_attended: attended + steps,
-            short: crossing.is_some(),
-            previous: self.last,
-            next: NONE,
-        };
-        self.admitted += 1;
-        let slot = self.place(sequence);
+        let first = crossing.map_or(steps, |window| steps.min(window - attended));
         self.context += u64::from(attended);
-        let mut change = until;
-        if let Some(window) = crossing {
+        if crossing.is_some() {
             self.short += 1;
             self.short_context += u64::from(attended);
-            change = until.min(step + u64::from(window - attended));
         }
-        self.changes.insert(slot, change, sequence.order);
+        self.place(Sequence {
+            change: step + u64::from(first),
+            order: self.admitted,
+            call,
+            after: steps - first,
+            final_attended: attended + steps,
+            short: crossing.is_some(),
+        });
+        self.admitted += 1;
     }
 
     /// Moves on by `steps` steps in which nothing changed.
@@ -166,59 +154,44 @@ impl Running {
     /// the way and `crossed` is set.
     #[inline]
     pub fn pop_ended(&mut self, step: u64, crossed: &mut bool) -> Option<Left> {
-        while let Some((change, slot)) = self.changes.peek() {
-            debug_assert!(change >= step, "a change was skipped");
-            if change > step {
-                return None;
-            }
-            let sequence = &mut self.sequences[slot as usize];
-            if sequence.until == step {
-                return Some(self.remove(slot, step));
+        while self.next_change().is_some_and(|change| change <= step) {
+            let mut sequence = self.sequences.pop_front()?;
+            debug_assert!(sequence.change == step, "a change was skipped");
+            if sequence.after == 0 {
+                return Some(self.leave(&sequence, step));
             }
             *crossed = true;
-            sequence.short = false;
             self.short -= 1;
             self.short_context -= u64::from(sequence.attended(step));
-            self.changes.insert(slot, sequence.until, sequence.order);
+            sequence.short = false;
+            sequence.change += u64::from(std::mem::take(&mut sequence.after));
+            self.place(sequence);
         }
         None
     }
 
     /// Takes out the sequence admitted last, at the start of step `step`.
     pub fn pop_last(&mut self, step: u64) -> Option<Left> {
-        (self.last != NONE).then(|| self.remove(self.last, step))
+        let orders = self.sequences.iter().map(|sequence| sequence.order);
+        let (at, _) = orders.enumerate().max_by_key(|&(_, order)| order)?;
+        let sequence = self.sequences.remove(at)?;
+        Some(self.leave(&sequence, step))
     }
 
-    fn place(&mut self, sequence: Sequence) -> u32 {
-        let slot = match self.free.pop() {
-            Some(slot) => {
-                self.sequences[slot as usize] = sequence;
-                slot
-            }
-            None => {
-                self.sequences.push(sequence);
-                (self.sequences.len() - 1) as u32
-            }
-        };
-        if self.last != NONE {
-            self.sequences[self.last as usize].next = slot;
+    fn place(&mut self, sequence: Sequence) {
+        let key = (sequence.change, sequence.order);
+        let is_before = |other: &Sequence| (other.change, other.order) < key;
+        if self.sequences.back().is_none_or(is_before) {
+            self.sequences.push_back(sequence);
+        } else {
+            let at = self.sequences.partition_point(is_before);
+            self.sequences.insert(at, sequence);
         }
-        self.last = slot;
-        slot
     }
 
-    fn remove(&mut self, slot: u32, step: u64) -> Left {
-        let sequence = self.sequences[slot as usize];
+    /// What is left to say of a sequence that was taken out.
+    fn leave(&mut self, sequence: &Sequence, step: u64) -> Left {
         let attended = sequence.attended(step);
-        self.changes.remove(slot);
-        match sequence.next {
-            NONE => self.last = sequence.previous,
-            next => self.sequences[next as usize].previous = sequence.previous,
-        }
-        if sequence.previous != NONE {
-            self.sequences[sequence.previous as usize].next = sequence.next;
-        }
-        self.free.push(slot);
         self.context -= u64::from(attended);
         if sequence.short {
             self.short -= 1;

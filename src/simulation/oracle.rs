@@ -411,7 +411,7 @@ impl Engine for Oracle {
 
     fn new(spec: &EngineSpec, number: u32, use_cases: usize) -> Self {
         let rank = |number| Rank {
-            limits: spec.limits,
+            limits: *spec.limits,
             waiting: VecDeque::new(),
             running: Vec::new(),
             private: 0,

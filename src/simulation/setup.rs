@@ -166,5 +166,10 @@ fn engine_spec(pool: &scenario::Pool, offload: Vec<Level>) -> EngineSpec {
         tells_cache: pool.router.policy.watches_caches(),
         prompt_time: pool.step_time.prompt_time(),
     };
-    EngineSpec { limits, ranks: pool.parallelism.data, step_time: pool.step_time.clone(), offload }
+    EngineSpec {
+        limits: Arc::new(limits),
+        ranks: pool.parallelism.data,
+        step_time: pool.step_time.clone(),
+        offload,
+    }
 }

@@ -6,6 +6,7 @@
 
 use super::policy::Policy;
 use super::runs::{NONE, Runs};
+use crate::workload::Strand;
 
 /// Idle runs, linked from the oldest to the newest.
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +36,11 @@ impl Policy for Lru {
             NONE => self.oldest = at,
             older => runs[older].newer = at,
         }
+    }
+
+    #[inline]
+    fn grows_nameless(&self, runs: &Runs) -> Option<u32> {
+        (self.newest != NONE && runs[self.newest].strand == Strand::NONE).then_some(self.newest)
     }
 
     #[inline]

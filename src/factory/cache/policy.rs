@@ -11,6 +11,9 @@ use crate::kernel::Time;
 /// one again. It chooses among idle runs that end a sequence, and always takes
 /// the last block of one.
 pub trait Policy {
+    /// Whether it matters when blocks came, or only when they fell idle.
+    const MINDS_ARRIVALS: bool = false;
+
     /// Whether new blocks are like those of run `at`, which the sequence that
     /// brings them uses alone.
     fn extends(&self, _at: u32) -> bool {
@@ -31,6 +34,12 @@ pub trait Policy {
 
     /// Run `at` fell idle.
     fn rest(&mut self, runs: &mut Runs, at: u32);
+
+    /// The idle run that blocks without a name that fall idle now can be added
+    /// to, since they would be the next to go after it.
+    fn grows_nameless(&self, _runs: &Runs) -> Option<u32> {
+        None
+    }
 
     /// Run `at` is no longer idle.
     fn wake(&mut self, runs: &mut Runs, at: u32);

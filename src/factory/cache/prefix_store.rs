@@ -109,6 +109,19 @@ impl PrefixStore {
         each!(self, store => store.release(content, blocks))
     }
 
+    /// Whether a sequence may keep blocks to itself and [`PrefixStore::retire`]
+    /// them, with nothing else turning out different.
+    pub fn can_retire(&self) -> bool {
+        each!(self, store => store.can_retire())
+    }
+
+    /// A sequence that kept blocks to itself ends, and nobody will ever look for
+    /// them: `blocks` more are idle, as if they had been published and released.
+    #[inline]
+    pub fn retire(&mut self, blocks: u32) {
+        each!(self, store => store.retire(blocks));
+    }
+
     /// Takes away `blocks` idle blocks, in the order of the policy, and tells of
     /// each stretch of them: its strand, first block and end.
     #[inline]

@@ -68,11 +68,7 @@ impl Runs {
 
     /// All runs, in no order that may be relied on.
     pub fn iter(&self) -> impl Iterator<Item = &Run> {
-        self.heads.values().flat_map(|&head| {
-            std::iter::successors(Some(&self[head]), |run| {
-                (run.behind != NONE).then(|| &self[run.behind])
-            })
-        })
+        self.runs.iter().filter(|run| run.blocks() > 0)
     }
 
     /// Adds a run behind `before`, a run of its strand or `NONE`.
@@ -81,7 +77,32 @@ impl Runs {
             NONE => self.head(run.strand),
             before => self[before].behind,
         };
-        let at = match self.free.pop() {
+        let at = self.place(run);
+        self.link(at);
+        if run.parent != NONE {
+            self[run.parent].children += 1;
+        }
+        at
+    }
+
+    /// Adds `blocks` idle blocks that have no name: nobody will look for them.
+    pub fn insert_nameless(&mut self, blocks: u32) -> u32 {
+        self.place(Run {
+            strand: Strand::NONE,
+            start: 0,
+            end: blocks,
+            users: 0,
+            children: 0,
+            parent: NONE,
+            before: NONE,
+            behind: NONE,
+            older: NONE,
+            newer: NONE,
+        })
+    }
+
+    fn place(&mut self, run: Run) -> u32 {
+        match self.free.pop() {
             Some(at) => {
                 self.runs[at as usize] = run;
                 at
@@ -90,12 +111,14 @@ impl Runs {
                 self.runs.push(run);
                 (self.runs.len() - 1) as u32
             }
-        };
-        self.link(at);
-        if run.parent != NONE {
-            self[run.parent].children += 1;
         }
-        at
+    }
+
+    /// Run `at` is no more.
+    fn vacate(&mut self, at: u32) {
+        // No blocks: that is how free places are told from runs.
+        self[at].end = self[at].start;
+        self.free.push(at);
     }
 
     /// Makes the neighbors of `at` point to it.
@@ -117,6 +140,7 @@ impl Runs {
         let run = self[at];
         debug_assert!(run.children == 0, "a run is removed from under another");
         match (run.before, run.behind) {
+            (NONE, NONE) if run.strand == Strand::NONE => {}
             (NONE, NONE) => {
                 self.heads.remove(&run.strand);
             }
@@ -131,7 +155,7 @@ impl Runs {
         if run.parent != NONE {
             self[run.parent].children -= 1;
         }
-        self.free.push(at);
+        self.vacate(at);
     }
 
     /// Cuts run `at` before block `cut`, which lies inside of it: it keeps what
@@ -159,7 +183,7 @@ impl Runs {
         let run = &mut self[at];
         (run.start, run.parent, run.before) = (first.start, first.parent, first.before);
         self.link(at);
-        self.free.push(head);
+        self.vacate(head);
     }
 }
 

@@ -157,6 +157,8 @@ impl S3Fifo {
 }
 
 impl Policy for S3Fifo {
+    const MINDS_ARRIVALS: bool = true;
+
     fn extends(&self, at: u32) -> bool {
         self.histories[at as usize] == History::default()
     }

@@ -9,6 +9,10 @@
 //! shares it and gives its own back ([`Published::duplicates`]). A sequence
 //! uses all blocks from its start, so users never grow along a sequence, and
 //! eviction never leaves a block without those before it.
+//!
+//! Text that nobody else can have needs none of this: its sequence keeps its
+//! blocks to itself and `retire`s them when it ends. They are idle like others
+//! then, but nameless, and those that fell idle one after the other are one run.
 
 use super::policy::Policy;
 use super::runs::{NONE, Run, Runs};
@@ -139,6 +143,29 @@ impl<P: Policy> Store<P> {
         }
         self.path = path;
         self.idle - before
+    }
+
+    /// Whether a sequence may keep blocks to itself and [`Store::retire`] them,
+    /// with nothing else turning out different.
+    pub fn can_retire(&self) -> bool {
+        !P::MINDS_ARRIVALS
+    }
+
+    /// A sequence that kept blocks to itself ends, and nobody will ever look for
+    /// them: `blocks` more are idle, as if they had been published and released.
+    pub fn retire(&mut self, blocks: u32) {
+        self.resident += blocks;
+        self.idle += blocks;
+        match self.order.grows_nameless(&self.runs) {
+            // Which of them goes first makes no difference.
+            Some(at) => self.runs[at].end += blocks,
+            None if blocks == 0 => {}
+            None => {
+                let at = self.runs.insert_nameless(blocks);
+                self.order.add(at);
+                self.order.rest(&mut self.runs, at);
+            }
+        }
     }
 
     /// Takes away `blocks` idle blocks, in the order of the policy, and tells of

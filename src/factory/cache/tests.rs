@@ -32,6 +32,8 @@ enum Step {
     Grow(prop::sample::Index, u32),
     /// A live sequence ends.
     End(prop::sample::Index),
+    /// A sequence of so many blocks ends that shared nothing with anybody.
+    Retire(u32),
     /// This many idle blocks, if there are so many, go.
     Evict(u32),
     /// So many ticks pass.
@@ -43,6 +45,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         3 => (any::<prop::sample::Index>(), 0..40u32).prop_map(|(text, most)| Step::Start(text, most)),
         3 => (any::<prop::sample::Index>(), 0..12u32).prop_map(|(live, more)| Step::Grow(live, more)),
         3 => any::<prop::sample::Index>().prop_map(Step::End),
+        1 => (0..12u32).prop_map(Step::Retire),
         2 => (0..30u32).prop_map(Step::Evict),
         2 => (0..6u64).prop_map(Step::Wait),
     ];
@@ -73,6 +76,31 @@ fn prompt_times() -> impl Strategy<Value = PromptTime> {
     )
 }
 
+/// A block as both stores know it: retired blocks have no name.
+fn named(strand: Strand, block: u32) -> Option<(Strand, u32)> {
+    (strand != Strand::NONE && !strand.is_by(Author::Call)).then_some((strand, block))
+}
+
+#[test]
+fn what_was_retired_goes_in_its_turn_and_is_one_run() {
+    let mut store = PrefixStore::new(Eviction::Lru, 16, PromptTime::default());
+    let visit = |store: &mut PrefixStore, number| {
+        let content = Content::new(strand(number));
+        store.publish(content.stretches(), 0, 2);
+        store.release(content.stretches(), 2);
+    };
+    visit(&mut store, 1);
+    store.retire(5);
+    store.retire(0);
+    store.retire(6);
+    visit(&mut store, 2);
+    assert_eq!((store.runs(), store.resident(), store.idle()), (3, 15, 15));
+    assert_eq!(store.recount(), 0);
+    let mut gone = Vec::new();
+    store.evict(14, |strand, start, end| gone.push((strand, end - start)));
+    assert_eq!(gone, [(strand(1), 2), (Strand::NONE, 11), (strand(2), 1)]);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 1_000, ..ProptestConfig::default() })]
     #[test]
@@ -84,6 +112,7 @@ proptest! {
         let mut blocks = ReferenceStore::new(eviction, block_tokens, time);
         let mut now = Time::ZERO;
         let mut live: Vec<(&Content, u32)> = Vec::new();
+        let mut private = 0;
         for step in steps {
             match step {
                 Step::Start(text, most) => {
@@ -109,13 +138,28 @@ proptest! {
                     let words = content.stretches();
                     prop_assert_eq!(store.release(words, held), blocks.release(words, held));
                 }
+                Step::Retire(count) => {
+                    private += 1;
+                    let content = Content::new(Strand::new(0, Author::Call, private));
+                    let words = content.stretches();
+                    blocks.publish(words, 0, count);
+                    blocks.release(words, count);
+                    if store.can_retire() {
+                        store.retire(count);
+                    } else {
+                        store.publish(words, 0, count);
+                        store.release(words, count);
+                    }
+                }
                 Step::Evict(most) => {
                     let count = most.min(blocks.idle());
                     let mut evicted = Vec::new();
                     store.evict(count, |strand, start, end| {
-                        evicted.extend((start..end).rev().map(|block| (strand, block)));
+                        evicted.extend((start..end).rev().map(|block| named(strand, block)));
                     });
-                    prop_assert_eq!(evicted, blocks.evict(count));
+                    let expected = blocks.evict(count).into_iter();
+                    let expected = expected.map(|(strand, block)| named(strand, block));
+                    prop_assert_eq!(evicted, expected.collect::<Vec<_>>());
                 }
                 Step::Wait(ticks) => {
                     now += Span::from_ticks(ticks);

@@ -53,6 +53,10 @@ impl Policy for Ttl {
         self.set(at, self.now);
     }
 
+    fn grows_nameless(&self, runs: &Runs) -> Option<u32> {
+        self.lru.grows_nameless(runs).filter(|&at| self.since[at as usize] == self.now)
+    }
+
     fn wake(&mut self, runs: &mut Runs, at: u32) {
         self.lru.wake(runs, at);
     }

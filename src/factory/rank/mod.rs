@@ -14,95 +14,24 @@
 //! blocks in [`Blocks`], and [`Rank::horizon`] tells how many steps can pass
 //! before anything has to be decided.
 
+mod limits;
 mod offload;
 mod prefix;
 mod recount;
+mod turn;
 
 use super::blocks::Blocks;
-use super::cache::{CacheEvent, CacheEvents, Eviction, Hit, PrefixStore};
+use super::cache::{CacheEvent, CacheEvents, Hit, PrefixStore};
 use super::call::{Call, CallId, Calls};
-use super::engine::EngineSpec;
 use super::running::{Left, Running};
-use super::step_time::{Batch, PromptTime};
-use super::tier::{TierStore, Tiers};
-use crate::kernel::{Span, Time};
+use super::step_time::Batch;
+use crate::kernel::Time;
 use offload::Offload;
 use std::collections::VecDeque;
+use std::sync::Arc;
 
-/// Limits of one rank.
-#[derive(Clone, Copy, Debug)]
-pub struct RankLimits {
-    /// Most sequences running at once.
-    pub max_num_seqs: u32,
-    /// Token budget of one step; at least `max_num_seqs`.
-    pub max_num_batched_tokens: u32,
-    /// Tokens in a KV block.
-    pub block_tokens: u32,
-    /// KV blocks.
-    pub blocks: u32,
-    /// Blocks that admission leaves free while anything runs.
-    pub watermark: u32,
-    /// Admission needs room for the whole known sequence.
-    pub reserve_full_prompt: bool,
-    /// Attention window of windowed layers, tokens.
-    pub window: Option<u32>,
-    /// What is kept of sequences that have ended; `None`: nothing.
-    pub prefix_cache: Option<CacheRules>,
-    /// Somebody wants to know what comes into the cache and what goes.
-    pub tells_cache: bool,
-    /// What prompt tokens take to compute, for policies that weigh it.
-    pub prompt_time: PromptTime,
-}
-
-/// How a rank keeps KV blocks for sequences to come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CacheRules {
-    /// Which idle blocks go first.
-    pub eviction: Eviction,
-    /// A block can be hit from the step that computes it, not only after it.
-    pub dedup_in_flight: bool,
-    /// Blocks of answers are kept too, not only those of prompts.
-    pub cache_decoded: bool,
-}
-
-/// What happened to a call at a step boundary.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// It entered the batch.
-    Scheduled(CallId),
-    /// Its first output token was sampled.
-    FirstToken(CallId),
-    /// A preempted call sampled its next token, this long after the one before.
-    Resumed(CallId, Span),
-    /// It went back to the queue.
-    Preempted(CallId),
-    /// It left the queue while blocks are fetched for it.
-    Fetching(CallId),
-    /// They have arrived.
-    Fetched(CallId),
-    /// Its last output token was sampled; nothing of it is left in the rank.
-    Finished(CallId),
-}
-
-/// What a rank sees and changes while a step starts.
-pub struct Turn<'a> {
-    /// What the replicas of the pool have in common.
-    pub spec: &'a EngineSpec,
-    /// The replica within its pool.
-    pub replica: u32,
-    /// The boundary's instant.
-    pub now: Time,
-    /// Number of the step that starts.
-    pub step: u64,
-    /// The calls in flight.
-    pub calls: &'a mut Calls,
-    /// What happened, in order.
-    pub outcomes: &'a mut Vec<Outcome>,
-    /// Sequences decoding, by use case.
-    pub decoding: &'a mut [u32],
-    /// The tiers below HBM.
-    pub tiers: &'a mut Tiers<TierStore>,
-}
+pub use limits::{CacheRules, RankLimits};
+pub use turn::{Outcome, Turn};
 
 /// The prompt that is computed in chunks over several steps.
 #[derive(Clone, Copy, Debug)]
@@ -129,12 +58,20 @@ struct Completing {
 /// One data-parallel rank.
 #[derive(Clone, Debug)]
 pub struct Rank {
-    limits: RankLimits,
+    limits: Arc<RankLimits>,
     waiting: VecDeque<CallId>,
     running: Running,
     blocks: Blocks,
     partial: Option<Partial>,
     cache: Option<Box<PrefixStore>>,
+    /// Blocks of the cache that nobody uses, less those of the evictions due.
+    idle: u32,
+    /// Blocks to be evicted before the cache is asked again.
+    to_evict: u32,
+    /// Calls that share their text with nobody keep their blocks to themselves.
+    sets_apart: bool,
+    /// The cache has a time limit.
+    expires: bool,
     events: CacheEvents,
     /// Its dealings with tiers; `None` where there are none.
     offload: Option<Box<Offload>>,
@@ -147,18 +84,24 @@ pub struct Rank {
 
 impl Rank {
     /// An idle rank, number `number` of its replica; `offloads`: there are tiers.
-    pub fn new(limits: RankLimits, number: u32, offloads: bool) -> Self {
+    pub fn new(limits: &Arc<RankLimits>, number: u32, offloads: bool) -> Self {
         assert!(limits.max_num_batched_tokens >= limits.max_num_seqs, "checked by the scenario");
+        let cache = limits.prefix_cache.map(|rules| {
+            let (tokens, time) = (limits.block_tokens, limits.prompt_time);
+            Box::new(PrefixStore::new(rules.eviction, tokens, time))
+        });
         Rank {
-            limits,
+            limits: limits.clone(),
             waiting: VecDeque::new(),
-            running: Running::new(limits.max_num_seqs, limits.window),
+            running: Running::new(limits.window),
             blocks: Blocks::new(limits.blocks, limits.block_tokens),
             partial: None,
-            cache: limits.prefix_cache.map(|rules| {
-                let (tokens, time) = (limits.block_tokens, limits.prompt_time);
-                Box::new(PrefixStore::new(rules.eviction, tokens, time))
-            }),
+            // Tiers are offered what HBM drops by name.
+            sets_apart: !offloads && cache.as_ref().is_some_and(|cache| cache.can_retire()),
+            cache,
+            idle: 0,
+            to_evict: 0,
+            expires: limits.can_expire(),
             events: CacheEvents::new(limits.tells_cache),
             offload: offloads.then(|| Box::new(Offload::new(number))),
             completing: Vec::new(),
@@ -169,6 +112,7 @@ impl Rank {
 
     /// Tells what came into the cache and what went since the last time.
     pub fn tell_cache(&mut self, tell: impl FnMut(CacheEvent)) {
+        self.settle_evictions();
         self.events.drain(tell);
     }
 
@@ -202,10 +146,13 @@ impl Rank {
     pub fn enqueue(&mut self, call: CallId, calls: &Calls) -> bool {
         self.waiting.push_back(call);
         let chunk = self.partial.map_or(0, |partial| partial.chunk);
-        self.waiting.len() == 1
+        let is_next = self.waiting.len() == 1
             && self.running() < self.limits.max_num_seqs
-            && self.running.len() + chunk < self.limits.max_num_batched_tokens
-            && self.can_admit(self.find(&calls[call], calls), &calls[call], 0, 0)
+            && self.running.len() + chunk < self.limits.max_num_batched_tokens;
+        is_next && {
+            let hit = self.find(&calls[call], calls);
+            self.can_admit(hit, &calls[call], 0, 0)
+        }
     }
 
     /// Work of the current step.
@@ -271,7 +218,8 @@ impl Rank {
         let mut changed = false;
         while let Some(left) = self.running.pop_ended(turn.step, &mut changed) {
             changed = true;
-            self.stop_decoding(turn, &left);
+            let published = self.stop_decoding(turn, &left);
+            self.release(turn, left.call, left.attended - 1, published);
             turn.outcomes.push(Outcome::Finished(left.call));
         }
         changed |= !self.completing.is_empty();
@@ -358,25 +306,25 @@ impl Rank {
         }
     }
 
-    /// Takes the blocks of a sequence that stopped decoding.
+    /// A sequence stopped decoding. Returns how many of its blocks the cache knows.
     #[inline]
-    fn stop_decoding(&mut self, turn: &mut Turn, left: &Left) {
+    fn stop_decoding(&mut self, turn: &mut Turn, left: &Left) -> u32 {
         let call = &turn.calls[left.call];
         turn.decoding[usize::from(call.use_case)] -= 1;
         self.blocks.leave(turn.step, left.attended);
-        let published = self.published(call);
-        self.release(turn, left.call, left.attended - 1, published);
+        self.published(call)
     }
 
     fn preempt_last(&mut self, turn: &mut Turn) {
         let id = match self.partial.take() {
             Some(Partial { call, computed, published, .. }) => {
-                self.release(turn, call, computed, published);
+                self.let_go(turn, call, computed, published);
                 call
             }
             None => {
                 let left = self.running.pop_last(turn.step).expect("a decode needs a block");
-                self.stop_decoding(turn, &left);
+                let published = self.stop_decoding(turn, &left);
+                self.let_go(turn, left.call, left.attended - 1, published);
                 let call = &mut turn.calls[left.call];
                 call.generated = call.output - left.remaining;
                 call.last_token = turn.now;

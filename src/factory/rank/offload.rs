@@ -106,6 +106,7 @@ impl Rank {
 
     /// Hands over to the tiers what HBM has dropped.
     fn hand_over(&mut self, turn: &mut Turn) {
+        self.settle_evictions();
         let Some(offload) = &mut self.offload else { return };
         if !offload.evicted.is_empty() {
             let levels = &turn.spec.offload;

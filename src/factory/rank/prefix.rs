@@ -5,9 +5,18 @@
 //! A sequence shares the blocks that the cache knows; the others, its last one
 //! and those it has decoded into, are its own until it ends. Nobody could hit
 //! decoded blocks earlier: only a later call can continue them.
+//!
+//! A call that shares its text with nobody can be hit by itself alone, after a
+//! preemption. Until there is one its blocks stay its own, and when it ends they
+//! fall idle without a name, which leaves the same blocks to be evicted in the
+//! same order for a tenth of the work.
+//!
+//! Nobody sees which blocks an eviction takes until the cache is asked again. So
+//! evictions are only counted, and carried out together before the next verb:
+//! a step of undisturbed decoding does not touch the cache.
 
 use super::{Partial, Rank, Turn};
-use crate::factory::cache::{CacheEvents, Hit, pieces};
+use crate::factory::cache::{CacheEvents, Hit, PrefixStore, pieces};
 use crate::factory::call::{Call, CallId, Calls};
 use crate::kernel::Time;
 use crate::workload::{Author, Strand, Stretch};
@@ -15,13 +24,10 @@ use crate::workload::{Author, Strand, Stretch};
 impl Rank {
     /// The blocks of `call` that are in the cache. At least one token is left
     /// to compute: without it there would be nothing to sample from.
-    pub(super) fn find(&self, call: &Call, calls: &Calls) -> Hit {
-        match &self.cache {
-            Some(cache) if call.given.is_none() => {
-                let most = self.keepable(call, call.known_tokens() - 1);
-                cache.lookup(calls.stretches(call, &mut nothing()), most)
-            }
-            _ => Hit::default(),
+    pub(super) fn find(&mut self, call: &Call, calls: &Calls) -> Hit {
+        match self.keepable(call, call.known_tokens() - 1) {
+            0 => Hit::default(),
+            most => self.settled().lookup(calls.stretches(call, &mut nothing()), most),
         }
     }
 
@@ -32,10 +38,22 @@ impl Rank {
         call.given.unwrap_or(blocks * self.limits.block_tokens)
     }
 
-    /// The first blocks of `tokens` tokens of `call` that the cache may keep:
-    /// those that are full, and by its rules.
+    /// Whether `call` keeps its blocks to itself; see the module text.
+    #[inline]
+    fn is_apart(&self, call: &Call) -> bool {
+        self.sets_apart && call.is_private() && call.preemptions == 0
+    }
+
+    /// The first blocks of `tokens` tokens of `call` that the cache may know.
     #[inline]
     pub(super) fn keepable(&self, call: &Call, tokens: u32) -> u32 {
+        if self.is_apart(call) { 0 } else { self.kept_at_end(call, tokens) }
+    }
+
+    /// The first blocks of `tokens` tokens of `call` that the cache keeps when it
+    /// ends: those that are full, and by its rules.
+    #[inline]
+    fn kept_at_end(&self, call: &Call, tokens: u32) -> u32 {
         let most = match (&self.limits.prefix_cache, call.given) {
             (Some(rules), None) if rules.cache_decoded => tokens,
             (Some(_), None) => call.prompt,
@@ -46,8 +64,10 @@ impl Rank {
 
     /// Holds the blocks that were hit.
     pub(super) fn acquire(&mut self, calls: &Calls, id: CallId, hit: Hit) {
-        if let (Some(cache), 1..) = (&mut self.cache, hit.blocks) {
-            cache.acquire(calls.stretches(&calls[id], &mut nothing()), hit.blocks);
+        if hit.blocks > 0 {
+            let mut own = nothing();
+            self.settled().acquire(calls.stretches(&calls[id], &mut own), hit.blocks);
+            self.idle -= hit.idle;
             self.blocks.take(hit.idle);
         }
     }
@@ -55,7 +75,7 @@ impl Rank {
     /// A chunk of a prompt enters the step that starts: its blocks can be hit
     /// from now on, or once they have been computed.
     pub(super) fn start_chunk(&mut self, turn: &Turn, partial: &mut Partial) {
-        let Some(rules) = &self.limits.prefix_cache else { return };
+        let Some(rules) = self.limits.prefix_cache else { return };
         let in_flight = if rules.dedup_in_flight { partial.chunk } else { 0 };
         let tokens = partial.computed + in_flight;
         partial.published = self.publish(turn.calls, partial.call, partial.published, tokens);
@@ -71,18 +91,16 @@ impl Rank {
         tokens: u32,
     ) -> u32 {
         let full = self.keepable(&calls[id], tokens);
-        match &mut self.cache {
-            Some(cache) if full > published => {
-                let mut own = nothing();
-                let content = calls.stretches(&calls[id], &mut own);
-                let added = cache.publish(content, published, full);
-                self.blocks.give(added.duplicates - added.woken);
-                let block_tokens = self.limits.block_tokens;
-                tell_stored(&mut self.events, content, block_tokens, published, full);
-                full
-            }
-            _ => published,
+        if full <= published {
+            return published;
         }
+        let mut own = nothing();
+        let content = calls.stretches(&calls[id], &mut own);
+        let added = self.settled().publish(content, published, full);
+        self.idle -= added.woken;
+        self.blocks.give(added.duplicates - added.woken);
+        tell_stored(&mut self.events, content, self.limits.block_tokens, published, full);
+        full
     }
 
     /// Blocks of a decoding sequence that the cache knows: those of its prompt,
@@ -91,18 +109,36 @@ impl Rank {
         self.keepable(call, call.known_tokens() - 1)
     }
 
+    /// A call with KV of `tokens` tokens is over; the cache knows `published` of
+    /// its blocks.
+    #[inline]
+    pub(super) fn release(&mut self, turn: &mut Turn, id: CallId, tokens: u32, published: u32) {
+        let call = &turn.calls[id];
+        if self.is_apart(call) {
+            let full = self.kept_at_end(call, tokens);
+            self.blocks.give(self.blocks.holding(tokens));
+            self.settled().retire(full);
+            self.idle += full;
+        } else {
+            self.let_go(turn, id, tokens, published);
+        }
+    }
+
     /// A sequence with KV of `tokens` tokens ends here; the cache knows
     /// `published` of its blocks and keeps the other full ones too.
-    pub(super) fn release(&mut self, turn: &mut Turn, id: CallId, tokens: u32, published: u32) {
+    pub(super) fn let_go(&mut self, turn: &mut Turn, id: CallId, tokens: u32, published: u32) {
         let held = self.blocks.holding(tokens);
-        let full = self.keepable(&turn.calls[id], tokens);
-        let Some(cache) = &mut self.cache else { return self.blocks.give(held) };
+        let full = self.kept_at_end(&turn.calls[id], tokens);
+        if self.cache.is_none() {
+            return self.blocks.give(held);
+        }
+        let cache = self.settled();
         let mut own = nothing();
         let content = turn.calls.stretches(&turn.calls[id], &mut own);
         let added = cache.publish(content, published, full);
         let fallen_idle = cache.release(content, full);
-        let block_tokens = self.limits.block_tokens;
-        tell_stored(&mut self.events, content, block_tokens, published, full);
+        self.idle = self.idle + fallen_idle - added.woken;
+        tell_stored(&mut self.events, content, self.limits.block_tokens, published, full);
         let kept = full - published - added.duplicates;
         self.blocks.give(held - published - kept + fallen_idle - added.woken);
         self.offer(turn, id, full, true);
@@ -119,42 +155,65 @@ impl Rank {
     /// Evicts until at most `blocks` blocks are idle.
     #[inline]
     pub(super) fn evict_down_to(&mut self, blocks: u32) {
-        if let Some(cache) = &mut self.cache {
-            let excess = cache.idle().saturating_sub(blocks);
-            if excess > 0 {
-                let events = &mut self.events;
-                let mut offload = self.offload.as_mut();
-                cache.evict(excess, |strand, start, end| {
-                    if let Some(offload) = &mut offload {
-                        offload.evicted(strand, start, end);
-                    }
-                    tell_removed(events, strand, start);
-                });
-            }
+        let excess = self.idle.saturating_sub(blocks);
+        self.idle -= excess;
+        self.to_evict += excess;
+    }
+
+    /// Carries out the evictions that are due.
+    #[inline]
+    pub(super) fn settle_evictions(&mut self) {
+        if self.to_evict > 0 {
+            self.evict();
         }
+    }
+
+    fn evict(&mut self) {
+        let cache = self.cache.as_mut().expect("what is idle is in the cache");
+        let events = &mut self.events;
+        let mut offload = self.offload.as_mut();
+        cache.evict(std::mem::take(&mut self.to_evict), |strand, start, end| {
+            if let Some(offload) = &mut offload {
+                offload.evicted(strand, start, end);
+            }
+            tell_removed(events, strand, start);
+        });
+    }
+
+    /// The cache of a rank that has one, all evictions carried out.
+    #[inline]
+    fn settled(&mut self) -> &mut PrefixStore {
+        self.settle_evictions();
+        self.cache.as_mut().expect("only asked where there is a cache")
     }
 
     /// Time has come to a step boundary: what the cache keeps no longer goes.
     #[inline]
     pub fn expire(&mut self, now: Time) {
-        if let Some(cache) = &mut self.cache {
+        if self.expires {
+            self.settle_evictions();
+            let cache = self.cache.as_mut().expect("a cache with a time limit");
             let events = &mut self.events;
             cache.expire(now, |strand, start, _| tell_removed(events, strand, start));
+            self.idle = cache.idle();
         }
     }
 
     /// The last instant at which all blocks of the cache are there; `None`: for
     /// good.
     #[inline]
-    pub fn all_live_until(&self) -> Option<Time> {
-        self.cache.as_ref()?.all_live_until()
+    pub fn all_live_until(&mut self) -> Option<Time> {
+        if !self.expires {
+            return None;
+        }
+        self.settled().all_live_until()
     }
 }
 
 /// Tells that blocks of a strand are gone from `start` on.
 #[inline]
 fn tell_removed(events: &mut CacheEvents, strand: Strand, start: u32) {
-    if !strand.is_by(Author::Call) {
+    if strand != Strand::NONE && !strand.is_by(Author::Call) {
         events.removed(strand, start);
     }
 }

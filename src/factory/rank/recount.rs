@@ -8,9 +8,9 @@ impl Rank {
     /// those of its sequences one by one: KV blocks and attended tokens.
     /// Returns the tokens that its calls have sampled.
     pub fn recount(&self, step: u64, calls: &Calls) -> u64 {
-        let attended = || self.running.iter().map(|(_, sequence)| sequence.attended(step));
+        let attended = || self.running.iter().map(|sequence| sequence.attended(step));
         // Blocks that each sequence holds, and those of them that the cache knows.
-        let decoding = self.running.iter().map(|(_, sequence)| {
+        let decoding = self.running.iter().map(|sequence| {
             let held = self.blocks.holding(sequence.attended(step) - 1);
             (held, self.published(&calls[sequence.call()]))
         });
@@ -26,7 +26,10 @@ impl Rank {
             (held_by_all + u64::from(held), known + u64::from(published))
         });
         let (shared, uses) = match &self.cache {
-            Some(cache) => (cache.resident() - cache.idle(), cache.recount()),
+            Some(cache) => {
+                assert_eq!(cache.idle(), self.idle + self.to_evict, "idle KV blocks");
+                (cache.resident() - cache.idle(), cache.recount())
+            }
             None => (0, 0),
         };
         // The cache may know blocks of the current step that are taken at its end.
@@ -40,7 +43,7 @@ impl Rank {
         );
         assert_eq!(self.running.iter().count(), self.running.len() as usize, "sequences");
         assert!(self.running() <= self.limits.max_num_seqs, "more sequences than allowed");
-        let decoded = self.running.iter().map(|(_, sequence)| {
+        let decoded = self.running.iter().map(|sequence| {
             u64::from(calls[sequence.call()].output) - u64::from(sequence.remaining(step))
         });
         let completing = self.completing.iter().map(|prompt| prompt.call);
