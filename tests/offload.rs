@@ -198,3 +198,79 @@ fn tiers_of_all_kinds_run_together() {
         }
     }
 }
+
+/// Two pools, the second as `large` says, that share 100 GB of context memory and
+/// a prefix of 3,200 tokens: five calls at `small`, then three at `large`.
+fn sharing(large: &str) -> String {
+    format!(
+        r#"
+        name = "sharing"
+        duration = "400 s"
+        regime = "terminating"
+        [[pool]]
+        name = "small"
+        model = "llama-3.1-8b"
+        hardware = "h100-sxm"
+        engine = {{ kv_blocks = 300 }}
+        offload = [{{ tier = "cmx", capacity = "100 GB" }}]
+        [[pool]]
+        name = "large"
+        hardware = "h100-sxm"
+        offload = [{{ tier = "cmx", capacity = "100 GB" }}]
+        {large}
+        [[use_case]]
+        name = "first"
+        pool = "small"
+        prefix = [{{ name = "rules", tokens = 3200 }}]
+        arrivals = {{ process = "constant", rate = "1 /min" }}
+        prompt_tokens = 100
+        output_tokens = 10
+        [[use_case]]
+        name = "second"
+        pool = "large"
+        prefix = [{{ name = "rules", tokens = 3200 }}]
+        arrivals = {{ process = "constant", rate = "0.5 /min" }}
+        prompt_tokens = 100
+        output_tokens = 10
+        "#
+    )
+}
+
+/// Whatever HBM each pool has, one finds in the shared tier what the other
+/// wrote, once: it then has the blocks itself.
+#[test]
+fn pools_of_different_capacity_find_each_others_blocks_in_the_tier_they_share() {
+    let rules = 3_200 / 16 * 16;
+    for blocks in [250, 4_000] {
+        let large = format!("model = \"llama-3.1-8b\"\nengine = {{ kv_blocks = {blocks} }}");
+        let record = simulate(&sharing(&large));
+        let [first, second] = [0, 1].map(|at| &record.whole.use_cases[at]);
+        assert_eq!((first.calls, second.calls), (6, 3), "{blocks} blocks");
+        assert_eq!((first.cached_tokens, first.tier_tokens[0]), (5 * rules, 0));
+        assert_eq!((second.cached_tokens, second.tier_tokens[0]), (3 * rules, rules));
+        let [small, large] = [0, 1].map(|at| &record.whole.pools[at].tiers[0]);
+        assert_eq!((small.read_bytes, large.read_bytes), (0, rules * 131_072));
+        // Each writes its own questions; the rules are there when the second comes.
+        let own = |calls: u64| calls * (3_300 / 16 * 16 - rules) * 131_072;
+        assert_eq!(large.written_bytes, own(second.calls));
+        assert_eq!(small.written_bytes, own(first.calls) + rules * 131_072);
+    }
+}
+
+/// KV blocks of another model, or of another size, are of no use.
+#[test]
+fn pools_of_other_models_share_a_tier_but_no_blocks() {
+    let big = "model = \"llama-3.1-70b\"\nprecision = \"fp8\"\ntensor_parallel = 4";
+    let wide = "model = \"llama-3.1-8b\"\nengine = { block_tokens = 32 }";
+    for large in [big, wide] {
+        let record = simulate(&sharing(large));
+        let second = &record.whole.use_cases[1];
+        assert_eq!((second.calls, second.tier_tokens[0]), (3, 0), "{large}");
+        assert!(second.cached_tokens > 0, "its own blocks are found in its HBM");
+    }
+    let other = sharing("model = \"llama-3.1-8b\"").replacen("100 GB", "90 GB", 1);
+    let error = parse(&other, "s.toml", Path::new("."), &Overrides::default()).unwrap_err();
+    let error = error.to_string();
+    let place = "s.toml:14: pool.large.offload.cmx.capacity = \"100 GB\": another pool that shares";
+    assert!(error.contains(place), "{error}");
+}

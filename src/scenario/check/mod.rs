@@ -387,7 +387,7 @@ impl Check<'_> {
                 use_case
             }));
         }
-        self.share(root, &mut use_cases);
+        self.share(root, pools, &mut use_cases);
         use_cases
     }
 

@@ -3,7 +3,7 @@
 use super::Check;
 use crate::scenario::raw::{RawSegment, RawSession};
 use crate::scenario::tree::At;
-use crate::scenario::{Arrivals, Lengths, Segment, Sessions, UseCase};
+use crate::scenario::{Arrivals, Lengths, Pool, Segment, Sessions, UseCase};
 use crate::workload::{Prefix, Script, SessionSource};
 
 impl Check<'_> {
@@ -68,18 +68,27 @@ impl Check<'_> {
     }
 
     /// Gives the segments of all use cases their owners: prefixes share their
-    /// text as far as they begin with the same names.
-    pub(super) fn share(&mut self, root: &At<'_>, use_cases: &mut [Option<UseCase>]) {
+    /// text as far as they begin with the same names, and its KV blocks where
+    /// their pools make the same ones of it.
+    pub(super) fn share(
+        &mut self,
+        root: &At<'_>,
+        pools: &[Option<Pool>],
+        use_cases: &mut [Option<UseCase>],
+    ) {
         for at in 0..use_cases.len() {
             let (before, rest) = use_cases.split_at_mut(at);
             let Some(use_case) = &mut rest[0] else { continue };
             for depth in 0..use_case.prefix.len() {
-                let owner = before.iter().position(|other| {
-                    other.as_ref().is_some_and(|other| begin_alike(other, use_case, depth))
+                let alike = before.iter().enumerate().filter_map(|(at, other)| {
+                    let other = other.as_ref()?;
+                    begin_alike(other, use_case, depth).then_some((at, other))
                 });
-                use_case.prefix[depth].owner = owner.unwrap_or(at) as u16;
-                let known = owner.and_then(|owner| before[owner].as_ref());
-                let known = known.map(|other| (&other.name, &other.prefix[depth]));
+                let owner = alike
+                    .clone()
+                    .find(|(_, other)| make_the_same_blocks(pools, other.pool, use_case.pool));
+                let known = alike.map(|(_, other)| (&other.name, &other.prefix[depth])).next();
+                use_case.prefix[depth].owner = owner.map_or(at, |(owner, _)| owner) as u16;
                 let segment = &use_case.prefix[depth];
                 if let Some((other, known)) = known
                     && (known.groups, &known.tokens) != (segment.groups, &segment.tokens)
@@ -94,6 +103,17 @@ impl Check<'_> {
             }
         }
     }
+}
+
+/// Whether KV blocks that one pool has made serve the other: blocks of as many
+/// tokens, split over as many GPUs, of the same model in the same formats.
+fn make_the_same_blocks(pools: &[Option<Pool>], one: usize, other: usize) -> bool {
+    let key = |pool: &Pool| {
+        let tokens = pool.kv.block_tokens;
+        (pool.model.name.clone(), pool.precision, tokens, pool.parallelism.tensor)
+    };
+    let of = |at: usize| pools.get(at).and_then(Option::as_ref).map(key);
+    one == other || of(one).is_some_and(|key| of(other) == Some(key))
 }
 
 /// Whether both prefixes have the same names up to segment `depth`.
