@@ -205,6 +205,40 @@ fn every_policy_replays_the_same_trace() {
     );
 }
 
+/// The table of policies in docs/cache.md, figure by figure.
+#[test]
+fn policies_hit_what_the_page_says() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/cache.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let rows = page.lines().skip_while(|line| !line.starts_with("| trace | policy |"));
+    let rows: Vec<Vec<&str>> = rows
+        .take_while(|line| line.starts_with('|'))
+        .map(|line| line.trim_matches('|').split('|').map(str::trim).collect())
+        .collect();
+    let capacity = |text: &&str| text.replace(',', "").parse().ok();
+    let capacities: Vec<Option<u64>> = rows[0][2..].iter().map(capacity).collect();
+    assert_eq!((rows.len(), capacities.len(), capacities[0]), (12, 8, None));
+    for (trace, name) in [("conversation", CONVERSATION), ("coding agents", AGENTS)] {
+        let Some(tree) = tree(name, None) else { return };
+        for row in rows.iter().filter(|row| row[0] == trace) {
+            let policy = row[1].trim_matches('`');
+            let ttl_s = (policy == "ttl").then_some(300.0);
+            let question = CacheQuestion {
+                variant: Variant::AllBlocks,
+                eviction: policy.parse().unwrap(),
+                capacities: capacities.clone(),
+                ttls_s: vec![ttl_s],
+            };
+            let share = |answer: &CacheAnswer| {
+                format!("{:.4}", answer.hit_tokens as f64 / answer.prompt_tokens as f64)
+            };
+            let answers = replay_cache(&tree, &question).answers;
+            let found: Vec<String> = answers.iter().map(share).collect();
+            assert_eq!(found, row[2..], "{trace}, {policy}");
+        }
+    }
+}
+
 /// Sessions in their own format are what was made of them, in blocks of 64.
 #[test]
 fn sessions_hit_what_their_blocks_of_512_hit() {

@@ -1,0 +1,82 @@
+//! The eviction policy as a key that is swept, from scenario file to outputs.
+
+use assert_cmd::Command;
+use serde_json::Value;
+use std::path::Path;
+
+/// Sessions whose contexts are several times what 1,500 KV blocks hold, behind
+/// system prompts of which some are popular.
+const SCENARIO: &str = r#"name = "s"
+duration = "90 s"
+warm_up = "10 s"
+replications = 2
+
+[[pool]]
+name = "a"
+model = "llama-3.1-8b"
+hardware = "h100-sxm"
+engine = { kv_blocks = 1_500, eviction = "lru" }
+
+[[use_case]]
+name = "chat"
+arrivals = { process = "poisson", rate = "1 /s" }
+prefix = [{ tokens = 800, groups = 30, zipf = 1.0 }]
+session = { turns = 4, think = "5 s" }
+prompt_tokens = { distribution = "lognormal", median = 200, sigma = 0.9 }
+output_tokens = 40
+
+"#;
+
+fn tokenmill(folder: &Path, arguments: &[&str]) -> Value {
+    let mut command = Command::cargo_bin("tokenmill").unwrap();
+    command.current_dir(folder).args(arguments).args(["--json", "--no-progress"]);
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).expect("one JSON document")
+}
+
+fn sweep(eviction: &str, axis: &str) -> (tempfile::TempDir, Vec<Value>) {
+    let folder = tempfile::tempdir().unwrap();
+    let text = SCENARIO.replace("\"lru\"", eviction) + &format!("[sweep]\n{axis}\n");
+    std::fs::write(folder.path().join("s.toml"), text).unwrap();
+    let mut sweep = tokenmill(folder.path(), &["sweep", "s.toml", "--out", "sweep"]);
+    let points = sweep["points"].take().as_array_mut().map(std::mem::take);
+    (folder, points.expect("points"))
+}
+
+fn hits(point: &Value) -> f64 {
+    point["figures"]["pools.a.cache_hit_fraction"]["mean"].as_f64().expect("a hit rate")
+}
+
+#[test]
+fn policies_are_swept_by_name_and_each_point_is_the_run_with_that_policy() {
+    const POLICIES: [&str; 5] = ["lru", "lfu", "s3-fifo", "ttl", "cost-aware"];
+    let axis = format!("\"pool.a.engine.eviction\" = {POLICIES:?}");
+    let (folder, points) = sweep("\"lru\"", &axis);
+    assert_eq!(points.len(), POLICIES.len());
+    for (point, policy) in points.iter().zip(POLICIES) {
+        assert_eq!(point["values"]["pool.a.engine.eviction"], policy);
+        let set = format!("pool.a.engine.eviction={policy}");
+        let run = tokenmill(folder.path(), &["run", "s.toml", "--set", &set, "--out", "run"]);
+        assert_eq!(point["digest"], run["digest"], "{policy}");
+        assert!((0.2..0.95).contains(&hits(point)), "{policy} hits {}", hits(point));
+    }
+    // Nothing lives five minutes here, so `ttl` does what `lru` does; the others
+    // do something else.
+    let digest = |at: usize| points[at]["digest"].as_str().unwrap();
+    assert_eq!(digest(0), digest(3));
+    for (one, other) in [(0, 1), (0, 2), (0, 4), (1, 2), (1, 4), (2, 4)] {
+        assert_ne!(digest(one), digest(other), "{} and {}", POLICIES[one], POLICIES[other]);
+    }
+    let table = std::fs::read_to_string(folder.path().join("sweep/points.csv")).unwrap();
+    assert!(POLICIES.iter().all(|policy| table.contains(policy)), "{table}");
+}
+
+#[test]
+fn a_parameter_of_a_policy_is_swept_too() {
+    let ttl = "{ policy = \"ttl\", ttl = \"5 s\" }";
+    let axis = "\"pool.a.engine.eviction.ttl\" = [\"2 s\", \"8 s\", \"1 h\"]";
+    let (_folder, points) = sweep(ttl, axis);
+    let found: Vec<f64> = points.iter().map(hits).collect();
+    assert!(found[0] < found[1] && found[1] <= found[2], "{found:?}");
+}
