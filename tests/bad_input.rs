@@ -213,6 +213,62 @@ fn precisions_that_cannot_be() {
 }
 
 #[test]
+fn demand_that_cannot_be() {
+    let all = [
+        "users = 1_000",
+        "users = 0\nsessions_per_user_per_day = 2",
+        "users = 1_000\nsessions_per_user_per_day = 2",
+        "time_zone = \"America/New_Yrok\"",
+        "time_zone = \"Mars\"",
+        "growth = \"9.7 %\"",
+        "growth = \"-3 %/month\"",
+        "growth = { cause = \"launch\", at = \"2026-01-01T00:05\", factor = 1e6 }",
+        "growth = { rate = \"3 %/month\" }",
+        "growth = { cause = \"adoption\", doubling = \"0 s\", ceiling = 3 }",
+        "growth = [{ cause = \"launch\", at = \"2026-02-30\", factor = 2 }]",
+        "growth = { cause = \"launch\", at = \"2020-01-01\", factor = 2 }",
+        "season = [1, 2, 3]",
+        "season = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]",
+        "profile = \"caht\"",
+        "profile = { weekday = [1, 2] }",
+        "profile = { weekday = [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, -1] }",
+        "calendar = \"retail-uk\"",
+        "variability = { day_noise = { cv = 2, correlation = 1 } }",
+        "variability = { gaps = { distribution = \"normal\" } }",
+        "variability = { states = [{ factor = 0, mean = \"1 h\" }] }",
+        "variability = { states = [{ factor = 1, mean = \"1 h\" }] }",
+        "variability = { crowds = { every = \"1 s\", peak = 3, decay = \"1 h\" } }",
+        "variability = { tenants = { count = 0, on = \"1 h\" } }",
+    ];
+    let start = "start = \"2026-01-01T00:00:00Z\"\nduration";
+    let told =
+        |text: &str| mistakes(&[("duration", start), ("arrivals", &format!("{text}\narrivals"))]);
+    let mut said = all.map(|text| format!("{text}\n{}", told(text))).join("\n");
+    let calendars = [
+        "days = [{ on = \"5th monday of may\", multiple = 2 }]",
+        "days = [{ on = \"12-25\", multiple = 2, hours = [1, 2] }]",
+        "days = [{ on = \"01-01\", days = 366, multiple = 2 }]",
+        "season = { from = \"11-31\", until = \"12-31\" }",
+        "csv = \"none.csv\"",
+    ];
+    for text in calendars {
+        let calendar = format!("[[calendar]]\nname = \"own\"\n{text}\n\n[[use_case]]");
+        let told = mistakes(&[
+            ("duration", start),
+            ("[[use_case]]", &calendar),
+            ("arrivals", "calendar = \"own\"\narrivals"),
+        ]);
+        said += &format!("{text}\n{told}\n");
+    }
+    let without_start = mistakes(&[("arrivals", "profile = \"chat\"\narrivals")]);
+    let steady = mistakes(&[
+        ("duration", "regime = \"steady\"\nduration"),
+        ("arrivals", "growth = \"3 %/month\"\narrivals"),
+    ]);
+    insta::assert_snapshot!(format!("{said}\n{without_start}\n{steady}"));
+}
+
+#[test]
 fn keys_of_later_versions() {
     insta::assert_snapshot!(mistakes(&[
         ("[[use_case]]", "[[fault]]\nname = \"x\"\n\n[[use_case]]"),

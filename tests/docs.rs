@@ -114,6 +114,7 @@ fn examples(page: &str) -> Vec<(&str, &str)> {
 
 const BASE: &str = r#"
 name = "s"
+start = "2026-11-16T00:00:00Z"
 duration = "1 h"
 [[hardware]]
 name = "my-gpu"
@@ -124,6 +125,8 @@ base = "llama-3.1-8b"
 [[tier]]
 name = "my-tier"
 base = "local-nvme"
+[[calendar]]
+name = "my-calendar"
 [[pool]]
 name = "assistant"
 model = "qwen3-30b-a3b"
@@ -154,6 +157,8 @@ fn scenario_with(heading: &str, example: &str) -> String {
     let (list, inner) = match heading {
         "## Top level" => ("", ""),
         "[[pool]]" | "offload" => ("pool", ""),
+        "growth" => ("use_case", ""),
+        "profile" | "variability" => ("use_case", heading),
         "router" | "engine" => ("pool", heading),
         "eviction" => ("pool", "engine"),
         "[[use_case]]" | "arrivals" | "slo" | "### Distributions" => ("use_case", ""),
@@ -165,6 +170,7 @@ fn scenario_with(heading: &str, example: &str) -> String {
         "[[hardware]]" => ("hardware", ""),
         "[[model]]" => ("model", ""),
         "[[tier]]" => ("tier", ""),
+        "[[calendar]]" => ("calendar", ""),
         "[[arm]]" => ("arm", ""),
         other => panic!("a table of examples under {other}"),
     };
@@ -176,6 +182,18 @@ fn scenario_with(heading: &str, example: &str) -> String {
         let trace = "trace = { format = \"azure\", path = \"traces/sample-azure.csv\" }";
         place.extend(toml::from_str::<toml::Table>(trace).unwrap());
         place.remove("arrivals");
+    }
+    if example.starts_with("users") || example.starts_with("sessions_per_user") {
+        place.extend(
+            toml::from_str::<toml::Table>("users = 1\nsessions_per_user_per_day = 1").unwrap(),
+        );
+        place.remove("arrivals");
+    }
+    if inner == "profile" {
+        place.insert(inner.to_owned(), toml::from_str("weekday = [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]").unwrap());
+    }
+    if inner == "variability" {
+        place.insert(inner.to_owned(), toml::Value::Table(toml::Table::new()));
     }
     if !inner.is_empty() {
         let inner = &mut place[inner];

@@ -5,16 +5,19 @@
 //! millisecond when optimized). A scenario adds to a clone of the catalog, or
 //! overrides groups of an entry, with the same keys as the embedded files.
 
+mod calendar;
 mod coefficients;
 mod hardware;
 mod model;
 mod origin;
 mod precision;
+mod profile;
 mod raw_hardware;
 mod raw_model;
 mod raw_tier;
 mod tier;
 
+pub use calendar::{Calendar, RawCalendar, RawDay, Rule, Special};
 pub use coefficients::Coefficients;
 pub use hardware::{
     CloudPrice, Cooling, CostSet, GpuHour, Hardware, Interconnect, LinkKind, Power, SetFigures,
@@ -22,12 +25,15 @@ pub use hardware::{
 pub use model::{Attention, Experts, FeedForward, Model, Window};
 pub use origin::{Confidence, Origin, Problem};
 pub use precision::{KvFormat, Precision, WeightFormat};
+pub use profile::{Profile, week};
 pub use raw_hardware::RawHardware;
 pub use raw_model::RawModel;
 pub use raw_tier::RawTier;
 pub use tier::{Per, Scope, Tier, TierPrice, Transfer};
 
+use calendar::CalendarFile;
 use indexmap::IndexMap;
+use profile::ProfileFile;
 use raw_hardware::HardwareFile;
 use raw_model::ModelFile;
 use raw_tier::TierFile;
@@ -40,6 +46,8 @@ pub struct Catalog {
     hardware: Shelf<Hardware>,
     models: Shelf<Model>,
     tiers: Shelf<Tier>,
+    profiles: Shelf<Profile>,
+    calendars: Shelf<Calendar>,
     defaults: raw_hardware::Defaults,
 }
 
@@ -47,8 +55,22 @@ impl Catalog {
     /// The catalog that comes with the program.
     pub fn embedded() -> &'static Catalog {
         static CATALOG: LazyLock<Catalog> = LazyLock::new(|| {
-            let hardware = include_str!("hardware.toml");
-            Catalog::parse(hardware, include_str!("models.toml"), include_str!("tiers.toml"))
+            let mut catalog = Catalog::parse(
+                include_str!("hardware.toml"),
+                include_str!("models.toml"),
+                include_str!("tiers.toml"),
+            );
+            let profiles: ProfileFile =
+                toml::from_str(include_str!("profiles.toml")).expect("profiles.toml parses");
+            for profile in profiles.profiles() {
+                catalog.profiles.put(&profile.name.clone(), &[], Arc::new(profile));
+            }
+            let calendars: CalendarFile =
+                toml::from_str(include_str!("calendars.toml")).expect("calendars.toml parses");
+            for raw in &calendars.calendar {
+                catalog.add_calendar(raw).expect("calendars.toml is consistent");
+            }
+            catalog
         });
         &CATALOG
     }
@@ -63,6 +85,8 @@ impl Catalog {
             hardware: Shelf::new("hardware"),
             models: Shelf::new("model"),
             tiers: Shelf::new("tier"),
+            profiles: Shelf::new("profile"),
+            calendars: Shelf::new("calendar"),
             defaults: raw_hardware::Defaults { pue, transfer },
         };
         for raw in &hardware {
@@ -90,6 +114,33 @@ impl Catalog {
     /// The tier called `name`, or one of its aliases; case, `_` and `-` alike.
     pub fn tier(&self, name: &str) -> Result<Arc<Tier>, Unknown> {
         self.tiers.get(name)
+    }
+
+    /// The profile called `name`; case, `_` and `-` alike.
+    pub fn profile(&self, name: &str) -> Result<Arc<Profile>, Unknown> {
+        self.profiles.get(name)
+    }
+
+    /// The calendar called `name`; case, `_` and `-` alike.
+    pub fn calendar(&self, name: &str) -> Result<Arc<Calendar>, Unknown> {
+        self.calendars.get(name)
+    }
+
+    /// All calendars, in the order of the data file, then as added.
+    pub fn all_calendars(&self) -> impl Iterator<Item = &Arc<Calendar>> {
+        self.calendars.entries.values()
+    }
+
+    /// Adds a calendar, or replaces one of the same name.
+    pub fn add_calendar(&mut self, raw: &RawCalendar) -> Result<Arc<Calendar>, Vec<Problem>> {
+        let checked = Arc::new(raw.check()?);
+        self.calendars.put(&checked.name, &[], checked.clone());
+        Ok(checked)
+    }
+
+    /// All profiles, in the order of the data file.
+    pub fn all_profiles(&self) -> impl Iterator<Item = &Arc<Profile>> {
+        self.profiles.entries.values()
     }
 
     /// All GPUs, in the order of the data file, then as added.

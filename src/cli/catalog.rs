@@ -3,7 +3,7 @@
 
 use super::columns::columns;
 use super::{Globals, json};
-use crate::catalog::{Catalog, CostSet, Hardware, Model, Tier, Unknown};
+use crate::catalog::{Calendar, Catalog, CostSet, Hardware, Model, Profile, Tier, Unknown};
 use crate::error::{Error, Mistake, Result};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
@@ -26,6 +26,10 @@ enum Shelf {
     Models,
     /// Memory tiers for KV offload
     Tiers,
+    /// Courses of day and week
+    Profiles,
+    /// Days that are unlike others
+    Calendars,
 }
 
 pub(super) fn catalog(args: &CatalogArgs, globals: &Globals) -> Result<String> {
@@ -39,6 +43,12 @@ pub(super) fn catalog(args: &CatalogArgs, globals: &Globals) -> Result<String> {
         }
         (Some(Shelf::Tiers), Some(name)) => {
             entry(&*catalog.tier(name).map_err(mistake)?, globals.json)
+        }
+        (Some(Shelf::Profiles), Some(name)) => {
+            entry(&*catalog.profile(name).map_err(mistake)?, globals.json)
+        }
+        (Some(Shelf::Calendars), Some(name)) => {
+            entry(&*catalog.calendar(name).map_err(mistake)?, globals.json)
         }
         (shelf, _) => Ok(list(catalog, shelf, globals.json)),
     }
@@ -80,6 +90,12 @@ fn list(catalog: &Catalog, shelf: Option<Shelf>, as_json: bool) -> String {
         if wants(Shelf::Tiers) {
             document["tiers"] = catalog.all_tiers().map(|entry| json!(**entry)).collect();
         }
+        if wants(Shelf::Profiles) {
+            document["profiles"] = catalog.all_profiles().map(|entry| json!(**entry)).collect();
+        }
+        if wants(Shelf::Calendars) {
+            document["calendars"] = catalog.all_calendars().map(|entry| json!(**entry)).collect();
+        }
         return json(&document);
     }
     let mut tables = Vec::new();
@@ -95,7 +111,16 @@ fn list(catalog: &Catalog, shelf: Option<Shelf>, as_json: bool) -> String {
         let rows: Vec<_> = catalog.all_tiers().map(|entry| tier_row(entry)).collect();
         tables.push(columns(&TIERS, &rows, 3));
     }
-    let hint = "Values with their sources: tokenmill catalog hardware|models|tiers NAME\n";
+    if wants(Shelf::Profiles) {
+        let rows: Vec<_> = catalog.all_profiles().map(|entry| profile_row(entry)).collect();
+        tables.push(columns(&PROFILES, &rows, 2));
+    }
+    if wants(Shelf::Calendars) {
+        let rows: Vec<_> = catalog.all_calendars().map(|entry| calendar_row(entry)).collect();
+        tables.push(columns(&CALENDARS, &rows, 2));
+    }
+    let hint = "Values with their sources: tokenmill catalog \
+                hardware|models|tiers|profiles|calendars NAME\n";
     tables.push(hint.to_owned());
     tables.join("\n")
 }
@@ -105,6 +130,9 @@ const HARDWARE: [&str; 9] =
 const MODELS: [&str; 6] = ["model", "parameters B", "active B", "layers", "hidden", "context"];
 const TIERS: [&str; 8] =
     ["tier", "shared by", "way per", "read GB/s", "write GB/s", "latency us", "GB per GPU", "$/GB"];
+
+const PROFILES: [&str; 5] = ["profile", "what for", "peak hour", "peak / mean", "best day / mean"];
+const CALENDARS: [&str; 4] = ["calendar", "what for", "days of their own", "largest multiple"];
 
 fn hardware_row(hardware: &Hardware) -> Vec<String> {
     let or_dash = |value: Option<f64>| value.map_or("-".to_owned(), |value| value.to_string());
@@ -148,5 +176,33 @@ fn tier_row(tier: &Tier) -> Vec<String> {
         format!("{:.0}", tier.transfer.latency_s * 1e6),
         or_dash(tier.capacity_per_gpu.map(|bytes| bytes / 1e9)),
         or_dash(tier.price.map(|price| price.usd_per_gb)),
+    ]
+}
+
+fn profile_row(profile: &Profile) -> Vec<String> {
+    let hours = profile.weekday.hours().iter().enumerate();
+    let (hour, peak) = hours.fold(
+        (0, 0.0),
+        |best, (hour, &value)| {
+            if value > best.1 { (hour, value) } else { best }
+        },
+    );
+    vec![
+        profile.name.clone(),
+        profile.title.clone(),
+        if peak > 1.0 { format!("{hour} h") } else { "-".to_owned() },
+        format!("{peak:.2}"),
+        format!("{:.2}", profile.days.iter().copied().fold(0.0, f64::max)),
+    ]
+}
+
+fn calendar_row(calendar: &Calendar) -> Vec<String> {
+    let multiples = calendar.days.iter().map(|day| day.multiple);
+    let largest = multiples.reduce(f64::max);
+    vec![
+        calendar.name.clone(),
+        calendar.title.clone(),
+        calendar.days.len().to_string(),
+        largest.map_or("-".to_owned(), |largest| format!("{largest:.2}")),
     ]
 }

@@ -5,6 +5,7 @@ use super::columns::columns;
 use super::{Globals, json};
 use crate::error::Result;
 use crate::factory::{Batch, StepTime};
+use crate::kernel::{Span, Time};
 use crate::scenario::{Arrivals, Lengths, Loaded, Offload, Pool, Regime, Scenario};
 use crate::study::seek;
 use crate::study::sweep::Plan;
@@ -183,6 +184,12 @@ fn use_case_text(scenario: &Scenario, at: usize) -> String {
     let calls = if use_case.session.is_some() { "sessions" } else { "calls" };
     let arrivals = match &use_case.arrivals {
         Arrivals::Poisson { rate } => format!("Poisson arrivals, {rate} {calls}/s"),
+        Arrivals::Varying(demand) => {
+            let duration = scenario.duration.unwrap_or(Span::ZERO);
+            let peak = demand.curve.peak(Time::ZERO, Time::ZERO + duration);
+            let mean = demand.mean_rate();
+            format!("varying arrivals, {mean:.4} {calls}/s in the mean, {peak:.4} at most")
+        }
         Arrivals::Constant { rate } => format!("constant arrivals, {rate} {calls}/s"),
         Arrivals::ClosedLoop { clients, requests, .. } => match requests {
             Some(requests) => format!("{clients} clients, {requests} {calls}"),

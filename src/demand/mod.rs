@@ -5,17 +5,27 @@
 
 mod closed_loop;
 mod constant;
+pub mod curve;
 mod poisson;
 mod replay;
+mod tenants;
+pub mod variability;
+mod varying;
 
 pub use closed_loop::ClosedLoop;
 use constant::Constant;
 use poisson::Poisson;
 use replay::Replay;
+pub use varying::Varying;
 
 use crate::kernel::Time;
+use crate::random::Stream;
 use crate::random::{Component, Streams, entity};
-use crate::scenario::{Arrivals, UseCase};
+use crate::scenario::{Arrivals, Demand, UseCase};
+use curve::Growth;
+use std::sync::Arc;
+use tenants::Tenants;
+use variability::{State, Weather};
 
 /// The arrivals of one use case.
 #[derive(Clone, Debug)]
@@ -35,6 +45,8 @@ enum Kind {
     Poisson(Poisson),
     Constant(Constant),
     Replay(Replay),
+    Varying(Box<Varying>),
+    Tenants(Tenants),
 }
 
 impl Source {
@@ -52,6 +64,7 @@ impl Source {
             Arrivals::Trace { trace, time_scale } => {
                 Source::Open(Process(Kind::Replay(Replay::new(trace, *time_scale))))
             }
+            Arrivals::Varying(demand) => Source::Open(Process(varying(demand, streams, entity))),
             Arrivals::ClosedLoop { clients, requests, think } => {
                 Source::Closed(ClosedLoop::new(*clients, *requests, think.clone(), streams, entity))
             }
@@ -68,6 +81,40 @@ impl Process {
             Kind::Poisson(process) => Some(process.next(now)),
             Kind::Constant(process) => Some(process.next()),
             Kind::Replay(process) => process.next(),
+            Kind::Varying(process) => process.next(),
+            Kind::Tenants(tenants) => tenants.next(),
         }
     }
+}
+
+/// The arrivals of `demand` in this replication.
+fn varying(demand: &Demand, streams: Streams, entity: u64) -> Kind {
+    let mut curve = demand.curve.clone();
+    for (at, every_s) in &demand.uncertain {
+        let mut stream = streams.stream(Component::Growth, entity, *at as u64);
+        curve.growth[*at] = Growth::Doubling { seconds: every_s.sample(&mut stream) };
+    }
+    let (curve, gaps) = (Arc::new(curve), Arc::new(demand.gaps.clone()));
+    let weather = || Weather::new(&demand.variability, streams, entity, Time::ZERO);
+    let source = |share: f64, stream: Stream, weather: Weather| {
+        Varying::new(curve.clone(), share, gaps.clone(), stream, weather, Time::ZERO)
+    };
+    let Some(tenants) = demand.tenants else {
+        let stream = streams.stream(Component::Arrivals, entity, 0);
+        return Kind::Varying(Box::new(source(1.0, stream, weather())));
+    };
+    let weight = |k: u32| libm::pow(f64::from(k + 1), -tenants.zipf);
+    let all: f64 = (0..tenants.count).map(weight).sum();
+    let tenant = |k: u32| {
+        let stream = streams.stream(Component::Arrivals, entity, u64::from(k));
+        let mut weather = weather();
+        if let Some((on, off)) = tenants.on_off_s {
+            let states = [(1.0, on), (0.0, off)];
+            let states = states.map(|(factor, mean_s)| State { factor, mean_s });
+            let stream = streams.stream(Component::Tenants, entity, u64::from(k));
+            weather.add_states(&states, stream, Time::ZERO);
+        }
+        source(weight(k) / all, stream, weather)
+    };
+    Kind::Tenants(Tenants::new((0..tenants.count).map(tenant).collect()))
 }

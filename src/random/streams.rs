@@ -42,6 +42,16 @@ pub enum Component {
     Segment = 10,
     /// Turns of a session.
     Turns = 11,
+    /// How good days are.
+    DayNoise = 12,
+    /// States of demand.
+    States = 13,
+    /// Flash crowds.
+    Crowds = 14,
+    /// How fast demand grows.
+    Growth = 15,
+    /// Shares and habits of tenants.
+    Tenants = 16,
 }
 
 /// Steps of the two SplitMix64 sequences: odd, bits well spread, and apart by

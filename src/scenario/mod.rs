@@ -6,6 +6,7 @@
 //! checking again. docs/scenario.md describes every key.
 
 mod check;
+mod demand;
 mod overrides;
 pub mod range;
 pub mod raw;
@@ -17,6 +18,7 @@ pub mod tree;
 pub mod units;
 
 pub use check::{BASELINE, Loaded, Variants, load, open, open_file, parse};
+pub use demand::{Demand, Tenants};
 pub use overrides::Overrides;
 pub use shape::schema;
 
@@ -255,7 +257,7 @@ pub struct TokenPrices {
 impl UseCase {
     fn is_random(&self) -> bool {
         let arrives_at_random = match &self.arrivals {
-            Arrivals::Poisson { .. } => true,
+            Arrivals::Poisson { .. } | Arrivals::Varying(_) => true,
             Arrivals::ClosedLoop { think, .. } => {
                 think.as_ref().is_some_and(|think| !think.is_constant())
             }
@@ -289,6 +291,8 @@ pub enum Arrivals {
         /// Calls a second.
         rate: f64,
     },
+    /// Arrivals whose rate varies with the calendar, or around it.
+    Varying(Arc<Demand>),
     /// `clients` users who each wait for an answer, think, and ask again.
     ClosedLoop {
         /// Users.

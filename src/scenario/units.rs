@@ -64,18 +64,24 @@ kinds! {
         name: "duration", example: "\"15 min\"", sum: true,
         units: [
             ("s", 1.0), ("ns", 1e-9), ("us", 1e-6), ("ms", 1e-3), ("min", 60.0), ("h", 3_600.0),
-            ("days", 86_400.0), ("weeks", 604_800.0), ("years", 31_536_000.0),
+            ("days", 86_400.0), ("weeks", 604_800.0), ("months", 2_628_000.0),
+            ("years", 31_536_000.0),
         ],
         aliases: [
             ("sec", 1.0), ("second", 1.0), ("seconds", 1.0), ("µs", 1e-6), ("minute", 60.0),
             ("minutes", 60.0), ("hour", 3_600.0), ("hours", 3_600.0), ("d", 86_400.0),
-            ("day", 86_400.0), ("week", 604_800.0), ("year", 31_536_000.0),
+            ("day", 86_400.0), ("week", 604_800.0), ("month", 2_628_000.0), ("year", 31_536_000.0),
         ],
     }
     /// Events per second.
     RateKind = Rate {
         name: "rate", example: "\"2 /s\"",
         units: [("/s", 1.0), ("/min", 1.0 / 60.0), ("/h", 1.0 / 3_600.0), ("/day", 1.0 / 86_400.0)],
+    }
+    /// A percentage a period; in periods of itself, see [`GrowthRate::doubling_s`].
+    GrowthRateKind = GrowthRate {
+        name: "growth rate", example: "\"9.7 %/month\"",
+        units: [("%/month", 0.01), ("%/year", 0.01), ("%/week", 0.01), ("%/day", 0.01)],
     }
     /// Tokens per second.
     TokenRateKind = TokenRate {
@@ -129,6 +135,18 @@ pub struct Quantity<K> {
     pub value: f64,
     text: String,
     kind: PhantomData<K>,
+}
+
+impl GrowthRate {
+    /// Time in which compound growth at this rate doubles, s; infinite at zero.
+    /// A month is a twelfth of 365 days.
+    pub fn doubling_s(&self) -> f64 {
+        let (_, unit) = split_number(self.text.trim());
+        let period = unit.trim().trim_start_matches("%/");
+        let period_s =
+            Duration::read(&format!("1 {period}")).map_or(f64::NAN, |period| period.value);
+        period_s * std::f64::consts::LN_2 / libm::log1p(self.value)
+    }
 }
 
 /// What is wrong with a quantity and what would be right.
@@ -352,6 +370,15 @@ mod tests {
     }
 
     #[test]
+    fn growth_rates_compound() {
+        let days = |text: &str| GrowthRate::read(text).unwrap().doubling_s() / 86_400.0;
+        assert!((days("100 %/year") - 365.0).abs() < 1e-9);
+        // Doubling every 7.5 months is 9.68 % a month.
+        assert!((days("9.682 %/month") / (365.0 / 12.0) - 7.5).abs() < 1e-3);
+        assert_eq!(days("0 %/day"), f64::INFINITY);
+    }
+
+    #[test]
     fn a_wrong_unit_is_answered_with_the_right_ones() {
         let error = Bytes::read("80 GBs").unwrap_err();
         assert_eq!(error.problem, "`GBs` is not a unit of a memory size");
@@ -369,7 +396,7 @@ mod tests {
         assert_eq!(problem(""), "does not start with a number");
         assert_eq!(problem("5 s x"), "does not start with a number");
         assert_eq!(problem("1e999 s"), "is too large a number");
-        assert_eq!(problem("2 months"), "`months` is not a unit of a duration");
+        assert_eq!(problem("2 moons"), "`moons` is not a unit of a duration");
         assert_eq!(HourPrice::read("1.20/h").unwrap_err().problem, "has no dollar sign");
         assert_eq!(
             Rate::read("2 /s 3 /s").unwrap_err().problem,

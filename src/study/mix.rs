@@ -97,6 +97,7 @@ fn shared(content: &Content) -> u32 {
 fn calls_per_s(arrivals: &Arrivals) -> f64 {
     match arrivals {
         Arrivals::Poisson { rate } | Arrivals::Constant { rate } => *rate,
+        Arrivals::Varying(demand) => demand.mean_rate(),
         Arrivals::ClosedLoop { .. } => 0.0,
         Arrivals::Trace { trace, time_scale } => {
             let length_s = trace.length.seconds() * time_scale;

@@ -30,7 +30,7 @@ impl Check<'_> {
     /// The embedded catalog with the scenario's own entries.
     pub(super) fn catalog(&mut self, root: &At<'_>, raw: &mut RawScenario) -> Catalog {
         let mut catalog = Catalog::embedded().clone();
-        for key in ["hardware", "model", "tier"] {
+        for key in ["hardware", "model", "tier", "calendar"] {
             self.at_most(&root.key(key), ENTRIES_MAX);
         }
         for (at, entry) in self.entries::<RawHardware>(root, "hardware") {
@@ -60,12 +60,13 @@ impl Check<'_> {
             self.own_entry(&at, added, &mut catalog);
             raw.tier.extend(entry);
         }
+        self.calendars(root, &mut catalog, raw);
         catalog
     }
 
     /// Takes an entry over, or records what is wrong with it and that pools
     /// which name it need not complain again.
-    fn own_entry(
+    pub(super) fn own_entry(
         &mut self,
         at: &At<'_>,
         added: Option<Result<Catalog, Vec<Problem>>>,

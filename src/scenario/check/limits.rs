@@ -67,6 +67,7 @@ impl Check<'_> {
     fn volume(&mut self, root: &At<'_>, duration: Option<Span>, use_cases: &[Option<UseCase>]) {
         let rate = |use_case: &UseCase| match use_case.arrivals {
             Arrivals::Poisson { rate } | Arrivals::Constant { rate } => rate * turns(use_case),
+            Arrivals::Varying(ref demand) => demand.mean_rate() * turns(use_case),
             Arrivals::ClosedLoop { .. } | Arrivals::Trace { .. } => 0.0,
         };
         let rate: f64 = use_cases.iter().flatten().map(rate).sum();

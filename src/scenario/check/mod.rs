@@ -7,6 +7,8 @@
 
 mod arm;
 mod catalog;
+mod days;
+mod demand;
 mod limits;
 mod offload;
 mod pool;
@@ -30,8 +32,10 @@ use super::{Arm, Arrivals, Pool, Regime, Scenario, UseCase, WarmUp};
 use crate::catalog::Catalog;
 use crate::error::{Error, Mistake, Result};
 use crate::kernel::{Digest, Span};
+use demand::Horizon;
 use indexmap::IndexMap;
 use indexmap::map::Entry;
+use jiff::Timestamp;
 use limits::{POOLS_MAX, USE_CASES_MAX};
 use serde::de::DeserializeOwned;
 use std::fs::File;
@@ -181,6 +185,10 @@ struct Check<'b> {
     unusable_entries: Vec<String>,
     /// Recordings read so far, shared by all arms.
     traces: &'b Traces,
+    /// Known before use cases are looked at.
+    horizon: Horizon,
+    /// With the scenario's own entries, once those are known.
+    catalog: Catalog,
 }
 
 impl<'b> Check<'b> {
@@ -193,6 +201,8 @@ impl<'b> Check<'b> {
             is_well_formed: false,
             unusable_entries: Vec::new(),
             traces,
+            horizon: Horizon::default(),
+            catalog: Catalog::embedded().clone(),
         }
     }
 
@@ -231,13 +241,16 @@ impl Check<'_> {
         self.name(&root.key("name"), &raw.name);
         let catalog = self.catalog(root, &mut raw);
         let mut pools = self.pools(root, &catalog, &mut raw);
+        self.catalog = catalog;
         self.shared_tiers(root, &mut pools);
-        let use_cases = self.use_cases(root, &pools, &mut raw);
         let duration = self.duration(root, &raw);
+        let is_start_given = raw.start.is_some();
+        self.horizon = Horizon { start: self.start(root, &raw), is_start_given, duration };
+        let use_cases = self.use_cases(root, &pools, &mut raw);
         let all_end = use_cases.iter().flatten().all(|use_case| use_case.ends_by_itself());
         self.limits(root, duration, &pools, &use_cases);
-        let regime = self.regime(root, &mut raw, all_end);
-        self.start(root, &raw);
+        let varies = use_cases.iter().flatten().any(|use_case| use_case.varies());
+        let regime = self.regime(root, &mut raw, all_end, varies);
         let warm_up = self.warm_up(root, &mut raw, duration);
         let pools: Vec<Pool> = pools.into_iter().flatten().collect();
         let use_cases: Vec<UseCase> = use_cases.into_iter().flatten().collect();
@@ -403,8 +416,19 @@ impl Check<'_> {
         Some(Span::from_seconds(seconds))
     }
 
-    fn regime(&mut self, root: &At<'_>, raw: &mut RawScenario, all_end: bool) -> Regime {
-        let default = if all_end { RawRegime::Terminating } else { RawRegime::Steady };
+    fn regime(
+        &mut self,
+        root: &At<'_>,
+        raw: &mut RawScenario,
+        all_end: bool,
+        varies: bool,
+    ) -> Regime {
+        let is_episode = all_end || varies;
+        let default = if is_episode { RawRegime::Terminating } else { RawRegime::Steady };
+        if varies && matches!(raw.regime, Some(RawRegime::Steady)) {
+            let problem = "is no state that a rate of arrivals that varies can be in";
+            self.wrong(&root.key("regime"), problem, "remove it, or what varies the rate");
+        }
         let regime = *raw.regime.get_or_insert(default);
         let at = root.key("duration");
         if !all_end || matches!(regime, RawRegime::Steady) {
@@ -421,11 +445,14 @@ impl Check<'_> {
         }
     }
 
-    fn start(&mut self, root: &At<'_>, raw: &RawScenario) {
-        let Some(start) = &raw.start else { return };
-        if let Err(error) = start.parse::<jiff::Timestamp>() {
-            let fix = "write an instant such as \"2026-11-16T00:00:00Z\"";
-            self.wrong(&root.key("start"), format!("is not an instant: {error}"), fix);
+    fn start(&mut self, root: &At<'_>, raw: &RawScenario) -> Option<Timestamp> {
+        match raw.start.as_ref()?.parse() {
+            Ok(start) => Some(start),
+            Err(error) => {
+                let fix = "write an instant such as \"2026-11-16T00:00:00Z\"";
+                self.wrong(&root.key("start"), format!("is not an instant: {error}"), fix);
+                None
+            }
         }
     }
 

@@ -10,7 +10,7 @@ use crate::scenario::{Arrivals, Lengths, Pool, TokenPrices, UseCase};
 use crate::workload::TraceCall;
 
 /// Fastest arrivals: a call a microsecond, beyond any single source.
-const RATE_MAX: f64 = 1e6;
+pub(super) const RATE_MAX: f64 = 1e6;
 /// Slowest arrivals: less than a call in ten thousand years.
 const RATE_MIN: f64 = 1e-12;
 
@@ -81,11 +81,31 @@ impl Check<'_> {
     }
 
     fn arrivals(&mut self, at: &At<'_>, raw: &mut RawUseCase) -> Option<Arrivals> {
+        let users = self.users(at, raw);
+        let steady = self.steady_arrivals(at, raw, users)?;
+        self.varying(at, raw, steady)
+    }
+
+    /// When calls arrive, apart from what makes their rate vary.
+    fn steady_arrivals(
+        &mut self,
+        at: &At<'_>,
+        raw: &mut RawUseCase,
+        users: Option<f64>,
+    ) -> Option<Arrivals> {
         let place = at.key("arrivals");
+        let has_users = raw.users.is_some() || raw.sessions_per_user_per_day.is_some();
         match (&raw.arrivals, &mut raw.trace) {
+            (None, None) if has_users => Some(Arrivals::Poisson { rate: users? }),
+            (arrivals, _) if has_users => {
+                let key = if arrivals.is_some() { place } else { at.key("trace") };
+                self.wrong(&key, "is given beside users", "keep one of them");
+                None
+            }
             (None, None) => {
-                let fix = "add arrivals = { process = \"poisson\", rate = \"2 /s\" } or trace = \
-                    { format = \"azure\", path = \"...\" }";
+                let fix = "add arrivals = { process = \"poisson\", rate = \"2 /s\" }, trace = \
+                    { format = \"azure\", path = \"...\" }, or users and \
+                    sessions_per_user_per_day";
                 if at.key("trace").node.is_none() {
                     self.missing(&place, "is missing", fix);
                 }
@@ -214,9 +234,14 @@ impl UseCase {
     /// Whether its calls come to an end without a duration.
     pub fn ends_by_itself(&self) -> bool {
         match &self.arrivals {
-            Arrivals::Poisson { .. } | Arrivals::Constant { .. } => false,
+            Arrivals::Poisson { .. } | Arrivals::Constant { .. } | Arrivals::Varying(_) => false,
             Arrivals::ClosedLoop { requests, .. } => requests.is_some(),
             Arrivals::Trace { .. } => true,
         }
+    }
+
+    /// Whether the rate of its arrivals is forecast to vary.
+    pub fn varies(&self) -> bool {
+        matches!(&self.arrivals, Arrivals::Varying(demand) if !demand.is_stationary())
     }
 }

@@ -5,16 +5,18 @@
 //! once, here. Unknown keys are found there too, with the nearest known one,
 //! so serde ignores them.
 
+mod demand;
 mod pool;
 mod study;
 mod use_case;
 
+pub use demand::*;
 pub use pool::*;
 pub use study::*;
 pub use use_case::*;
 
 use super::units::{Duration, Fraction};
-use crate::catalog::{RawHardware, RawModel, RawTier};
+use crate::catalog::{RawCalendar, RawHardware, RawModel, RawTier};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -63,6 +65,9 @@ pub struct RawScenario {
     /// Memory tiers to add to the catalog, or changes to its entries.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tier: Vec<RawTier>,
+    /// Calendars to add to the catalog, or in place of its entries.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub calendar: Vec<RawCalendar>,
     /// Variants that `compare` holds against the scenario as it stands.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub arm: Vec<RawArm>,

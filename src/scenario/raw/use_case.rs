@@ -1,5 +1,6 @@
 //! `[[use_case]]` as written: who calls, when, with what, and what was promised.
 
+use super::{RawGrowth, RawProfile, RawVariability};
 use crate::scenario::raw_distribution::RawDistribution;
 use crate::scenario::units::{Duration, Fraction, Rate, TokenPrice};
 use indexmap::IndexMap;
@@ -19,6 +20,25 @@ pub struct RawUseCase {
     pub arrivals: Option<RawArrivals>,
     /// A recording that gives arrivals and, unless stated here, token counts.
     pub trace: Option<RawTrace>,
+    /// Users, in place of a rate of arrivals.
+    #[schemars(range(min = 1, max = 1e11))]
+    pub users: Option<f64>,
+    /// Calls, or sessions, that a user makes a day in the mean.
+    #[schemars(range(min = 1e-9, max = 1e6))]
+    pub sessions_per_user_per_day: Option<f64>,
+    /// Time zone of its users, e.g. "America/New_York"; "UTC" when absent.
+    pub time_zone: Option<String>,
+    /// How demand grows from the start on.
+    pub growth: Option<RawGrowth>,
+    /// Twelve values for the months of the year, met in their middle; their scale
+    /// does not matter.
+    pub season: Option<Vec<f64>>,
+    /// The course of day and week.
+    pub profile: Option<RawProfile>,
+    /// Days that are unlike others: a calendar of the catalog or of [[calendar]].
+    pub calendar: Option<String>,
+    /// What cannot be foreseen.
+    pub variability: Option<RawVariability>,
     /// Prompt tokens of a call.
     pub prompt_tokens: Option<RawDistribution<f64>>,
     /// Output tokens of a call.

@@ -173,6 +173,7 @@ fn cost(scenario: &Scenario) -> f64 {
     let duration_s = scenario.duration.map_or(f64::INFINITY, |duration| duration.seconds());
     let calls = |use_case: &UseCase| match &use_case.arrivals {
         Arrivals::Poisson { rate } | Arrivals::Constant { rate } => rate * duration_s,
+        Arrivals::Varying(demand) => demand.mean_rate() * duration_s,
         Arrivals::ClosedLoop { clients, requests, .. } => {
             let all = requests.map_or(f64::INFINITY, |requests| requests as f64);
             all.min(f64::from(*clients) * CALLS_PER_CLIENT_S * duration_s)

@@ -1,0 +1,55 @@
+//! How demand varies, as checked.
+
+use crate::demand::curve::{Curve, DayPlan, Shape};
+use crate::demand::variability::{Gaps, Variability};
+use crate::kernel::{Span, Time};
+use crate::random::Distribution;
+
+/// How the rate of arrivals varies.
+#[derive(Clone, Debug)]
+pub struct Demand {
+    /// The rate that is forecast.
+    pub curve: Curve,
+    /// How long arrivals are asked for.
+    pub duration: Span,
+    /// Causes of growth, by their index in the curve, that double in a time
+    /// drawn once a replication, s.
+    pub uncertain: Vec<(usize, Distribution)>,
+    /// What varies around the curve.
+    pub variability: Variability,
+    /// Gaps between arrivals.
+    pub gaps: Gaps,
+    /// Customers that share the rate; `None`: one.
+    pub tenants: Option<Tenants>,
+}
+
+/// Customers, each with its own arrivals.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Tenants {
+    /// How many.
+    pub count: u32,
+    /// The demand of the k-th is as k to the power of minus this.
+    pub zipf: f64,
+    /// How long one is active, and how long it is silent, in the mean, s; `None`:
+    /// always active.
+    pub on_off_s: Option<(f64, f64)>,
+}
+
+impl Demand {
+    /// Whether the rate that is forecast is always the same.
+    pub fn is_stationary(&self) -> bool {
+        let is_mean = |plan: &DayPlan| plan.factor == 1.0;
+        self.curve.growth.is_empty()
+            && self.curve.shapes.iter().all(|shape| *shape == Shape::FLAT)
+            && self.curve.days.iter().all(is_mean)
+    }
+
+    /// Expected arrivals a second, over the whole duration.
+    pub fn mean_rate(&self) -> f64 {
+        match self.duration {
+            Span::ZERO => self.curve.rate,
+            _ if self.is_stationary() => self.curve.rate,
+            duration => self.curve.arrivals(Time::ZERO, Time::ZERO + duration) / duration.seconds(),
+        }
+    }
+}
