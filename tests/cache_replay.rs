@@ -1,6 +1,8 @@
 //! The `cache` verb: figures of public traces to the last digit (needs
 //! TOKENMILL_SHARED), formats, contract and mistakes.
 
+mod common;
+
 use assert_cmd::Command;
 use predicates::prelude::*;
 use predicates::str::contains;
@@ -17,11 +19,7 @@ const CONVERSATION: &str = "mooncake_conversation_trace.jsonl";
 const AGENTS: &str = "weka_cc_dev_mooncake512.jsonl";
 
 fn shared(name: &str) -> Option<PathBuf> {
-    let Some(shared) = std::env::var_os("TOKENMILL_SHARED") else {
-        eprintln!("skipped: TOKENMILL_SHARED is not set");
-        return None;
-    };
-    Some(PathBuf::from(shared).join("workloads/traces").join(name))
+    common::shared(&format!("workloads/traces/{name}"))
 }
 
 fn tree(name: &str, calls_max: Option<u64>) -> Option<PrefixTree> {

@@ -1,10 +1,12 @@
 //! Arms against their baseline: what common random numbers cancel, what is
 //! exactly zero, and what a user sees.
 
+mod common;
+
 use assert_cmd::Command;
+use common::{load, on_threads};
 use predicates::prelude::*;
 use predicates::str::contains;
-use rayon::ThreadPoolBuilder;
 use std::path::Path;
 use tokenmill::scenario::{Loaded, Overrides, parse};
 use tokenmill::study::{Comparison, compare};
@@ -33,15 +35,13 @@ output_tokens = { distribution = "lognormal", median = 400, sigma = 0.6 }
 slo = { ttft_p95 = "800 ms" }
 "#;
 
-fn load(arms: &str) -> Loaded {
-    parse(&format!("{BASE}{arms}"), "s.toml", Path::new(""), &Overrides::default())
-        .unwrap_or_else(|error| panic!("{error}"))
+fn with(arms: &str) -> Loaded {
+    load(&format!("{BASE}{arms}"))
 }
 
 fn compared(arms: &str, threads: usize) -> Comparison {
-    let arms = load(arms).with_baseline();
-    let pool = ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
-    pool.install(|| compare(&arms, true, |_| {})).comparison
+    let arms = with(arms).with_baseline();
+    on_threads(threads, || compare(&arms, true, |_| {})).comparison
 }
 
 const SLOWER: &str = r#"
@@ -130,7 +130,7 @@ fn arms_run_as_often_as_the_most_demanding_one() {
         .replace("{ distribution = \"lognormal\", median = 500, sigma = 0.7 }", "500")
         .replace("{ distribution = \"lognormal\", median = 400, sigma = 0.6 }", "300")
         + "[[arm]]\nname = \"drawn\"\nset = { \"use_case.chat.arrivals.process\" = \"poisson\" }\n";
-    let loaded = parse(&text, "s.toml", Path::new(""), &Overrides::default()).unwrap();
+    let loaded = load(&text);
     let arms = loaded.with_baseline();
     assert_eq!(arms.iter().map(|arm| arm.scenario.replications).collect::<Vec<_>>(), [1, 32]);
     let comparison = compare(&arms, false, |_| {}).comparison;
@@ -173,7 +173,7 @@ fn compare_says_what_each_arm_does_and_keeps_the_files() {
 
 #[test]
 fn a_resolved_comparison_is_the_same_comparison() {
-    let first = load(SLOWER);
+    let first = with(SLOWER);
     let again = parse(&first.resolved_toml, "again", Path::new(""), &Overrides::default()).unwrap();
     assert_eq!(first.resolved_toml, again.resolved_toml);
     assert_eq!(again.arms[0].changes, ["pool.a.engine.step_scale = 1.05"]);
@@ -190,7 +190,7 @@ fn exact_figures_have_exact_differences() {
         .replace("{ distribution = \"lognormal\", median = 500, sigma = 0.7 }", "500")
         .replace("{ distribution = \"lognormal\", median = 400, sigma = 0.6 }", "300")
         + SLOWER;
-    let arms = parse(&text, "s.toml", Path::new(""), &Overrides::default()).unwrap();
+    let arms = load(&text);
     let comparison = compare(&arms.with_baseline(), true, |_| {}).comparison;
     assert_eq!(comparison.replications, 1);
     let figure = comparison.arms["slower"].figures["use_cases.chat.e2e_s.mean"];

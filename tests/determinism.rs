@@ -6,7 +6,9 @@
 //! machines and later versions are all held to the same values. A digest that
 //! should change is changed by hand: the test prints the new file.
 
-use rayon::ThreadPoolBuilder;
+mod common;
+
+use common::on_threads;
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -42,8 +44,7 @@ struct Written {
 }
 
 fn written(scenario: &Scenario, threads: usize) -> Written {
-    let pool = ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
-    let replicated = pool.install(|| replicate(scenario, true, |_| {}));
+    let replicated = on_threads(threads, || replicate(scenario, true, |_| {}));
     Written {
         digest: replicated.summary.digest.clone(),
         summary: serde_json::to_string(&replicated.summary).expect("JSON"),

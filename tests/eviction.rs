@@ -1,8 +1,9 @@
 //! The eviction policy as a key that is swept, from scenario file to outputs.
 
-use assert_cmd::Command;
+mod common;
+
+use common::Folder;
 use serde_json::Value;
-use std::path::Path;
 
 /// Sessions whose contexts are several times what 1,500 KV blocks hold, behind
 /// system prompts of which some are popular.
@@ -27,19 +28,16 @@ output_tokens = 40
 
 "#;
 
-fn tokenmill(folder: &Path, arguments: &[&str]) -> Value {
-    let mut command = Command::cargo_bin("tokenmill").unwrap();
-    command.current_dir(folder).args(arguments).args(["--json", "--no-progress"]);
-    let output = command.output().unwrap();
+fn json(folder: &Folder, arguments: &[&str]) -> Value {
+    let output = folder.tokenmill(arguments).args(["--json", "--no-progress"]).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).expect("one JSON document")
 }
 
-fn sweep(eviction: &str, axis: &str) -> (tempfile::TempDir, Vec<Value>) {
-    let folder = tempfile::tempdir().unwrap();
+fn sweep(eviction: &str, axis: &str) -> (Folder, Vec<Value>) {
     let text = SCENARIO.replace("\"lru\"", eviction) + &format!("[sweep]\n{axis}\n");
-    std::fs::write(folder.path().join("s.toml"), text).unwrap();
-    let mut sweep = tokenmill(folder.path(), &["sweep", "s.toml", "--out", "sweep"]);
+    let folder = Folder::new(&text);
+    let mut sweep = json(&folder, &["sweep", "s.toml", "--out", "sweep"]);
     let points = sweep["points"].take().as_array_mut().map(std::mem::take);
     (folder, points.expect("points"))
 }
@@ -57,7 +55,7 @@ fn policies_are_swept_by_name_and_each_point_is_the_run_with_that_policy() {
     for (point, policy) in points.iter().zip(POLICIES) {
         assert_eq!(point["values"]["pool.a.engine.eviction"], policy);
         let set = format!("pool.a.engine.eviction={policy}");
-        let run = tokenmill(folder.path(), &["run", "s.toml", "--set", &set, "--out", "run"]);
+        let run = json(&folder, &["run", "s.toml", "--set", &set, "--out", "run"]);
         assert_eq!(point["digest"], run["digest"], "{policy}");
         assert!((0.2..0.95).contains(&hits(point)), "{policy} hits {}", hits(point));
     }
@@ -68,7 +66,7 @@ fn policies_are_swept_by_name_and_each_point_is_the_run_with_that_policy() {
     for (one, other) in [(0, 1), (0, 2), (0, 4), (1, 2), (1, 4), (2, 4)] {
         assert_ne!(digest(one), digest(other), "{} and {}", POLICIES[one], POLICIES[other]);
     }
-    let table = std::fs::read_to_string(folder.path().join("sweep/points.csv")).unwrap();
+    let table = std::fs::read_to_string(folder.path("sweep/points.csv")).unwrap();
     assert!(POLICIES.iter().all(|policy| table.contains(policy)), "{table}");
 }
 

@@ -4,13 +4,14 @@
 //! is a sum of small products that a reader can redo on paper. Each call is a
 //! use case of its own, so that its latencies can be read off exactly.
 
-use std::path::Path;
+mod common;
+
+use common::{load, simulate};
 use std::sync::Arc;
 use tokenmill::factory::{Parallelism, StepTime};
 use tokenmill::kernel::{Span, TICKS_PER_SECOND};
 use tokenmill::metrics::{LatencyRecord, RunRecord};
-use tokenmill::scenario::{Arrivals, Lengths, Overrides, Scenario, UseCase, parse};
-use tokenmill::simulation::{Options, run};
+use tokenmill::scenario::{Arrivals, Lengths, Scenario, UseCase};
 use tokenmill::workload::{Trace, TraceCall};
 
 /// Ticks of each step: 5 ms.
@@ -87,8 +88,7 @@ fn factory(engine: &str, calls: &[Asked]) -> Scenario {
         output_tokens = 1
         "#
     );
-    let loaded = parse(&text, "hand.toml", Path::new("."), &Overrides::default());
-    let mut scenario = loaded.unwrap_or_else(|error| panic!("{error}")).scenario;
+    let mut scenario = load(&text).scenario;
     scenario.pools[0].step_time = whole_ticks();
     let template = scenario.use_cases.remove(0);
     let use_cases = calls.iter().enumerate().map(|(number, &call)| UseCase {
@@ -105,10 +105,6 @@ fn recording(call: Asked) -> Arc<Trace> {
     let Asked { at, prompt, output } = call;
     let call = TraceCall { at: Span::from_ticks(at), prompt, output };
     Arc::new(Trace::of(0, [(call, &[][..])]))
-}
-
-fn simulate(scenario: &Scenario) -> RunRecord {
-    run(scenario, 0, Options { audit: true, ..Options::default() })
 }
 
 fn ticks(seconds: f64) -> u64 {

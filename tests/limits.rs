@@ -1,7 +1,9 @@
 //! Where a run meets a limit it says so, and blames nobody else.
 
-use std::path::Path;
-use tokenmill::scenario::{Overrides, Scenario, parse};
+mod common;
+
+use common::load;
+use tokenmill::scenario::Scenario;
 use tokenmill::study::{Summary, replicate};
 
 /// Two calls a second of 200 tokens in and 40 out on one small replica.
@@ -17,9 +19,7 @@ hardware = "h100-sxm"
 "#;
 
 fn scenario(rest: &str) -> Scenario {
-    let text = format!("{POOL}{rest}");
-    let loaded = parse(&text, "limits.toml", Path::new(""), &Overrides::default());
-    loaded.unwrap_or_else(|error| panic!("{error}")).scenario
+    load(&format!("{POOL}{rest}")).scenario
 }
 
 fn run(rest: &str) -> Summary {

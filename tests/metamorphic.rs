@@ -3,13 +3,15 @@
 //! Nobody knows the right latency of a busy pool, but everybody knows what has
 //! to happen to it when all clocks run twice as fast.
 
-use std::path::Path;
+mod common;
+
+use common::load;
 use std::sync::Arc;
 use tokenmill::factory::StepTime;
 use tokenmill::kernel::{Span, TICKS_PER_SECOND};
 use tokenmill::metrics::{RunRecord, UseCaseRecord};
 use tokenmill::random::{Component, Streams};
-use tokenmill::scenario::{Arrivals, Lengths, Overrides, Scenario, parse};
+use tokenmill::scenario::{Arrivals, Lengths, Scenario};
 use tokenmill::simulation::{Options, run};
 use tokenmill::workload::{Trace, TraceCall};
 
@@ -44,8 +46,7 @@ const TEXT: &str = r#"
 "#;
 
 fn scenario() -> Scenario {
-    let loaded = parse(TEXT, "metamorphic.toml", Path::new("."), &Overrides::default());
-    loaded.unwrap_or_else(|error| panic!("{error}")).scenario
+    load(TEXT).scenario
 }
 
 fn simulate(scenario: &Scenario) -> RunRecord {

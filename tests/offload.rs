@@ -1,18 +1,15 @@
 //! Tiers below HBM: what they bring, and when they are rightly left alone.
 
+mod common;
+
+use common::load;
 use std::path::Path;
 use tokenmill::kernel::TICKS_PER_SECOND;
 use tokenmill::metrics::{PoolRecord, RunRecord, UseCaseRecord};
-use tokenmill::scenario::{Loaded, Overrides, parse};
-use tokenmill::simulation::{Options, run};
-
-fn load(text: &str) -> Loaded {
-    let loaded = parse(text, "offload.toml", Path::new("."), &Overrides::default());
-    loaded.unwrap_or_else(|error| panic!("{error}"))
-}
+use tokenmill::scenario::{Overrides, parse};
 
 fn simulate(text: &str) -> RunRecord {
-    run(&load(text).scenario, 0, Options { audit: true, ..Options::default() })
+    common::simulate(&load(text).scenario)
 }
 
 fn calls(record: &RunRecord) -> &UseCaseRecord {

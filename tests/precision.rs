@@ -1,10 +1,11 @@
 //! Replications until figures are precise: the same replications that a number
 //! would have run, stopped where the figures themselves say so.
 
-use assert_cmd::Command;
+mod common;
+
+use common::{Folder, load, on_threads};
 use predicates::prelude::*;
 use predicates::str::contains;
-use rayon::ThreadPoolBuilder;
 use std::path::Path;
 use tokenmill::scenario::{Loaded, Overrides, parse};
 use tokenmill::study::{Comparison, Replicated, Summary, compare, replicate};
@@ -32,16 +33,13 @@ name = "slower"
 set = { "pool.a.engine.step_scale" = 1.3 }
 "#;
 
-fn load(replications: &str) -> Loaded {
-    let text = BASE.replace("REPLICATIONS", replications);
-    parse(&text, "s.toml", Path::new(""), &Overrides::default())
-        .unwrap_or_else(|error| panic!("{error}"))
+fn stopping(replications: &str) -> Loaded {
+    load(&BASE.replace("REPLICATIONS", replications))
 }
 
 fn run(replications: &str, threads: usize) -> Replicated {
-    let loaded = load(replications);
-    let pool = ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
-    pool.install(|| replicate(&loaded.scenario, true, |_| {}))
+    let loaded = stopping(replications);
+    on_threads(threads, || replicate(&loaded.scenario, true, |_| {}))
 }
 
 fn json(value: &impl serde::Serialize) -> String {
@@ -119,7 +117,7 @@ fn nothing_random_is_precise_at_once() {
         .replace("poisson", "constant")
         .replace("{ distribution = \"lognormal\", median = 500, sigma = 0.7 }", "500")
         .replace("{ distribution = \"lognormal\", median = 100, sigma = 0.6 }", "100");
-    let loaded = parse(&text, "s.toml", Path::new(""), &Overrides::default()).unwrap();
+    let loaded = load(&text);
     let summary = replicate(&loaded.scenario, true, |_| {}).summary;
     assert_eq!(summary.replications, 1);
     assert!(summary.precision.expect("it was asked for").is_met);
@@ -132,7 +130,7 @@ fn an_unstable_load_is_not_run_until_the_cap() {
     let text = BASE
         .replace("REPLICATIONS", "{ precision = \"0.1 %\", of = \"use_cases.chat.ttft_s.mean\" }");
     let text = text.replace("4 /s", "400 /s").replace("40 s", "20 s");
-    let loaded = parse(&text, "s.toml", Path::new(""), &Overrides::default()).unwrap();
+    let loaded = load(&text);
     let summary = replicate(&loaded.scenario, false, |_| {}).summary;
     assert!(!summary.pools["a"].stable);
     assert_eq!(summary.replications, 16);
@@ -141,7 +139,7 @@ fn an_unstable_load_is_not_run_until_the_cap() {
 }
 
 fn compared(replications: &str) -> Comparison {
-    compare(&load(replications).with_baseline(), true, |_| {}).comparison
+    compare(&stopping(replications).with_baseline(), true, |_| {}).comparison
 }
 
 #[test]
@@ -161,7 +159,7 @@ fn arms_run_until_the_figures_of_each_are_precise() {
 
 #[test]
 fn a_resolved_scenario_stops_where_it_did() {
-    let first = load(FIVE_PERCENT);
+    let first = stopping(FIVE_PERCENT);
     let again = parse(&first.resolved_toml, "again", Path::new(""), &Overrides::default()).unwrap();
     assert_eq!(first.resolved_toml, again.resolved_toml);
     assert_eq!(first.scenario.stopping, again.scenario.stopping);
@@ -169,11 +167,7 @@ fn a_resolved_scenario_stops_where_it_did() {
 }
 
 fn tokenmill(verb: &str, text: &str, args: &[&str]) -> assert_cmd::assert::Assert {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("s.toml"), text).unwrap();
-    let mut command = Command::cargo_bin("tokenmill").expect("the binary is built");
-    command.current_dir(folder.path()).args([verb, "s.toml", "--no-progress"]).args(args);
-    command.assert()
+    Folder::new(text).tokenmill(&[verb, "s.toml", "--no-progress"]).args(args).assert()
 }
 
 #[test]

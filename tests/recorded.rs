@@ -1,13 +1,14 @@
 //! Recordings of every format in a run: their ids act on the prefix cache as the
 //! timeless replay says, packed or not, whether the format is named or found.
 
+mod common;
+
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use tokenmill::factory::Eviction;
 use tokenmill::metrics::UseCaseRecord;
 use tokenmill::scenario::{Arrivals, Loaded, Overrides, parse};
-use tokenmill::simulation::{Options, run};
 use tokenmill::study::{CacheQuestion, Variant, replay_cache};
 use tokenmill::workload::{Format, IdsName, PrefixTree, ReadOptions, open_trace};
 
@@ -45,7 +46,7 @@ fn scenario(block_tokens: u32, trace: &str, folder: &Path) -> Result<Loaded, Str
 
 fn serve(block_tokens: u32, trace: &str, folder: &Path) -> UseCaseRecord {
     let loaded = scenario(block_tokens, trace, folder).unwrap_or_else(|error| panic!("{error}"));
-    let mut record = run(&loaded.scenario, 0, Options { audit: true, ..Options::default() });
+    let mut record = common::simulate(&loaded.scenario);
     assert_eq!(record.cut_off, None);
     record.whole.use_cases.remove(0)
 }
@@ -91,10 +92,7 @@ fn calls_that_do_not_overlap_hit_what_the_timeless_replay_says() {
 /// second finds what the first one is computing.
 #[test]
 fn sessions_of_coding_agents_hit_as_if_there_were_no_time() {
-    let Some(shared) = std::env::var_os("TOKENMILL_SHARED") else {
-        return eprintln!("skipped: TOKENMILL_SHARED is not set");
-    };
-    let folder = Path::new(&shared).join("workloads/traces");
+    let Some(folder) = common::shared("workloads/traces") else { return };
     let gap_ticks = 75 * tokenmill::kernel::TICKS_PER_SECOND;
     let name = "weka_cc_dev_sessions.jsonl";
     let expected = timeless(Format::Weka, &folder.join(name), gap_ticks);

@@ -1,10 +1,11 @@
 //! Routers on sessions that share prefixes: what each finds in the caches, and
 //! what that does to the first token.
 
-use std::path::Path;
+mod common;
+
+use common::load;
 use tokenmill::kernel::Span;
 use tokenmill::metrics::UseCaseRecord;
-use tokenmill::scenario::{Overrides, parse};
 use tokenmill::simulation::{Options, run};
 
 /// Sessions of 12 turns over 8 replicas; each call continues the one before.
@@ -34,8 +35,7 @@ fn on(model: &str, replicas: u32, pool: &str, router: &str) -> UseCaseRecord {
         output_tokens = 250
         "#
     );
-    let loaded = parse(&text, "routing.toml", Path::new("."), &Overrides::default());
-    let scenario = loaded.unwrap_or_else(|error| panic!("{error}")).scenario;
+    let scenario = load(&text).scenario;
     let options = Options { warm_up: Span::from_seconds(100.0), audit: true };
     run(&scenario, 0, options).whole.use_cases.swap_remove(0)
 }

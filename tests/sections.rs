@@ -1,9 +1,12 @@
 //! Intervals from one long run: its sections tell the spread that replications
 //! would have told.
 
+mod common;
+
+use common::load;
 use predicates::str::contains;
 use std::path::Path;
-use tokenmill::scenario::{Overrides, Scenario, open, parse};
+use tokenmill::scenario::{Overrides, Scenario, open};
 use tokenmill::statistics::Interval;
 use tokenmill::study::{Summary, compare, replicate, sweep};
 
@@ -40,8 +43,7 @@ fn scenario(changes: &[(&str, &str)]) -> Scenario {
         assert!(text.contains(from), "{from}");
         text = text.replace(from, to);
     }
-    let loaded = parse(&text, "s.toml", Path::new(""), &Overrides::default());
-    loaded.unwrap_or_else(|error| panic!("{error}")).scenario
+    load(&text).scenario
 }
 
 fn run(changes: &[(&str, &str)]) -> Summary {
@@ -133,7 +135,7 @@ fn sections_go_with_replications_and_arms() {
     assert!(half(&both.use_cases["chat"].e2e_s.mean.unwrap()) > 0.0);
     let mut text = BASE.to_owned();
     changes.iter().for_each(|(from, to)| text = text.replace(from, to));
-    let loaded = parse(&text, "s.toml", Path::new(""), &Overrides::default()).unwrap();
+    let loaded = load(&text);
     let comparison = compare(&loaded.with_baseline(), true, |_| {}).comparison;
     let base = comparison.arms["baseline"].figures["use_cases.chat.e2e_s.p95"];
     let slower = comparison.arms["slower"].figures["use_cases.chat.e2e_s.p95"];

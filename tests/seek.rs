@@ -3,16 +3,15 @@
 
 #[path = "report/checks.rs"]
 mod checks;
+mod common;
 
-use assert_cmd::Command;
 use checks::{assert_balanced, assert_readable};
+use common::{Folder, on_threads};
 use predicates::prelude::*;
 use predicates::str::contains;
-use rayon::ThreadPoolBuilder;
 use serde_json::Value;
 use std::fs;
-use std::path::{Path, PathBuf};
-use tempfile::TempDir;
+use std::path::Path;
 use tokenmill::report::{self, Artifact};
 use tokenmill::scenario::{Overrides, open};
 use tokenmill::statistics::Interval;
@@ -268,8 +267,7 @@ fn every_value_is_the_run_of_that_scenario_and_the_answer_is_what_the_figures_sa
 #[test]
 fn threads_change_nothing() {
     let json = |threads| {
-        let pool = ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        let result = pool.install(|| sought(&format!("{BASE}{LOAD}")));
+        let result = on_threads(threads, || sought(&format!("{BASE}{LOAD}")));
         let outputs = report::seek(&result, "");
         let texts = outputs.artifacts.into_iter().filter_map(|artifact| match artifact {
             Artifact::Text(_, text) => Some(text),
@@ -315,30 +313,9 @@ fn pages_and_charts_are_readable_whatever_was_found() {
     }
 }
 
-/// A folder with `s.toml`, which holds this text.
-struct Study(TempDir);
-
-impl Study {
-    fn new(text: &str) -> Study {
-        let study = Study(tempfile::tempdir().unwrap());
-        fs::write(study.path("s.toml"), text).unwrap();
-        study
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn tokenmill(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::cargo_bin("tokenmill").unwrap();
-        command.current_dir(self.0.path()).args(arguments);
-        command
-    }
-}
-
 #[test]
 fn a_user_reads_the_answer_and_scripts_do() {
-    let study = Study::new(&format!("{BASE}{LOAD}"));
+    let study = Folder::new(&format!("{BASE}{LOAD}"));
     let seek = study.tokenmill(&["seek", "s.toml", "--no-progress"]).assert().success();
     let text = String::from_utf8(seek.get_output().stdout.clone()).unwrap();
     let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -374,21 +351,21 @@ fn a_user_reads_the_answer_and_scripts_do() {
 
 #[test]
 fn a_bound_that_is_never_met_is_an_answer_and_not_a_failure() {
-    let study = Study::new(&format!("{BASE}{}", LOAD.replace("300 ms", "1 us")));
+    let study = Folder::new(&format!("{BASE}{}", LOAD.replace("300 ms", "1 us")));
     let seek = study.tokenmill(&["seek", "s.toml", "--no-progress"]).assert().success();
     seek.stdout(contains("No value of use_case.chat.arrivals.rate looked at keeps"));
     let study =
-        Study::new(&format!("{BASE}{}", LOAD.replace("300 ms", "1 h").replace("60 /s", "3 /s")));
+        Folder::new(&format!("{BASE}{}", LOAD.replace("300 ms", "1 h").replace("60 /s", "3 /s")));
     let seek = study.tokenmill(&["seek", "s.toml", "--no-progress"]).assert().success();
     seek.stdout(contains("Every value of use_case.chat.arrivals.rate looked at keeps"));
 }
 
 /// What is said of this `[seek]`, by the study and by `validate`.
 fn mistakes(seek: &str) -> String {
-    let study = Study::new(&format!("{BASE}[seek]\n{seek}\n"));
+    let study = Folder::new(&format!("{BASE}[seek]\n{seek}\n"));
     let output =
         study.tokenmill(&["seek", "s.toml"]).assert().code(2).stdout("").get_output().clone();
-    let entries = fs::read_dir(study.0.path()).unwrap().count();
+    let entries = fs::read_dir(study.path(".")).unwrap().count();
     assert_eq!(entries, 1, "nothing is written");
     let checked = study.tokenmill(&["validate", "s.toml"]).assert().code(2).get_output().clone();
     assert_eq!(checked.stderr, output.stderr);
@@ -442,7 +419,7 @@ fn bad_seeks_are_told_with_their_lines() {
 
 #[test]
 fn a_scenario_without_a_seek_is_told_how_to_write_one() {
-    let study = Study::new(BASE);
+    let study = Folder::new(BASE);
     let told =
         contains("s.toml: seek: is missing").and(contains("[seek] with key, from, to and keep"));
     study.tokenmill(&["seek", "s.toml"]).assert().code(2).stderr(told);
@@ -479,7 +456,7 @@ fn a_seek_over_a_second_key_is_a_seek_at_each_of_its_values() {
 
 #[test]
 fn a_seek_over_a_second_key_prints_a_row_a_value() {
-    let study = Study::new(&format!("{BASE}{REPLICAS}"));
+    let study = Folder::new(&format!("{BASE}{REPLICAS}"));
     let over = "seek.over={ \"use_case.chat.arrivals.rate\" = [\"8 /s\", \"600 /s\"] }";
     let args = ["seek", "s.toml", "--set", over, "--replications", "2", "--set", "duration=12 s"];
     let told = contains("rate").and(contains("8 /s")).and(contains("none kept"));

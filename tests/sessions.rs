@@ -1,17 +1,12 @@
 //! Sessions and shared prefixes: what calls say, and what the cache makes of it.
 
-use std::path::Path;
-use tokenmill::metrics::{RunRecord, UseCaseRecord};
-use tokenmill::scenario::{Overrides, Scenario, parse};
-use tokenmill::simulation::{Options, run};
+mod common;
 
-fn scenario(text: &str) -> Scenario {
-    let loaded = parse(text, "sessions.toml", Path::new("."), &Overrides::default());
-    loaded.unwrap_or_else(|error| panic!("{error}")).scenario
-}
+use common::load;
+use tokenmill::metrics::{RunRecord, UseCaseRecord};
 
 fn simulate(text: &str) -> RunRecord {
-    run(&scenario(text), 0, Options { audit: true, ..Options::default() })
+    common::simulate(&load(text).scenario)
 }
 
 fn only(record: &RunRecord) -> &UseCaseRecord {

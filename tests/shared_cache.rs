@@ -1,7 +1,8 @@
 //! The conversation trace replayed with time, through the engine and its cache;
 //! needs TOKENMILL_SHARED.
 
-use std::path::Path;
+mod common;
+
 use tokenmill::metrics::RunRecord;
 use tokenmill::scenario::{Overrides, parse};
 use tokenmill::simulation::{Options, run};
@@ -9,10 +10,7 @@ use tokenmill::simulation::{Options, run};
 /// The trace on one rank with `blocks` KV blocks of `block_tokens` tokens. Steps
 /// are fast enough for the queue to stay short.
 fn replay(blocks: u32, block_tokens: u32, more: &str) -> Option<RunRecord> {
-    let Some(shared) = std::env::var_os("TOKENMILL_SHARED") else {
-        eprintln!("skipped: TOKENMILL_SHARED is not set");
-        return None;
-    };
+    let traces = common::shared("workloads/traces")?;
     let text = format!(
         r#"
         name = "conversation"
@@ -32,7 +30,6 @@ fn replay(blocks: u32, block_tokens: u32, more: &str) -> Option<RunRecord> {
         {more}
         "#
     );
-    let traces = Path::new(&shared).join("workloads/traces");
     let loaded = parse(&text, "conversation.toml", &traces, &Overrides::default());
     let loaded = loaded.unwrap_or_else(|error| panic!("{error}"));
     let record = run(&loaded.scenario, 0, Options::default());

@@ -1,15 +1,12 @@
 //! Whole public traces are read without a mistake; needs TOKENMILL_SHARED.
 
-use std::path::PathBuf;
+mod common;
+
 use std::sync::Arc;
 use tokenmill::workload::{Format, ReadOptions, Trace, TraceCall, open_trace, read_trace};
 
 fn read(format: Format, name: &str, options: ReadOptions) -> Option<Arc<Trace>> {
-    let Some(shared) = std::env::var_os("TOKENMILL_SHARED") else {
-        eprintln!("skipped: TOKENMILL_SHARED is not set");
-        return None;
-    };
-    let path = PathBuf::from(shared).join("workloads/traces").join(name);
+    let path = common::shared(&format!("workloads/traces/{name}"))?;
     let mut file = open_trace(&path).expect("the shared trace is there");
     assert_eq!(Format::detect(&mut file).unwrap(), Some(format));
     Some(read_trace(format, file, name, options).expect("no broken line"))

@@ -4,6 +4,8 @@
 //! The comparisons need the folder of measurements named by `TOKENMILL_SHARED`
 //! and say that they were skipped without it; `-- --nocapture` shows the figures.
 
+mod common;
+
 use assert_cmd::Command;
 use flate2::write::GzEncoder;
 use predicates::prelude::*;
@@ -11,7 +13,7 @@ use predicates::str::contains;
 use serde_json::Value;
 use std::fs::{self, File};
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use tempfile::TempDir;
 
 fn validation(dir: &Path) -> Command {
@@ -24,15 +26,6 @@ fn json(dir: &Path, args: &[&str]) -> Value {
     let output = validation(dir).arg("--json").args(args).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).expect("one JSON document")
-}
-
-/// The folder of measurements, where it is at hand.
-fn shared() -> Option<PathBuf> {
-    let shared = std::env::var_os("TOKENMILL_SHARED").map(PathBuf::from);
-    if shared.is_none() {
-        eprintln!("skipped: TOKENMILL_SHARED is not set");
-    }
-    shared
 }
 
 /// Relative errors of the means of TTFT, TPOT and E2E of a log's arm.
@@ -48,7 +41,7 @@ fn mean_errors(log: &Value, constants: &str) -> [f64; 3] {
 
 #[test]
 fn logs_of_real_servers_are_reproduced_without_tuning() {
-    let Some(shared) = shared() else { return };
+    let Some(shared) = common::shared("") else { return };
     let found = json(&shared.join("groundtruth/logs"), &[]);
     let logs = found["logs"].as_array().unwrap();
     let log = |part: &str| {
@@ -74,7 +67,7 @@ fn logs_of_real_servers_are_reproduced_without_tuning() {
 
 #[test]
 fn published_sweeps_are_reproduced_as_well_as_recorded() {
-    let Some(shared) = shared() else { return };
+    let Some(shared) = common::shared("") else { return };
     let folder = TempDir::new().unwrap();
     let packed = shared.join("groundtruth/serving_sweeps_dev.csv.gz");
     fs::copy(packed, folder.path().join("sweeps.csv.gz")).unwrap();
@@ -98,7 +91,7 @@ fn published_sweeps_are_reproduced_as_well_as_recorded() {
 
 #[test]
 fn open_loop_experiments_on_cached_prompts_are_reproduced() {
-    let Some(shared) = shared() else { return };
+    let Some(shared) = common::shared("") else { return };
     let folder = TempDir::new().unwrap();
     let table = shared.join("groundtruth/vllm_open_loop_dev.csv");
     fs::copy(table, folder.path().join("open_loop.csv")).unwrap();

@@ -7,7 +7,6 @@
 //! `cargo test --release --test closed_forms coverage -- --ignored --nocapture`.
 
 use super::*;
-use tokenmill::scenario::{Overrides, parse};
 use tokenmill::statistics::{Serial, relative_error, waves};
 use tokenmill::study::{Summary, replicate as study};
 
@@ -169,9 +168,8 @@ slo = { ttft_p95 = "30 ms" }
 fn coverage_of_whole_studies() {
     let repeat = |head: &str, seed: u64| -> [Interval; 4] {
         let text = format!("seed = {}\n{head}{FACTORY}", seed + 1);
-        let loaded = parse(&text, "s", std::path::Path::new(""), &Overrides::default());
         let Summary { use_cases, pools, .. } =
-            study(&loaded.unwrap().scenario, false, |_| {}).summary;
+            study(&common::load(&text).scenario, false, |_| {}).summary;
         let chat = &use_cases["chat"];
         let figures = [chat.e2e_s.mean, chat.e2e_s.p95, chat.goodput_fraction];
         let [mean, p95, good] = figures.map(|figure| figure.expect("the load is sustained"));
