@@ -5,6 +5,12 @@
 //! - Azure: 300 calls, Poisson at 4 /s; prompts lognormal (median 1,000, sigma
 //!   1.1, at most 14,000), outputs lognormal (median 130, sigma 0.9, at most
 //!   1,500).
+//! - BurstGPT: 200 calls, Poisson at 2 /s, two models in turn at random; prompts
+//!   lognormal (median 600, sigma 1.0), outputs lognormal (median 180, sigma 0.8);
+//!   every 40th call failed.
+//! - Log: 120 calls a quarter of a second apart, in milliseconds, under column names
+//!   of its own; prompts lognormal (median 1,500, sigma 0.7), outputs lognormal
+//!   (median 90, sigma 0.6).
 //! - Mooncake: 60 conversations of 5 turns, first turns Poisson at 0.5 /s, 20 s
 //!   (exponential) between turns; a conversation shares a system prompt of 1,024
 //!   tokens with all others, starts with lognormal (median 2,000, sigma 0.8)
@@ -28,6 +34,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios/traces");
     std::fs::create_dir_all(folder)?;
     std::fs::write(format!("{folder}/sample-azure.csv"), azure()?)?;
+    std::fs::write(format!("{folder}/sample-burstgpt.csv"), burstgpt()?)?;
+    std::fs::write(format!("{folder}/sample-log.csv"), log()?)?;
     std::fs::write(format!("{folder}/sample-mooncake.jsonl"), mooncake()?)?;
     std::fs::write(format!("{folder}/sample-bailian.jsonl"), bailian()?)?;
     std::fs::write(format!("{folder}/sample-weka.jsonl"), weka()?)?;
@@ -47,6 +55,39 @@ fn azure() -> Result<String, Box<dyn std::error::Error>> {
         let prompt = prompt.sample_tokens(&mut stream);
         let output = output.sample_tokens(&mut stream);
         writeln!(text, "2026-01-05 09:{minute:02}:{second:010.7},{prompt},{output}")?;
+    }
+    Ok(text)
+}
+
+fn burstgpt() -> Result<String, Box<dyn std::error::Error>> {
+    let mut stream = stream("burstgpt");
+    let gap = Distribution::exponential(0.5)?;
+    let model = Distribution::uniform(0.0, 2.0)?;
+    let prompt = Distribution::lognormal(600.0, 1.0)?.with_bounds(1.0, 12_000.0)?;
+    let output = Distribution::lognormal(180.0, 0.8)?.with_bounds(1.0, 2_000.0)?;
+    let mut text =
+        "Timestamp,Model,Request tokens,Response tokens,Total tokens,Log Type\n".to_owned();
+    let mut at = 0.0;
+    for call in 1..=200 {
+        at += gap.sample(&mut stream);
+        let model = if model.sample(&mut stream) < 1.0 { "small" } else { "large" };
+        let prompt = prompt.sample_tokens(&mut stream);
+        let output = if call % 40 == 0 { 0 } else { output.sample_tokens(&mut stream) };
+        let total = prompt + output;
+        writeln!(text, "{at:.3},{model},{prompt},{output},{total},Conversation log")?;
+    }
+    Ok(text)
+}
+
+fn log() -> Result<String, Box<dyn std::error::Error>> {
+    let mut stream = stream("log");
+    let prompt = Distribution::lognormal(1_500.0, 0.7)?.with_bounds(1.0, 14_000.0)?;
+    let output = Distribution::lognormal(90.0, 0.6)?.with_bounds(1.0, 1_000.0)?;
+    let mut text = "id,received_ms,input,output\n".to_owned();
+    for call in 0..120 {
+        let prompt = prompt.sample_tokens(&mut stream);
+        let output = output.sample_tokens(&mut stream);
+        writeln!(text, "{call},{},{prompt},{output}", 1_767_600_000_000_u64 + 250 * call)?;
     }
     Ok(text)
 }

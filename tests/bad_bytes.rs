@@ -1,10 +1,12 @@
 //! No bytes whatsoever make a trace reader panic, and what it takes is sound.
 
 use proptest::prelude::*;
-use tokenmill::workload::{Format, ReadOptions, read_trace};
+use tokenmill::workload::{CsvLayout, Format, ReadOptions, read_trace};
 
 const AZURE: &str = "TIMESTAMP,ContextTokens,GeneratedTokens\n2024-05-12 00:00:00.003163+00:00,10,\
     20\n2024-05-12 00:00:01.1,30,40\n2024-05-12 00:00:02,50,60";
+const BURSTGPT: &str = "Timestamp,Model,Request tokens,Response tokens\n5,a,10,20\n7.25,b,3,0\n\
+    8,a,1,2\n";
 const MOONCAKE: &str = "{\"timestamp\": 0, \"input_length\": 10, \"output_length\": 20, \
     \"hash_ids\": [1]}\n{\"timestamp\": 27.5, \"input_length\": 600, \"output_length\": 1, \
     \"hash_ids\": [1, 2]}\n";
@@ -37,7 +39,8 @@ fn mutate(text: &str, edits: &[(usize, u8, bool)]) -> Vec<u8> {
 
 fn check(format: Format, bytes: &[u8]) -> Result<(), TestCaseError> {
     for skip_bad_lines in [false, true] {
-        let options = ReadOptions { skip_bad_lines, ..ReadOptions::default() };
+        let csv = Some(CsvLayout { columns: ["t", "in", "out"].map(str::to_owned), unit: None });
+        let options = ReadOptions { skip_bad_lines, csv, ..ReadOptions::default() };
         match read_trace(format, bytes, "t", options) {
             Ok(trace) => {
                 let calls: Vec<_> = trace.cursor().collect();
@@ -62,6 +65,17 @@ proptest! {
     }
 
     #[test]
+    fn mutated_burstgpt(edits in edits()) {
+        check(Format::BurstGpt, &mutate(BURSTGPT, &edits))?;
+    }
+
+    #[test]
+    fn mutated_plain_csv(edits in edits()) {
+        check(Format::Csv, &mutate("t,in,out\n2024-05-12T00:00:00Z,10,20\n2024-05-13,5,6\n", &edits))?;
+        check(Format::Csv, &mutate("in,t,out\n10,1e3,20\n11,1700,2.0\n", &edits))?;
+    }
+
+    #[test]
     fn mutated_mooncake(edits in edits()) {
         check(Format::Mooncake, &mutate(MOONCAKE, &edits))?;
     }
@@ -78,7 +92,7 @@ proptest! {
 
     #[test]
     fn any_bytes(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-        for format in [Format::Azure, Format::Bailian, Format::Mooncake, Format::Weka] {
+        for format in Format::names().filter_map(Format::named) {
             check(format, &bytes)?;
         }
     }

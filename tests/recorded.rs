@@ -116,6 +116,7 @@ fn packed_recordings_are_the_same_recordings() {
     for (name, format) in [
         ("sample-azure.csv", "azure"),
         ("sample-bailian.jsonl", "bailian"),
+        ("sample-burstgpt.csv", "burstgpt"),
         ("sample-mooncake.jsonl", "mooncake"),
         ("sample-weka.jsonl", "weka"),
     ] {
@@ -172,8 +173,19 @@ fn what_cannot_be_read_is_told_with_what_was_found() {
         "",
         &[
             "recorded.toml:15: use_case.calls.trace.path = \"t\": does not begin like a trace",
-            "name its `format`: azure, mooncake, weka, bailian",
+            "name its `format`: azure, mooncake, weka, bailian, burstgpt, csv (the `columns` of",
         ],
+    );
+    let columns = ", columns = { time = \"at\", prompt_tokens = \"in\", output_tokens = \"out\" }";
+    wrong("at,in\n1,2\n", columns, &["/t:1: `at,in`", "without out: it has at, in"]);
+    wrong("at,in,out\n1,2,3\n", columns, &["/t:2: `1,2,3`", "unit is not said", "`time_unit`"]);
+    let mixed = "at_s,in,out\n1767600000,2,3\n1767600001000,2,3\n";
+    wrong(mixed, &columns.replace("\"at\"", "\"at_s\""), &["/t:3: ", "looks like ms since 1970"]);
+    wrong("at,in\n1,2\n", ", format = \"csv\"", &["it has at, in", "`columns = {"]);
+    wrong(
+        "TIMESTAMP,ContextTokens,GeneratedTokens\n2026-01-05 09:00:00,1,2\n",
+        ", format = \"azure\", time_unit = \"s\"",
+        &["trace.time_unit", "it is for csv"],
     );
     wrong("", "", &["trace.path = \"t\": is empty"]);
     wrong("a\n", ", format = \"wekka\"", &["format = \"wekka\"", "weka"]);
@@ -198,5 +210,30 @@ fn odd_ids_are_told() {
         scenario(16, "path = \"t\"", folder.path()).unwrap().scenario.warnings.join("\n");
     for part in ["t:2: id 2 follows another id", "t: 1 calls have fewer", "t: 1 calls have more"] {
         assert!(warnings.contains(part), "{part}: {warnings}");
+    }
+}
+
+/// BurstGPT's failures are left out and told, and a log under column names of
+/// its own is read without the name of a format.
+#[test]
+fn csv_recordings_come_with_their_times_and_lengths() {
+    let read = |keys: &str| scenario(16, keys, &samples()).unwrap().scenario;
+    let trace_of = |scenario: &tokenmill::scenario::Scenario| match &scenario.use_cases[0].arrivals
+    {
+        Arrivals::Trace { trace, .. } => trace.clone(),
+        _ => panic!("arrivals of a trace"),
+    };
+    let burstgpt = read("path = \"sample-burstgpt.csv\"");
+    let trace = trace_of(&burstgpt);
+    assert_eq!((trace.calls, trace.failed_calls, trace.raised_calls), (195, 5, 0));
+    let warnings = burstgpt.warnings.join("\n");
+    assert!(warnings.contains("5 calls recorded as failed"), "{warnings}");
+    let columns = "columns = { time = \"received_ms\", prompt_tokens = \"input\", \
+                   output_tokens = \"output\" }";
+    let log = trace_of(&read(&format!("path = \"sample-log.csv\", {columns}")));
+    assert_eq!((log.calls, log.length.seconds()), (120, 119.0 * 0.25));
+    let text = std::fs::read_to_string(samples().join("sample-log.csv")).unwrap();
+    for (call, line) in log.cursor().zip(text.lines().skip(1)) {
+        assert!(line.ends_with(&format!(",{},{}", call.prompt, call.output)), "{line}");
     }
 }

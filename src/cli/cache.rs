@@ -127,6 +127,7 @@ fn read(args: &CacheArgs, asked: &Asked, globals: &Globals) -> Result<(Format, P
         block_tokens: args.block_tokens,
         turns: asked.turns,
         session_gap_ticks: asked.session_gap_ticks,
+        csv: None,
     };
     let tree = PrefixTree::read(format, input, &name, options, asked.ids_name);
     let tree = tree.map_err(Error::Invalid)?;

@@ -5,90 +5,39 @@
 //! Time stamps have up to nine decimals and may carry a zone; without one they
 //! are taken as UTC. Only their differences matter.
 
-use super::read::{Builder, Record, next_line, shorten};
-use crate::kernel::TICKS_PER_SECOND;
-use jiff::{Timestamp, civil::DateTime};
-use std::borrow::Cow;
+use super::read::{Builder, Record, next_line};
+use super::stamps::date;
+use super::table::{Table, fields, text};
 use std::io::BufRead;
 
-const COLUMNS: [&str; 3] = ["TIMESTAMP", "ContextTokens", "GeneratedTokens"];
-const TICKS_PER_NANOSECOND: i128 = TICKS_PER_SECOND as i128 / 1_000_000_000;
+const COLUMNS: [&[&str]; 3] = [&["TIMESTAMP"], &["ContextTokens"], &["GeneratedTokens"]];
 
 pub(super) fn read(input: &mut impl BufRead, builder: &mut Builder<'_>) {
+    let fix = "check `format` and the first line";
+    let Some(table) = Table::open(input, builder, COLUMNS, fix) else { return };
     let mut bytes = Vec::new();
-    let Some((number, header)) = next_line(input, &mut bytes, builder) else { return };
-    let columns = match columns(header) {
-        Ok(columns) => columns,
-        Err(problem) => {
-            let fix = "check `format` and the first line";
-            return builder.fault(Some(number), Some(shorten(header)), problem, fix);
-        }
-    };
     while let Some((number, line)) = next_line(input, &mut bytes, builder) {
-        builder.add(number, line, record(line, columns));
+        builder.add(number, line, record(line, &table));
     }
 }
 
-/// Where the header has each of [`COLUMNS`], or which of them it lacks.
-fn columns(header: &[u8]) -> Result<[usize; 3], String> {
-    let header = String::from_utf8_lossy(header);
-    let names = fields(&header);
-    let found = COLUMNS.map(|name| names.iter().position(|column| column == name));
-    if let [Some(time), Some(prompt), Some(output)] = found {
-        return Ok([time, prompt, output]);
-    }
-    let absent = COLUMNS.iter().zip(found).filter(|(_, found)| found.is_none());
-    let absent: Vec<&str> = absent.map(|(name, _)| *name).collect();
-    let known: Vec<&str> = names.iter().map(Cow::as_ref).filter(|n| COLUMNS.contains(n)).collect();
-    let known = if known.is_empty() { "none of its columns".to_owned() } else { known.join(", ") };
-    Err(format!("is a header without {}: it has {known}", absent.join(", ")))
-}
-
-fn record(line: &[u8], columns: [usize; 3]) -> Result<Record, String> {
-    let line = std::str::from_utf8(line).map_err(|_| "is not UTF-8".to_owned())?;
-    let fields = fields(line);
-    let field = |which: usize| {
-        let field = fields.get(columns[which]).map(Cow::as_ref);
-        field.ok_or_else(|| format!("has no {}", COLUMNS[which]))
-    };
+fn record(line: &[u8], table: &Table) -> Result<Record, String> {
+    let fields = fields(text(line)?);
+    let at = table.field(&fields, 0)?;
+    let at_ticks = date(at).ok_or_else(|| {
+        format!("TIMESTAMP `{at}` is not a date and time such as 2023-11-16 18:15:46.6805900")
+    })?;
     Ok(Record {
-        at_ticks: Some(ticks(field(0)?)?),
-        prompt: tokens(field(1)?, COLUMNS[1])?,
-        output: tokens(field(2)?, COLUMNS[2])?,
+        at_ticks: Some(at_ticks),
+        prompt: table.tokens(&fields, 1)?,
+        output: table.tokens(&fields, 2)?,
         ..Record::default()
     })
 }
 
-/// The fields of a line. Quoted ones, which hardly any trace has, take the
-/// slow path through a CSV reader.
-fn fields(line: &str) -> Vec<Cow<'_, str>> {
-    if !line.contains('"') {
-        return line.split(',').map(|field| Cow::Borrowed(field.trim())).collect();
-    }
-    let mut reader = csv::ReaderBuilder::new()
-        .has_headers(false)
-        .trim(csv::Trim::All)
-        .from_reader(line.as_bytes());
-    let record = reader.records().next().and_then(Result::ok).unwrap_or_default();
-    record.iter().map(|field| Cow::Owned(field.to_owned())).collect()
-}
-
-fn ticks(text: &str) -> Result<i128, String> {
-    let utc = || text.parse::<DateTime>().ok()?.to_zoned(jiff::tz::TimeZone::UTC).ok();
-    let instant = text.parse::<Timestamp>().ok().or_else(|| Some(utc()?.timestamp()));
-    let instant = instant.ok_or_else(|| {
-        format!("TIMESTAMP `{text}` is not a date and time such as 2023-11-16 18:15:46.6805900")
-    })?;
-    Ok(instant.as_nanosecond() * TICKS_PER_NANOSECOND)
-}
-
-fn tokens(text: &str, column: &str) -> Result<u32, String> {
-    text.parse().map_err(|_| format!("{column} `{text}` is not a number of tokens such as 374"))
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::kernel::TICKS_PER_SECOND;
     use crate::workload::{Format, ReadOptions, Trace, read_trace};
     use std::sync::Arc;
 

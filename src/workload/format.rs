@@ -17,14 +17,20 @@ pub enum Format {
     Weka,
     /// Qwen-Bailian JSON lines.
     Bailian,
+    /// BurstGPT CSV.
+    BurstGpt,
+    /// CSV whose columns are named by whoever reads it.
+    Csv,
 }
 
 /// Formats by name.
-const NAMES: [(&str, Format); 4] = [
+const NAMES: [(&str, Format); 6] = [
     ("azure", Format::Azure),
     ("mooncake", Format::Mooncake),
     ("weka", Format::Weka),
     ("bailian", Format::Bailian),
+    ("burstgpt", Format::BurstGpt),
+    ("csv", Format::Csv),
 ];
 
 /// Bytes from the start of a file that tell its format.
@@ -48,11 +54,12 @@ impl Format {
 
     /// Whether its calls carry the ids of their prompt blocks.
     pub fn has_prefix_ids(self) -> bool {
-        self != Format::Azure
+        !matches!(self, Format::Azure | Format::BurstGpt | Format::Csv)
     }
 
     /// The format of the file that `input` starts with, by the keys of its
-    /// first record; `None` if they are none of ours. Consumes nothing.
+    /// first record; `None` if they are none of ours, as those of plain CSV.
+    /// Consumes nothing.
     pub fn detect(input: &mut impl BufRead) -> io::Result<Option<Format>> {
         let head = input.fill_buf()?;
         let head = String::from_utf8_lossy(&head[..head.len().min(HEAD)]);
@@ -60,6 +67,9 @@ impl Format {
         let first = head.lines().next().unwrap_or_default();
         if first.contains("TIMESTAMP") || first.contains("ContextTokens") {
             return Ok(Some(Format::Azure));
+        }
+        if first.contains("Request tokens") && first.contains("Response tokens") {
+            return Ok(Some(Format::BurstGpt));
         }
         // A record may be spread over lines, and its first ones may be broken.
         let has = |key: &str| head.contains(&format!("\"{key}\""));
@@ -104,6 +114,8 @@ mod tests {
         assert_eq!(of(mooncake), Some(Format::Mooncake));
         assert_eq!(of(&format!("\u{feff}\n  {mooncake}")), Some(Format::Mooncake));
         assert_eq!(of("TIMESTAMP,ContextTokens,GeneratedTokens\n"), Some(Format::Azure));
+        let burstgpt = "Timestamp,Model,Request tokens,Response tokens,Total tokens,Log Type\n";
+        assert_eq!(of(burstgpt), Some(Format::BurstGpt));
         assert_eq!(of("[\n {\"id\": \"a\",\n \"requests\": []}]"), Some(Format::Weka));
         assert_eq!(
             of("{\"chat_id\": 1, \"parent_chat_id\": -1, \"timestamp\": 0.5, \"input_length\": 3}"),

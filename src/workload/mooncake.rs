@@ -164,7 +164,7 @@ mod tests {
         );
         insta::assert_snapshot!(read(&text, ReadOptions::default()).unwrap_err());
         let skip = ReadOptions { skip_bad_lines: true, ..ReadOptions::default() };
-        assert_eq!(read(&text, skip).unwrap().skipped_lines, 4);
+        assert_eq!(read(&text, skip.clone()).unwrap().skipped_lines, 4);
         let nothing = read("rubbish", skip).unwrap_err();
         assert!(nothing.contains("no readable call (1 broken lines skipped)"), "{nothing}");
     }

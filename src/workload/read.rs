@@ -7,12 +7,12 @@
 //! A broken line is one that cannot be read, or that the sink refuses. It is a
 //! mistake, or, when asked to skip, left out and counted.
 
-use super::{Format, Turns, azure, bailian, mooncake, weka};
+use super::{CsvLayout, Format, Turns, azure, bailian, burstgpt, mooncake, plain_csv, weka};
 use crate::error::Mistake;
 use std::io::{BufRead, Read};
 
 /// How to read a recording.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReadOptions {
     /// Leave broken lines out instead of refusing the file.
     pub skip_bad_lines: bool,
@@ -26,6 +26,8 @@ pub struct ReadOptions {
     /// Ticks from the start of one session to the next, where the recording does
     /// not say when sessions start.
     pub session_gap_ticks: u64,
+    /// What the columns of plain CSV are; no matter for other formats.
+    pub csv: Option<CsvLayout>,
 }
 
 /// One recorded call.
@@ -69,6 +71,8 @@ pub struct Tally {
     pub block_tokens: u32,
     /// Broken lines left out on request.
     pub skipped_lines: u64,
+    /// Calls that failed, where the format tells; left out.
+    pub failed_calls: u64,
     /// What later turns carry, where sessions have any.
     pub turns: Option<Turns>,
 }
@@ -91,6 +95,8 @@ pub fn read_calls(
     match format {
         Format::Azure => azure::read(&mut input, &mut builder),
         Format::Bailian => bailian::read(&mut input, &mut builder),
+        Format::BurstGpt => burstgpt::read(&mut input, &mut builder),
+        Format::Csv => plain_csv::read(&mut input, &mut builder),
         Format::Mooncake => mooncake::read(&mut input, &mut builder),
         Format::Weka => weka::read(&mut input, &mut builder),
     }
@@ -245,9 +251,15 @@ impl<'f> Builder<'f> {
             );
         }
         if self.calls == 0 && self.mistakes.is_empty() {
-            let (problem, fix) = match self.tally.skipped_lines {
-                0 => ("is empty: it holds no call".to_owned(), "give a trace with calls in it"),
-                skipped => (
+            let (problem, fix) = match (self.tally.skipped_lines, self.tally.failed_calls) {
+                (0, 0) => {
+                    ("is empty: it holds no call".to_owned(), "give a trace with calls in it")
+                }
+                (0, failed) => (
+                    format!("holds no call that was answered: {failed} of them failed"),
+                    "give a trace with calls in it",
+                ),
+                (skipped, _) => (
                     format!("holds no readable call ({skipped} broken lines skipped)"),
                     "check that `format` names the layout of this file",
                 ),

@@ -38,6 +38,7 @@ pub fn read_trace(
         vec![Mistake { file, line: None, key, value: None, problem, fix }]
     })?;
     trace.skipped_lines = tally.skipped_lines;
+    trace.failed_calls = tally.failed_calls;
     trace.raised_calls = raised_calls;
     let mut trace = Arc::new(trace);
     let (few, many) = odd_ids(&trace);

@@ -37,6 +37,8 @@ pub struct Trace {
     pub digest: u64,
     /// Broken lines left out on request.
     pub skipped_lines: u64,
+    /// Calls recorded as failed, left out.
+    pub failed_calls: u64,
     /// Calls recorded without prompt or without output tokens, kept as one token.
     pub raised_calls: u64,
     /// Calls with fewer ids than full blocks in their prompt (and some), and with

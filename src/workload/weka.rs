@@ -239,7 +239,7 @@ mod tests {
             let text = format!("{A}\n{wrong}\n");
             let error = read(&text, ReadOptions::default()).unwrap_err();
             assert!(error.contains("t.json:2: ") && error.contains(problem), "{error}");
-            let tree = read(&text, skip).unwrap();
+            let tree = read(&text, skip.clone()).unwrap();
             assert_eq!((tree.tally.skipped_lines, tree.requests.len()), (1, 3));
         }
     }

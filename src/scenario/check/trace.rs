@@ -4,9 +4,11 @@ use super::{Check, HORIZON_S_MAX};
 use crate::error::Mistake;
 use crate::kernel::TICKS_PER_SECOND;
 use crate::scenario::Arrivals;
-use crate::scenario::raw::{RawFormat, RawTrace, RawTurns};
+use crate::scenario::raw::{RawFormat, RawTimeUnit, RawTrace, RawTurns};
 use crate::scenario::tree::At;
-use crate::workload::{Format, ReadOptions, Trace, Turns, open_trace, read_trace};
+use crate::workload::{
+    CsvLayout, Format, ReadOptions, TimeUnit, Trace, Turns, open_trace, read_trace,
+};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
@@ -53,13 +55,15 @@ impl Check<'_> {
         }
         let reading = Reading {
             path: self.base_dir.join(&raw.path),
-            format: raw.format.map(format),
+            // Columns are named for plain CSV alone, which does not tell itself.
+            format: raw.format.map(format).or(raw.columns.as_ref().map(|_| Format::Csv)),
             options: ReadOptions {
                 skip_bad_lines: self.skip_bad_lines,
                 calls_max: raw.requests,
                 block_tokens: raw.block_tokens,
                 turns: raw.turns.map(turns),
                 session_gap_ticks: (gap_s * TICKS_PER_SECOND as f64 + 0.5) as u64,
+                csv: layout(raw),
             },
         };
         match self.traces.get(&reading, || read(at, &reading)) {
@@ -88,6 +92,8 @@ impl Check<'_> {
         };
         unsuited("session_gap", raw.session_gap.is_some(), &[Format::Weka]);
         unsuited("turns", raw.turns.is_some(), &[Format::Mooncake]);
+        unsuited("columns", raw.columns.is_some(), &[Format::Csv]);
+        unsuited("time_unit", raw.time_unit.is_some(), &[Format::Csv]);
     }
 
     fn judge(&mut self, at: &At<'_>, trace: &Trace, raw: &RawTrace) {
@@ -109,6 +115,7 @@ impl Check<'_> {
             }
         };
         count(trace.skipped_lines, "broken lines left out");
+        count(trace.failed_calls, "calls recorded as failed, without output tokens, left out");
         count(
             trace.raised_calls,
             "calls recorded without prompt or output tokens count as one token",
@@ -144,20 +151,25 @@ fn read(at: &At<'_>, reading: &Reading) -> Result<Found, Vec<Mistake>> {
             true => ("is empty", "give a trace with calls in it".to_owned()),
             false => {
                 let known = Format::names().collect::<Vec<_>>().join(", ");
-                let fix = format!("check the file, or name its `format`: {known}");
+                let fix = format!(
+                    "check the file, or name its `format`: {known} (the `columns` of other CSV \
+                     can be named)"
+                );
                 ("does not begin like a trace of a known format", fix)
             }
         };
         return Err(vec![place.mistake(problem, fix)]);
     };
     let name = reading.path.display().to_string();
-    Ok((format, read_trace(format, input, &name, reading.options)?))
+    Ok((format, read_trace(format, input, &name, reading.options.clone())?))
 }
 
 fn format(raw: RawFormat) -> Format {
     match raw {
         RawFormat::Azure => Format::Azure,
         RawFormat::Bailian => Format::Bailian,
+        RawFormat::BurstGpt => Format::BurstGpt,
+        RawFormat::Csv => Format::Csv,
         RawFormat::Mooncake => Format::Mooncake,
         RawFormat::Weka => Format::Weka,
     }
@@ -167,9 +179,25 @@ fn raw_format(format: Format) -> RawFormat {
     match format {
         Format::Azure => RawFormat::Azure,
         Format::Bailian => RawFormat::Bailian,
+        Format::BurstGpt => RawFormat::BurstGpt,
+        Format::Csv => RawFormat::Csv,
         Format::Mooncake => RawFormat::Mooncake,
         Format::Weka => RawFormat::Weka,
     }
+}
+
+/// What the columns of plain CSV are.
+fn layout(raw: &RawTrace) -> Option<CsvLayout> {
+    let columns = raw.columns.as_ref()?;
+    let unit = |unit| match unit {
+        RawTimeUnit::Ns => TimeUnit::Nanoseconds,
+        RawTimeUnit::Us => TimeUnit::Microseconds,
+        RawTimeUnit::Ms => TimeUnit::Milliseconds,
+        RawTimeUnit::S => TimeUnit::Seconds,
+        RawTimeUnit::Min => TimeUnit::Minutes,
+    };
+    let names = [&columns.time, &columns.prompt_tokens, &columns.output_tokens];
+    Some(CsvLayout { columns: names.map(String::clone), unit: raw.time_unit.map(unit) })
 }
 
 fn turns(raw: RawTurns) -> Turns {

@@ -140,6 +140,35 @@ pub struct RawTrace {
     /// Time from the start of one session to the next, where sessions count from
     /// their own start; all start at once when absent.
     pub session_gap: Option<Duration>,
+    /// Names of the columns of plain CSV.
+    pub columns: Option<RawColumns>,
+    /// Unit of numeric time stamps of plain CSV; told by the name of their column
+    /// when absent.
+    pub time_unit: Option<RawTimeUnit>,
+}
+
+/// Names of the columns of a CSV file.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct RawColumns {
+    /// When calls came: dates with times, or numbers.
+    pub time: String,
+    /// Prompt tokens.
+    pub prompt_tokens: String,
+    /// Output tokens.
+    pub output_tokens: String,
+}
+
+/// Unit of numeric time stamps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub enum RawTimeUnit {
+    Ns,
+    Us,
+    Ms,
+    S,
+    Min,
 }
 
 /// Layout of a recording.
@@ -154,6 +183,11 @@ pub enum RawFormat {
     Weka,
     /// JSON lines of timestamp (s), input_length, output_length, hash_ids.
     Bailian,
+    /// CSV of Timestamp (s), Request tokens, Response tokens.
+    #[serde(rename = "burstgpt")]
+    BurstGpt,
+    /// CSV whose `columns` are named.
+    Csv,
 }
 
 /// What later turns of a recorded session carry.
