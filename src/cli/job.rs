@@ -69,11 +69,14 @@ impl<'a> Job<'a> {
 
     /// Writes the outputs and says, for people, how fast it went.
     pub fn keep(&self, outputs: &Outputs) -> Result<PathBuf> {
-        let dir = match &self.globals.out {
+        self.keep_in(&self.folder(outputs), outputs)
+    }
+
+    fn folder(&self, outputs: &Outputs) -> PathBuf {
+        match &self.globals.out {
             Some(dir) => dir.clone(),
             None => report::default_dir(Path::new(OUTPUTS), &outputs.identity),
-        };
-        self.keep_in(&dir, outputs)
+        }
     }
 
     /// As [`Job::keep`], in this folder.
@@ -81,6 +84,11 @@ impl<'a> Job<'a> {
         let facts = self.facts();
         tell(&speed(&facts));
         report::write(dir, outputs, &facts)
+    }
+
+    /// As [`Job::keep`], where nothing was simulated whose speed could be told.
+    pub fn leave_as_named(&self, outputs: &Outputs) -> Result<PathBuf> {
+        self.leave(&self.folder(outputs), outputs)
     }
 
     /// As [`Job::keep_in`], where nothing was simulated whose speed could be told.

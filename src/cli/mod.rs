@@ -8,6 +8,7 @@ mod cache;
 mod catalog;
 mod columns;
 mod compare;
+mod forecast;
 mod init;
 mod job;
 mod merge;
@@ -86,6 +87,8 @@ enum Verb {
     Run(run::RunArgs),
     /// Compare the arms of a scenario with it: paired what-if differences
     Compare(compare::CompareArgs),
+    /// Expected tokens and the peak hour, layer by layer, in closed form
+    Forecast(forecast::ForecastArgs),
     /// Simulate a scenario at the points of its [sweep]: resumable, in shards if asked
     Sweep(sweep::SweepArgs),
     /// Find the value of a key at which bounds are just kept: the [seek] of a scenario
@@ -159,6 +162,7 @@ fn execute(cli: Cli) -> Result<String> {
     match cli.verb.unwrap_or_else(|| Verb::Run(run::RunArgs::default())) {
         Verb::Run(args) => run::run(&args, globals),
         Verb::Compare(args) => compare::compare(&args, globals),
+        Verb::Forecast(args) => forecast::forecast(&args, globals),
         Verb::Sweep(args) => sweep::sweep(&args, globals),
         Verb::Seek(args) => seek::seek(&args, globals),
         Verb::Merge(args) => merge::merge(&args, globals),

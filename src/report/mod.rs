@@ -9,6 +9,7 @@ mod charts;
 mod comparison;
 mod figure;
 mod font;
+mod forecast;
 mod glossary;
 mod html;
 mod outputs;
@@ -24,6 +25,7 @@ pub use cache::CacheReport;
 pub use charts::{Chart, Drawing, Mark, Text, WIDTH, charts, png, replay_chart, svg};
 pub use comparison::{comparison, comparison_html, comparison_terminal};
 pub use figure::{Figure, Measure};
+pub use forecast::{forecast, forecast_terminal};
 pub use html::html;
 pub use outputs::{
     Artifact, Facts, Identity, Outputs, default_dir, ensure_writable, json, sweep_dir, write,

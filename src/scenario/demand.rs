@@ -4,12 +4,15 @@ use crate::demand::curve::{Curve, DayPlan, Shape};
 use crate::demand::variability::{Gaps, Variability};
 use crate::kernel::{Span, Time};
 use crate::random::Distribution;
+use jiff::tz::TimeZone;
 
 /// How the rate of arrivals varies.
 #[derive(Clone, Debug)]
 pub struct Demand {
     /// The rate that is forecast.
     pub curve: Curve,
+    /// The time zone that its days and hours are those of.
+    pub zone: TimeZone,
     /// How long arrivals are asked for.
     pub duration: Span,
     /// Causes of growth, by their index in the curve, that double in a time

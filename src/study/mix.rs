@@ -57,35 +57,80 @@ impl Mix {
 
     /// The mean call of one use case, which is at index `at` of the scenario.
     pub fn of_calls(scenario: &Scenario, at: usize) -> Mix {
+        let mut begun = 0;
+        let sums = sum(scenario, at, |_| begun += 1);
         let use_case = &scenario.use_cases[at];
-        let mut script = Script::new(at as u16, use_case, Streams::new(scenario.seed, 0));
-        let mut sums = Sums::new(&scenario.pools[use_case.pool]);
-        match &use_case.arrivals {
-            Arrivals::Trace { trace, .. } if matches!(use_case.lengths, Lengths::Recorded) => {
-                let mut cursor = trace.cursor();
-                for number in 0..trace.calls {
-                    let (ask, _) = script.call(number, || Content::new(Strand::NONE));
-                    let call = cursor.next().expect("a call of the trace");
-                    sums.add(ask, ask.prompt - call.prompt + cursor.repeated());
-                }
-            }
-            _ if script.has_sessions() => {
-                let mut begun = 0;
-                while sums.all < f64::from(DRAWS) {
-                    sums.add_session(&script, begun);
-                    begun += 1;
-                }
-                return sums.mean(calls_per_s(&use_case.arrivals) * sums.all / begun as f64);
-            }
-            _ => {
-                for number in 0..u64::from(DRAWS) {
-                    let (ask, content) = script.call(number, || Content::new(Strand::NONE));
-                    sums.add(ask, content.map_or(0, |content| shared(&content)));
-                }
+        let calls = match use_case.session {
+            Some(_) => calls_per_s(&use_case.arrivals) * sums.all / f64::from(begun),
+            None => calls_per_s(&use_case.arrivals),
+        };
+        sums.mean(calls)
+    }
+}
+
+/// What an arrival brings: a call, or all calls of a session.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Brought {
+    /// Calls, those that the pool refuses left out as in all that follows.
+    pub calls: f64,
+    /// Prompt tokens.
+    pub prompt: f64,
+    /// Of these, tokens that the cache is given or, if it never evicts, has.
+    pub cached: f64,
+    /// Output tokens.
+    pub output: f64,
+}
+
+impl Brought {
+    /// Tells `visit` of arrivals of the use case at index `at` of the scenario: all
+    /// of a recording, in order, or as many as a mean is drawn from.
+    pub fn each(scenario: &Scenario, at: usize, mut visit: impl FnMut(Brought)) {
+        let mut before = Brought::default();
+        sum(scenario, at, |sums| {
+            let Sums { calls, prompt, cached, output, .. } = *sums;
+            visit(Brought {
+                calls: calls - before.calls,
+                prompt: prompt - before.prompt,
+                cached: cached - before.cached,
+                output: output - before.output,
+            });
+            before = Brought { calls, prompt, cached, output };
+        });
+    }
+}
+
+/// Sums over the calls of a use case; `visit` sees them after each arrival.
+fn sum(scenario: &Scenario, at: usize, mut visit: impl FnMut(&Sums<'_>)) -> Sums<'_> {
+    let use_case = &scenario.use_cases[at];
+    let mut script = Script::new(at as u16, use_case, Streams::new(scenario.seed, 0));
+    let mut sums = Sums::new(&scenario.pools[use_case.pool]);
+    match &use_case.arrivals {
+        Arrivals::Trace { trace, .. } if matches!(use_case.lengths, Lengths::Recorded) => {
+            let mut cursor = trace.cursor();
+            for number in 0..trace.calls {
+                let (ask, _) = script.call(number, || Content::new(Strand::NONE));
+                let call = cursor.next().expect("a call of the trace");
+                sums.add(ask, ask.prompt - call.prompt + cursor.repeated());
+                visit(&sums);
             }
         }
-        sums.mean(calls_per_s(&use_case.arrivals))
+        _ if script.has_sessions() => {
+            let mut begun = 0;
+            while sums.all < f64::from(DRAWS) {
+                sums.add_session(&script, begun);
+                visit(&sums);
+                begun += 1;
+            }
+        }
+        _ => {
+            for number in 0..u64::from(DRAWS) {
+                let (ask, content) = script.call(number, || Content::new(Strand::NONE));
+                sums.add(ask, content.map_or(0, |content| shared(&content)));
+                visit(&sums);
+            }
+        }
     }
+    sums
 }
 
 /// Tokens before a call's own.

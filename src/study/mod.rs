@@ -8,6 +8,7 @@
 //! | [`compare`](compare()) | what each arm changes |
 //! | [`sweep::sweep`] | what many points come to |
 //! | [`seek::seek`] | at which value of a key bounds are just kept |
+//! | [`forecast::forecast`] | which tokens are expected, without simulating |
 //!
 //! All of them run on the current rayon pool (`ThreadPool::install` chooses
 //! another), give the same result on any number of threads, and tell a function
@@ -17,6 +18,7 @@ mod cache_replay;
 mod capacity;
 mod compare;
 mod figures;
+pub mod forecast;
 mod measured;
 mod mix;
 mod precision;
@@ -37,7 +39,7 @@ pub use cache_replay::{
 pub use capacity::{Load, load_of};
 pub use compare::{ArmSummary, Compared, Comparison, Difference, compare, runs as compare_runs};
 pub use figures::{Unit, figure_paths, headline_figures};
-pub use mix::Mix;
+pub use mix::{Brought, Mix};
 pub use precision::Precision;
 pub use replicate::{Replicated, replicate, runs};
 pub use series::{Band, Cdf, FrontierPoint, PoolSeries, Series, UseCaseSeries};

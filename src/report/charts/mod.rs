@@ -18,6 +18,7 @@ mod seek_over;
 mod style;
 mod sweep;
 mod throughput;
+mod waterfall;
 
 pub use drawing::{Drawing, Mark, Text, WIDTH};
 pub use paint::{png, svg};
@@ -25,6 +26,7 @@ pub use replay::draw as replay_chart;
 pub use seek::draw as seek_chart;
 pub use seek_over::draw as seek_over_chart;
 pub use sweep::charts as sweep_charts;
+pub use waterfall::draw as waterfall_chart;
 
 use crate::study::{Series, Summary};
 

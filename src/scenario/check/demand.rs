@@ -84,6 +84,7 @@ impl Check<'_> {
         let (growth, uncertain) = growth?;
         let demand = Demand {
             curve: Curve { growth, ..curve? },
+            zone,
             duration: self.horizon.duration.unwrap_or(Span::ZERO),
             uncertain,
             variability: variability?,

@@ -1,0 +1,159 @@
+//! Arrivals that are expected of one use case, and the tokens they bring.
+
+use super::brings::{Brings, Estimate, Of};
+use super::hours::Hours;
+use crate::demand::curve::Curve;
+use crate::demand::variability::Crowding;
+use crate::demand::{Process, Source};
+use crate::kernel::Time;
+use crate::random::Streams;
+use crate::scenario::{Arrivals, Demand, Lengths, Scenario, UseCase};
+use crate::study::Brought;
+
+/// How much of the forecast is in a number of arrivals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Upto {
+    /// The mean rate.
+    Base,
+    /// As it varies with hours, days and seasons, and by crowds.
+    Variability,
+    /// As it grows, too.
+    Growth,
+}
+
+/// What is expected of one use case.
+pub struct Expected<'s> {
+    scenario: &'s Scenario,
+    at: usize,
+    brings: Brings,
+    /// Of arrivals that bring what was drawn, not recorded.
+    is_drawn: bool,
+    /// The rate without growth.
+    varied: Option<Curve>,
+    /// When arrivals end.
+    pub end: Time,
+}
+
+impl<'s> Expected<'s> {
+    /// What is expected until `end` of the use case at index `at`; `None` of a
+    /// closed loop.
+    pub fn new(scenario: &'s Scenario, at: usize, end: Time) -> Option<Expected<'s>> {
+        let use_case = &scenario.use_cases[at];
+        let varied = match &use_case.arrivals {
+            Arrivals::ClosedLoop { .. } => return None,
+            Arrivals::Varying(demand) => Some(Curve { growth: Vec::new(), ..demand.curve.clone() }),
+            _ => None,
+        };
+        let is_drawn = !matches!(use_case.lengths, Lengths::Recorded);
+        let mut brings = Brings::default();
+        let mut instants = instants(use_case, scenario);
+        let mut now = Time::ZERO;
+        Brought::each(scenario, at, |brought| {
+            if !is_drawn {
+                // A recording counts as far as it is replayed.
+                now = instants.next(now).expect("an instant for each recorded call");
+            }
+            if is_drawn || now < end {
+                brings.add(&brought);
+            }
+        });
+        Some(Expected { scenario, at, brings, is_drawn, varied, end })
+    }
+
+    /// The use case.
+    pub fn use_case(&self) -> &'s UseCase {
+        &self.scenario.use_cases[self.at]
+    }
+
+    /// Arrivals over the whole horizon.
+    pub fn arrivals(&self, upto: Upto) -> f64 {
+        let seconds = self.end.seconds();
+        match (&self.use_case().arrivals, &self.varied, upto) {
+            (Arrivals::Poisson { rate } | Arrivals::Constant { rate }, ..) => rate * seconds,
+            (Arrivals::Varying(demand), _, Upto::Base) => demand.curve.rate * seconds,
+            (Arrivals::Varying(demand), Some(varied), _) => {
+                let curve = if upto == Upto::Growth { &demand.curve } else { varied };
+                expected(demand, curve, Time::ZERO, self.end)
+            }
+            _ if self.is_drawn => self.replayed().count() as f64,
+            _ => self.brings.count(),
+        }
+    }
+
+    /// That of all arrivals over the whole horizon.
+    pub fn sum(&self, of: Of, upto: Upto) -> Estimate {
+        let arrivals = self.arrivals(upto);
+        match self.is_drawn {
+            true => self.brings.mean(of).times(arrivals),
+            // All of them were counted.
+            false => Estimate { mean: self.brings.mean(of).mean * arrivals, error: 0.0 },
+        }
+    }
+
+    /// Tokens to be computed of each hour, with growth or without, added to `sums`.
+    pub fn add_hours(&self, hours: &Hours, upto: Upto, sums: &mut [f64]) {
+        let mean = self.brings.mean(Of::Computed).mean;
+        match (&self.use_case().arrivals, &self.varied) {
+            (Arrivals::Poisson { rate } | Arrivals::Constant { rate }, _) => {
+                sums.iter_mut().for_each(|sum| *sum += mean * rate * hours.length_s());
+            }
+            (Arrivals::Varying(demand), Some(varied)) => {
+                let curve = if upto == Upto::Growth { &demand.curve } else { varied };
+                for (index, sum) in sums.iter_mut().enumerate() {
+                    let (from, until) = hours.at(index);
+                    *sum += mean * expected(demand, curve, from, until);
+                }
+            }
+            _ if self.is_drawn => {
+                self.replayed().filter_map(|now| hours.holding(now)).for_each(|hour| {
+                    sums[hour] += mean;
+                });
+            }
+            _ => {
+                let mut instants = instants(self.use_case(), self.scenario);
+                let mut now = Time::ZERO;
+                Brought::each(self.scenario, self.at, |brought| {
+                    now = instants.next(now).expect("an instant for each recorded call");
+                    if let Some(hour) = hours.holding(now).filter(|_| now < self.end) {
+                        sums[hour] += Of::Computed.of(&brought);
+                    }
+                });
+            }
+        }
+    }
+
+    /// Instants of recorded arrivals within the horizon.
+    fn replayed(&self) -> impl Iterator<Item = Time> {
+        let mut instants = instants(self.use_case(), self.scenario);
+        let (mut now, end) = (Time::ZERO, self.end);
+        std::iter::from_fn(move || {
+            now = instants.next(now)?;
+            (now < end).then_some(now)
+        })
+    }
+}
+
+/// The arrivals of `use_case` as they would be simulated.
+fn instants(use_case: &UseCase, scenario: &Scenario) -> Process {
+    match Source::new(use_case, Streams::new(scenario.seed, 0)) {
+        Source::Open(process) => process,
+        Source::Closed(_) => unreachable!("closed loops are not forecast"),
+    }
+}
+
+/// Arrivals along `curve`, and in the crowds on top of it.
+fn expected(demand: &Demand, curve: &Curve, from: Time, until: Time) -> f64 {
+    let crowds = demand.variability.crowds.as_ref();
+    let crowded = crowds.map_or(1.0, |crowds| 1.0 + extra(crowds, from, until));
+    curve.arrivals(from, until) * crowded
+}
+
+/// What crowds add in the mean between two instants, as a multiple of the rate
+/// without them: peak x decay / every, once there has been time for them to come.
+/// Of crowds whose peak has no mean it is 0.
+fn extra(crowds: &Crowding, from: Time, until: Time) -> f64 {
+    let (a, b, decay) = (from.seconds(), until.seconds(), crowds.decay_s);
+    let peak = crowds.peak.mean().unwrap_or(0.0).max(0.0);
+    let absent = decay / (b - a) * (libm::exp(-a / decay) - libm::exp(-b / decay));
+    peak * decay / crowds.every_s * (1.0 - absent)
+}

@@ -1,0 +1,324 @@
+//! Forecasts: layers multiply to the total, and generated demand agrees with it.
+
+use assert_cmd::Command;
+use serde_json::Value;
+use std::fs;
+use std::path::Path;
+use tokenmill::demand::Source;
+use tokenmill::kernel::{Span, Time};
+use tokenmill::random::Streams;
+use tokenmill::scenario::{Arrivals, Overrides, Scenario, parse};
+use tokenmill::study::forecast::{CacheSource, Figures, forecast};
+use tokenmill::workload::{Content, Script, Strand};
+
+/// A season of growing chats, a steady API, and a closed loop.
+const SEASON: &str = r#"
+name = "season"
+start = "2026-11-01T04:00:00Z"
+duration = "61 days"
+[[pool]]
+name = "a"
+model = "llama-3.1-8b"
+hardware = "h100-sxm"
+[[use_case]]
+name = "shop"
+users = 2_000
+sessions_per_user_per_day = 0.5
+time_zone = "America/New_York"
+profile = "e-commerce"
+calendar = "retail-us"
+growth = "9.7 %/month"
+prefix = [{ tokens = 1500 }]
+prompt_tokens = { distribution = "lognormal", mean = 300, cv = 1 }
+output_tokens = 200
+[use_case.session]
+turns = { distribution = "uniform", low = 1, high = 5 }
+think = "20 s"
+[[use_case]]
+name = "api"
+arrivals = { process = "poisson", rate = "0.01 /s" }
+prompt_tokens = 800
+output_tokens = 100
+cache_hit = 0.5
+[[use_case]]
+name = "bench"
+arrivals = { process = "closed-loop", clients = 4 }
+prompt_tokens = 800
+output_tokens = 100
+"#;
+
+fn scenario(text: &str) -> Scenario {
+    match parse(text, "f.toml", Path::new(""), &Overrides::default()) {
+        Ok(loaded) => loaded.scenario,
+        Err(error) => panic!("{error}\n{text}"),
+    }
+}
+
+/// A scenario of one use case with these lines, 61 days of it.
+fn shop(lines: &str) -> Scenario {
+    let top = SEASON.split("[[use_case]]").next().unwrap();
+    let lengths = "prompt_tokens = 500\noutput_tokens = 50\n";
+    scenario(&format!("{top}[[use_case]]\nname = \"shop\"\n{lines}\n{lengths}"))
+}
+
+/// Arrivals of the use case at index `at` before the end of the duration.
+fn arrivals(scenario: &Scenario, at: usize, replication: u64) -> Vec<Time> {
+    let streams = Streams::new(scenario.seed, replication);
+    let Source::Open(mut process) = Source::new(&scenario.use_cases[at], streams) else {
+        panic!("an open source")
+    };
+    let end = Time::ZERO + scenario.duration.expect("it has one");
+    let mut now = Time::ZERO;
+    std::iter::from_fn(|| {
+        now = process.next(now)?;
+        (now < end).then_some(now)
+    })
+    .collect()
+}
+
+/// Mean and standard error.
+fn mean_of(values: &[f64]) -> (f64, f64) {
+    let n = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / n;
+    let squares: f64 = values.iter().map(|value| (value - mean) * (value - mean)).sum();
+    (mean, (squares / (n - 1.0) / n).sqrt())
+}
+
+fn error_of(interval: tokenmill::statistics::Interval) -> f64 {
+    (interval.high.unwrap() - interval.mean) / 1.96
+}
+
+fn figures(scenario: &Scenario) -> Figures {
+    forecast(scenario).use_cases[0].figures.clone().expect("it has a rate")
+}
+
+#[test]
+fn layers_multiply_to_the_total() {
+    let forecast = forecast(&scenario(SEASON));
+    let total = forecast.total.as_ref().unwrap();
+    let each = forecast.use_cases.iter().filter_map(|use_case| use_case.figures.as_ref());
+    for figures in each.clone().chain([total]) {
+        let names: Vec<&str> = figures.layers.iter().map(|layer| layer.name).collect();
+        assert_eq!(names, ["base", "cache", "variability", "growth"]);
+        let factors = |factor: fn(&_) -> f64| figures.layers.iter().map(factor).product::<f64>();
+        let base = &figures.layers[0];
+        let horizon = base.horizon_tokens * factors(|layer| layer.horizon_factor);
+        let computed = figures.computed_input_tokens.mean + figures.output_tokens.mean;
+        assert!((horizon / computed - 1.0).abs() < 1e-12, "{horizon} {computed}");
+        assert!((figures.computed_tokens.mean / computed - 1.0).abs() < 1e-12);
+        let peak = base.peak_hour_tokens_per_s * factors(|layer| layer.peak_hour_factor);
+        let expected = figures.peak_hour.tokens_per_s;
+        assert!((peak / expected - 1.0).abs() < 1e-12, "{peak} {expected}");
+    }
+    let sum: f64 = each.map(|figures| figures.computed_tokens.mean).sum();
+    assert!((sum / total.computed_tokens.mean - 1.0).abs() < 1e-12);
+    assert_eq!(forecast.use_cases[0].cache, CacheSource::NeverEvicts);
+    assert_eq!(forecast.use_cases[1].cache, CacheSource::Given);
+    assert_eq!(forecast.use_cases[2].figures, None);
+    assert!(forecast.notes.iter().any(|note| note.starts_with("bench: a closed loop")));
+}
+
+#[test]
+fn a_steady_use_case_by_hand() {
+    let forecast = forecast(&scenario(SEASON));
+    let api = forecast.use_cases[1].figures.as_ref().unwrap();
+    let calls = 0.01 * 61.0 * 86_400.0;
+    let near = |found: f64, expected: f64| assert!((found / expected - 1.0).abs() < 1e-12);
+    near(api.calls.mean, calls);
+    assert_eq!((api.calls.low, api.calls.high), (Some(api.calls.mean), Some(api.calls.mean)));
+    near(api.input_tokens.mean, 800.0 * calls);
+    near(api.computed_input_tokens.mean, 400.0 * calls);
+    near(api.mean_tokens_per_s, 5.0);
+    near(api.mean_day_tokens, 432_000.0);
+    near(api.mean_month_tokens, 432_000.0 * 365.0 / 12.0);
+    near(api.peak_hour.tokens_per_s, 5.0);
+    assert_eq!(api.peak_hour.start_local, None, "every hour is alike");
+}
+
+#[test]
+fn the_peak_hour_is_the_evening_of_cyber_monday() {
+    let season = "users = 2_000\nsessions_per_user_per_day = 0.5\ntime_zone = \
+                  \"America/New_York\"\nprofile = \"e-commerce\"\ncalendar = \"retail-us\"\n";
+    let scenario = shop(season);
+    let figures = figures(&scenario);
+    assert_eq!(figures.peak_hour.start_local.as_deref(), Some("2026-11-30T20:00:00-05:00"));
+    assert_eq!(figures.peak_hour.time_zone.as_deref(), Some("America/New_York"));
+    // Its hour by a fine sum over the curve.
+    let Arrivals::Varying(demand) = &scenario.use_cases[0].arrivals else { panic!("it varies") };
+    let at = |second: f64| Time::ZERO + Span::from_seconds(figures.peak_hour.start_s + second);
+    let (from, until) = (at(0.0), at(3_600.0));
+    let minutes: f64 = (0..60)
+        .map(|minute| {
+            let minute = f64::from(minute) * 60.0;
+            demand.curve.arrivals(at(minute), at(minute + 60.0))
+        })
+        .sum();
+    let found = figures.peak_hour.tokens_per_s * 3_600.0 / 550.0;
+    assert!((found / minutes - 1.0).abs() < 1e-9, "{found} {minutes}");
+    assert!(demand.curve.peak(from, until) * 3_600.0 > minutes, "the peak minute is higher");
+    assert_eq!(figures.layers[3].horizon_factor, 1.0, "nothing grows");
+}
+
+#[test]
+fn generated_demand_agrees_with_the_forecast() {
+    let scenario = scenario(SEASON);
+    let figures = figures(&scenario);
+    let (mut calls, mut input, mut output) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut computed, mut peak) = (Vec::new(), Vec::new());
+    let peak_from = Time::ZERO + Span::from_seconds(figures.peak_hour.start_s);
+    let peak_until = peak_from + Span::from_seconds(3_600.0);
+    // A cache that never evicts has full blocks, short of the last token.
+    let block = scenario.pools[0].kv.block_tokens;
+    let keeps_answers = scenario.pools[0].engine.prefix_cache.unwrap().cache_decoded;
+    for replication in 1..=8 {
+        let streams = Streams::new(scenario.seed, replication);
+        let script = Script::new(0, &scenario.use_cases[0], streams);
+        let mut sums = [0.0; 5];
+        for (number, at) in arrivals(&scenario, 0, replication).into_iter().enumerate() {
+            let mut session = script.session(number as u64, Content::new(Strand::NONE));
+            let mut known = session.history;
+            while !session.is_over() {
+                let ask = script.turn(&session);
+                let cached = known.min(ask.prompt - 1) / block * block;
+                let work = f64::from(ask.prompt - cached + ask.output);
+                let hour = if (peak_from..peak_until).contains(&at) { work } else { 0.0 };
+                let more =
+                    [1.0, f64::from(ask.prompt), f64::from(ask.output), work, hour / 3_600.0];
+                sums.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
+                known = if keeps_answers { ask.prompt + ask.output - 1 } else { ask.prompt };
+                session.answered(ask.prompt, ask.output, None);
+            }
+        }
+        let all = [&mut calls, &mut input, &mut output, &mut computed, &mut peak];
+        all.into_iter().zip(sums).for_each(|(values, sum)| values.push(sum));
+    }
+    let agrees = |name: &str, values: &[f64], expected: f64, of_expected: f64| {
+        let (mean, error) = mean_of(values);
+        let error = error.hypot(of_expected);
+        assert!((mean - expected).abs() < 4.0 * error, "{name}: {mean} +- {error}, {expected}");
+        assert!(error < 0.05 * expected, "{name}: the test tells nothing: {error} of {expected}");
+    };
+    let check = |name: &str, values: &[f64], interval: tokenmill::statistics::Interval| {
+        agrees(name, values, interval.mean, error_of(interval));
+    };
+    check("calls", &calls, figures.calls);
+    check("input", &input, figures.input_tokens);
+    check("output", &output, figures.output_tokens);
+    check("computed", &computed, figures.computed_tokens);
+    let relative = error_of(figures.computed_tokens) / figures.computed_tokens.mean;
+    let expected = figures.peak_hour.tokens_per_s;
+    agrees("peak hour", &peak, expected, relative * expected);
+}
+
+#[test]
+fn crowds_are_part_of_variability() {
+    let scenario = shop(
+        "arrivals = { process = \"poisson\", rate = \"60 /h\" }\nvariability = { crowds = { every = \
+         \"1 days\", peak = 6, decay = \"2 h\" } }",
+    );
+    let figures = figures(&scenario);
+    let factor = figures.layers[2].horizon_factor;
+    // None are there at the start: 1 + 6 x 2 h / 24 h but for the first two hours.
+    let by_hand = 1.0 + 0.5 * (1.0 - 2.0 / (61.0 * 24.0));
+    assert!((factor - by_hand).abs() < 1e-9, "{factor} {by_hand}");
+    let counts: Vec<f64> =
+        (0..20).map(|number| arrivals(&scenario, 0, number).len() as f64).collect();
+    let (mean, error) = mean_of(&counts);
+    let expected = figures.calls.mean;
+    // Crowds are broken lines, larger by 1 in 3,000.
+    assert!(
+        (mean - expected).abs() < 4.0 * error + 3e-4 * expected,
+        "{mean} +- {error} {expected}"
+    );
+}
+
+#[test]
+fn a_recording_is_counted_as_far_as_it_is_replayed() {
+    let dir = tempfile::tempdir().unwrap();
+    let rows = "TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 18:00:00.0,100,10\n2023-11-16 \
+                18:30:00.0,200,20\n2023-11-16 19:30:00.0,400,40\n2023-11-16 20:30:00.0,800,80\n";
+    fs::write(dir.path().join("t.csv"), rows).unwrap();
+    let text = |duration: &str| {
+        format!(
+            "name = \"t\"\n{duration}\n[[pool]]\nname = \"a\"\nmodel = \"llama-3.1-8b\"\nhardware \
+             = \"h100-sxm\"\n[[use_case]]\nname = \"u\"\ntrace = {{ format = \"azure\", path = \
+             \"t.csv\" }}\n"
+        )
+    };
+    let told = |duration: &str| {
+        fs::write(dir.path().join("s.toml"), text(duration)).unwrap();
+        told(&dir, &["--json"])
+    };
+    let whole = told("");
+    assert_eq!(whole["horizon_s"], 9_001.0);
+    let figures = &whole["use_cases"][0]["figures"];
+    assert_eq!(figures["calls"]["mean"], 4.0);
+    assert_eq!(figures["calls"]["low"], figures["calls"]["high"]);
+    assert_eq!(figures["input_tokens"]["mean"], 1_500.0);
+    assert_eq!(figures["output_tokens"]["mean"], 150.0);
+    // Two whole hours: 330 tokens, then 440.
+    assert_eq!(figures["peak_hour"]["start_s"], 3_600.0);
+    assert_eq!(figures["peak_hour"]["tokens_per_s"], 440.0 / 3_600.0);
+    let part = told("duration = \"1 h\"");
+    let figures = &part["use_cases"][0]["figures"];
+    assert_eq!(figures["calls"]["mean"], 2.0);
+    assert_eq!(figures["input_tokens"]["mean"], 300.0);
+    assert_eq!(figures["peak_hour"]["tokens_per_s"], 330.0 / 3_600.0);
+}
+
+/// What `forecast s.toml` prints in `dir`, as JSON.
+fn told(dir: &tempfile::TempDir, options: &[&str]) -> Value {
+    let mut command = Command::cargo_bin("tokenmill").unwrap();
+    let command = command.current_dir(dir.path()).args(["forecast", "s.toml", "--out", "out"]);
+    let output = command.args(options).assert().success().get_output().stdout.clone();
+    serde_json::from_slice(&output).expect("one JSON document")
+}
+
+#[test]
+fn the_verb_leaves_tables_chart_and_page() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("s.toml"), SEASON).unwrap();
+    let document = told(&dir, &["--json"]);
+    let read = |name: &str| fs::read_to_string(dir.path().join("out").join(name)).unwrap();
+    assert_eq!(serde_json::from_str::<Value>(&read("forecast.json")).unwrap(), document);
+    assert!(document["use_cases"][2]["figures"].is_null(), "a closed loop has no rate");
+    for name in ["manifest.json", "scenario.toml", "charts/forecast.svg"] {
+        assert!(!read(name).is_empty(), "{name}");
+    }
+    let page = read("report.html");
+    for word in ["variability", "shop", "2026-11-30 21:00 America/New_York", "<svg"] {
+        assert!(page.contains(word), "the page lacks {word}");
+    }
+    let again = told(&dir, &["--json", "--threads", "1"]);
+    assert_eq!(again, document);
+}
+
+#[test]
+fn closed_loops_alone_have_nothing_to_forecast() {
+    let dir = tempfile::tempdir().unwrap();
+    let (head, bench) = (SEASON.split("[[use_case]]").next(), SEASON.rsplit("[[use_case]]").next());
+    let text = format!("{}[[use_case]]{}", head.unwrap(), bench.unwrap());
+    fs::write(dir.path().join("s.toml"), text).unwrap();
+    let document = told(&dir, &["--json"]);
+    assert!(document["total"].is_null());
+    let mut command = Command::cargo_bin("tokenmill").unwrap();
+    let command = command.current_dir(dir.path()).args(["forecast", "s.toml", "--out", "out"]);
+    let output = command.assert().success().get_output().stdout.clone();
+    assert!(String::from_utf8(output).unwrap().contains("no rate of its own"));
+}
+
+#[test]
+fn mistakes_are_told_and_nothing_is_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let broken = SEASON.replace("America/New_York", "America/New_Yrok");
+    fs::write(dir.path().join("s.toml"), broken).unwrap();
+    let mut command = Command::cargo_bin("tokenmill").unwrap();
+    let command = command.current_dir(dir.path()).args(["forecast", "s.toml", "--out", "out"]);
+    let failed = command.assert().code(2).get_output().clone();
+    let told = String::from_utf8(failed.stderr).unwrap();
+    assert!(told.contains("time_zone") && told.contains("America/New_York"), "{told}");
+    assert!(!dir.path().join("out").exists());
+    let mut command = Command::cargo_bin("tokenmill").unwrap();
+    command.current_dir(dir.path()).args(["forecast", "none.toml"]).assert().code(2);
+    Command::cargo_bin("tokenmill").unwrap().arg("forecast").assert().code(2);
+}
