@@ -119,15 +119,15 @@ mod tests {
             [Unit::Number, Unit::Share, Unit::PerSecond, Unit::TokensPerSecond, Unit::UsdPerMtok,
              Unit::UsdPerHour, Unit::Usd].map(|unit| format!("{unit:?}: {}", named(unit).join(" "))).join("\n"),
             @r"
-        Number: use_cases.c.prompt_tokens_mean use_cases.c.output_tokens_mean use_cases.c.preemptions_per_call running_mean waiting_mean
-        Share: use_cases.c.cache_hit_fraction use_cases.c.goodput_fraction utilization kv_use_peak kv_use_mean cache_hit_fraction
-        PerSecond: use_cases.c.calls_per_s use_cases.c.goodput_calls_per_s preemptions_per_s finished_calls_per_s
-        TokensPerSecond: output_tok_per_s_per_gpu input_tok_per_s_per_gpu tok_per_s_per_user computed_tok_per_s_per_gpu tok_per_s_per_mw
+        Number: use_cases.c.prompt_tokens_mean use_cases.c.output_tokens_mean use_cases.c.preemptions_per_call use_cases.c.tiers.hbm.hit_tokens_mean use_cases.c.tiers.hbm.hit_blocks_mean running_mean waiting_mean
+        Share: use_cases.c.cache_hit_fraction use_cases.c.tiers.hbm.hit_fraction use_cases.c.goodput_fraction utilization kv_use_peak kv_use_mean cache_hit_fraction tiers.hbm.hit_fraction
+        PerSecond: use_cases.c.calls_per_s use_cases.c.goodput_calls_per_s preemptions_per_s finished_calls_per_s tiers.hbm.hit_blocks_per_s
+        TokensPerSecond: output_tok_per_s_per_gpu input_tok_per_s_per_gpu tok_per_s_per_user computed_tok_per_s_per_gpu tok_per_s_per_mw tiers.hbm.hit_tok_per_s
         UsdPerMtok: usd_per_mtok.input usd_per_mtok.cached_input usd_per_mtok.output usd_per_mtok.total
         UsdPerHour: cache_saved_usd_per_hour
         Usd: use_cases.c.usd_per_call
         ");
-        assert_eq!(named(Unit::Seconds).len(), 25);
+        assert_eq!(named(Unit::Seconds).len(), 26);
     }
 
     #[test]
@@ -148,8 +148,8 @@ mod tests {
              read("use_cases.c.goodput_fraction", "99"), read("pools.a.running_mean", "\"2 s\"")]
                 .map(Result::unwrap_err).join("\n"),
             @r#"
-        has no unit; units are s, ns, us, ms, min, h, days, weeks, years, e.g. "15 min"
-        `/s` is not a unit of a duration; units are s, ns, us, ms, min, h, days, weeks, years, e.g. "15 min"
+        has no unit; units are s, ns, us, ms, min, h, days, weeks, months, years, e.g. "15 min"
+        `/s` is not a unit of a duration; units are s, ns, us, ms, min, h, days, weeks, months, years, e.g. "15 min"
         is no part of one; write a number from 0 to 1, or "90 %"
         is a string; write a number without unit
         "#);
