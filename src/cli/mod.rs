@@ -8,6 +8,7 @@ mod cache;
 mod catalog;
 mod columns;
 mod compare;
+mod export;
 mod forecast;
 mod init;
 mod job;
@@ -101,6 +102,8 @@ enum Verb {
     Init(init::InitArgs),
     /// Replay a trace through a prefix cache, without time: hits by capacity, miss-ratio curve
     Cache(cache::CacheArgs),
+    /// Write the calls that a scenario generates as a trace: --format mooncake --out FILE
+    Export(export::ExportArgs),
     /// Look up hardware and models
     Catalog(catalog::CatalogArgs),
     /// Latency of one engine step
@@ -169,6 +172,7 @@ fn execute(cli: Cli) -> Result<String> {
         Verb::Validate(args) => validate::validate(&args, globals),
         Verb::Init(args) => init::init(&args, globals),
         Verb::Cache(args) => cache::cache(&args, globals),
+        Verb::Export(args) => export::export(&args, globals),
         Verb::Catalog(args) => catalog::catalog(&args, globals),
         Verb::Steptime(args) => steptime::steptime(&args, globals),
         Verb::Validation(args) => validation::validation(&args, globals),

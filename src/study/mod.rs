@@ -19,6 +19,7 @@ mod capacity;
 mod compare;
 mod figures;
 pub mod forecast;
+mod generated;
 mod measured;
 mod mix;
 mod precision;
@@ -39,6 +40,7 @@ pub use cache_replay::{
 pub use capacity::{Load, load_of};
 pub use compare::{ArmSummary, Compared, Comparison, Difference, compare, runs as compare_runs};
 pub use figures::{Unit, figure_paths, headline_figures};
+pub use generated::{Generated, GeneratedCall};
 pub use mix::{Brought, Mix};
 pub use precision::Precision;
 pub use replicate::{Replicated, replicate, runs};

@@ -2,6 +2,7 @@
 
 mod azure;
 mod bailian;
+mod block_names;
 mod burstgpt;
 mod content;
 mod format;
@@ -24,6 +25,7 @@ mod turns;
 mod weka;
 mod zstd;
 
+pub use block_names::BlockNames;
 pub use content::{Author, Content, Strand, Stretch};
 pub use format::{Format, open_trace};
 pub use lengths::LengthSource;
