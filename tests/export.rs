@@ -159,6 +159,9 @@ fn what_a_trace_cannot_say_is_told() {
     put(closed);
     let refused = export(folder.path(), &["--out", "t.jsonl"]).assert().code(2);
     refused.stderr(contains("s.toml: has closed loops alone"));
+    put(REGULAR);
+    let mut none = export(folder.path(), &["--out", "t.jsonl", "--set", "duration=\"9 ms\""]);
+    none.assert().code(2).stderr(contains("s.toml: generates no call"));
     put(&(CHATS.to_owned() + closed));
     export(folder.path(), &[]).assert().code(2).stderr(contains("--out"));
     export(folder.path(), &["--out", "."]).assert().code(2).stderr(contains("--out"));

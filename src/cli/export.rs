@@ -62,6 +62,11 @@ pub(super) fn export(args: &ExportArgs, globals: &Globals) -> Result<String> {
         let fix = "name a file in a folder that you may write to";
         blame("--out", Error::Io { action: "cannot write", path: path.clone(), source, fix })
     })?;
+    if written.calls == 0 {
+        let fix = "let its `duration` be longer".to_owned();
+        let file = args.scenario.display().to_string();
+        return Err(wrong(&file, "generates no call, so nothing was written", fix));
+    }
     Ok(answer(path, scenario, &written, &notes, globals.json))
 }
 
@@ -102,7 +107,8 @@ fn notes(args: &ExportArgs, scenario: &Scenario, generated: &Generated<'_>) -> R
     Ok(notes)
 }
 
-/// Writes the calls beside `path` and then renames, so that nobody sees a part.
+/// Writes the calls beside `path` and then renames, so that nobody sees a part;
+/// without any call it leaves nothing.
 fn write(path: &Path, mut generated: Generated<'_>) -> io::Result<Written> {
     if path.is_dir() {
         return Err(io::ErrorKind::IsADirectory.into());
@@ -122,7 +128,9 @@ fn write(path: &Path, mut generated: Generated<'_>) -> io::Result<Written> {
         write_line(&mut out, &call, &ids)?;
     }
     out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
-    fs::rename(&made, path)?;
+    if written.calls > 0 {
+        fs::rename(&made, path)?;
+    }
     Ok(written)
 }
 
