@@ -191,3 +191,62 @@ fn tenants_differ_in_size_and_share_the_rate() {
         (0..20).map(|replication| arrivals(&scenario, replication).len()).sum::<usize>() / 20;
     assert!((mean as f64 / 36_000.0 - 1.0).abs() < 0.02, "{mean}");
 }
+
+/// The second column of a recording of hourly rates, where there is one.
+fn recorded(file: &str) -> Option<Vec<f64>> {
+    let Ok(shared) = std::env::var("TOKENMILL_SHARED") else {
+        println!("skipped: TOKENMILL_SHARED is not set");
+        return None;
+    };
+    let path = Path::new(&shared).join("workloads/traces").join(file);
+    let mut reader = csv::Reader::from_path(path).expect("the recording");
+    let rows = reader.records().map(|row| row.expect("a row")[1].parse().expect("a rate"));
+    Some(rows.collect())
+}
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+/// Mean distance of `found` from `expected`, both of mean 1, over the peak.
+fn misfit(found: &[f64], expected: &[f64]) -> f64 {
+    let distance: f64 = found.iter().zip(expected).map(|(a, b)| (a - b).abs()).sum();
+    distance / found.len() as f64 / expected.iter().copied().fold(0.0, f64::max)
+}
+
+/// Expected arrivals in each hour of a scenario, over their mean.
+fn hourly(scenario: &Scenario, hours: usize) -> Vec<f64> {
+    let curve = curve(scenario);
+    let counts: Vec<f64> = (0..hours).map(|at| curve.arrivals(hour(at), hour(at + 1))).collect();
+    counts.iter().map(|count| count / mean(&counts)).collect()
+}
+
+#[test]
+fn the_chat_profile_is_the_week_that_it_was_read_from() {
+    let Some(rates) = recorded("azure2024_conv_hourly_digitized.csv") else { return };
+    let expected: Vec<f64> = rates.iter().map(|rate| rate / mean(&rates)).collect();
+    // The recording begins on a Sunday, at midnight UTC.
+    let top = "start = \"2024-05-12T00:00:00Z\"\nduration = \"7 days\"";
+    let lines = "arrivals = { process = \"poisson\", rate = \"1 /s\" }\nprofile = \"chat\"";
+    let off = misfit(&hourly(&scenario(top, lines), 168), &expected);
+    println!("mean absolute error {:.2} % of the peak", off * 100.0);
+    assert!(off <= 0.03, "{off}");
+}
+
+#[test]
+fn the_shopping_profile_is_the_median_day_that_it_was_read_from() {
+    let Some(rates) = recorded("servegen_language_m-small_hourly.csv") else { return };
+    let days: Vec<&[f64]> = rates.chunks_exact(24).collect();
+    let median = |hour: usize| {
+        let mut values: Vec<f64> = days.iter().map(|day| day[hour] / mean(day)).collect();
+        values.sort_by(f64::total_cmp);
+        (values[(values.len() - 1) / 2] + values[values.len() / 2]) / 2.0
+    };
+    let medians: Vec<f64> = (0..24).map(median).collect();
+    let expected: Vec<f64> = medians.iter().map(|value| value / mean(&medians)).collect();
+    let top = "start = \"2026-05-12T00:00:00Z\"\nduration = \"1 days\"";
+    let lines = "arrivals = { process = \"poisson\", rate = \"1 /s\" }\nprofile = \"e-commerce\"";
+    let off = misfit(&hourly(&scenario(top, lines), 24), &expected);
+    println!("mean absolute error {:.3} % of the peak", off * 100.0);
+    assert!(off <= 0.03, "{off}");
+}
