@@ -1,5 +1,5 @@
-//! `catalog`: what the program knows of hardware, models and memory tiers, with
-//! sources.
+//! `catalog`: what the program knows of hardware, models, memory tiers and
+//! demand, with sources.
 
 use super::columns::columns;
 use super::{Globals, json};

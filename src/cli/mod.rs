@@ -104,7 +104,7 @@ enum Verb {
     Cache(cache::CacheArgs),
     /// Write the calls that a scenario generates as a trace: --format mooncake --out FILE
     Export(export::ExportArgs),
-    /// Look up hardware and models
+    /// Look up hardware, models, memory tiers, demand profiles and calendars
     Catalog(catalog::CatalogArgs),
     /// Latency of one engine step
     Steptime(steptime::SteptimeArgs),
