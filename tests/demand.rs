@@ -192,6 +192,34 @@ fn tenants_differ_in_size_and_share_the_rate() {
     assert!((mean as f64 / 36_000.0 - 1.0).abs() < 0.02, "{mean}");
 }
 
+#[test]
+fn days_of_a_csv_file_count_and_are_part_of_the_hash() {
+    let folder = tempfile::tempdir().unwrap();
+    let load = |rows: &str| {
+        std::fs::write(folder.path().join("days.csv"), rows).unwrap();
+        let text = "name = \"d\"\nstart = \"2026-06-01T00:00:00Z\"\nduration = \"3 days\"\n\
+            [[calendar]]\nname = \"own\"\ncsv = \"days.csv\"\n[[pool]]\nname = \"a\"\nmodel = \
+            \"llama-3.1-8b\"\nhardware = \"h100-sxm\"\n[[use_case]]\nname = \"c\"\ncalendar = \
+            \"own\"\narrivals = { process = \"poisson\", rate = \"1 /s\" }\nprompt_tokens = 9\n\
+            output_tokens = 9\n";
+        parse(text, "d.toml", folder.path(), &Overrides::default())
+    };
+    let one = load("date,multiple\n2026-06-02,3\n").unwrap();
+    let factors: Vec<f64> = curve(&one.scenario).days.iter().map(|plan| plan.factor).collect();
+    let rest = (365.0 - 3.0) / 364.0;
+    assert_eq!(factors.len(), 3);
+    for (found, expected) in factors.iter().zip([rest, 3.0, rest]) {
+        assert!((found - expected).abs() < 1e-12, "{factors:?}");
+    }
+    let other = load("date,multiple\n2026-06-02,4\n").unwrap();
+    assert_eq!(one.resolved_toml, other.resolved_toml);
+    assert_ne!(one.hash, other.hash);
+    let wrong = load("day,multiple\n2026-06-02,3\n").unwrap_err().to_string();
+    assert!(wrong.contains("lacks a column date or multiple; it has day, multiple"), "{wrong}");
+    let wrong = load("date,multiple\n2026-06-02,3\nsoon,3\n").unwrap_err().to_string();
+    assert!(wrong.contains("has no date and multiple in line 3"), "{wrong}");
+}
+
 /// The second column of a recording of hourly rates, where there is one.
 fn recorded(file: &str) -> Option<Vec<f64>> {
     let Ok(shared) = std::env::var("TOKENMILL_SHARED") else {

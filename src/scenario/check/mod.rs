@@ -64,7 +64,7 @@ pub struct Loaded {
     /// It as TOML, overrides and defaults applied; trace paths stay relative
     /// to the original file.
     pub resolved_toml: String,
-    /// Fold of `resolved_toml` and of all traces, 16 hexadecimal digits.
+    /// Fold of `resolved_toml`, all traces and all days, 16 hexadecimal digits.
     pub hash: String,
     /// Its `[sweep]`, if it has one.
     pub sweep: Option<Sweep>,
@@ -161,8 +161,13 @@ fn hash(resolved_toml: &str, scenario: &Scenario) -> String {
     let mut digest = Digest::default();
     resolved_toml.bytes().for_each(|byte| digest.word(u64::from(byte)));
     for use_case in &scenario.use_cases {
-        if let Arrivals::Trace { trace, .. } = &use_case.arrivals {
-            digest.word(trace.digest);
+        match &use_case.arrivals {
+            Arrivals::Trace { trace, .. } => digest.word(trace.digest),
+            // Days may come from a file.
+            Arrivals::Varying(demand) => {
+                demand.curve.days.iter().for_each(|plan| digest.word(plan.factor.to_bits()));
+            }
+            _ => {}
         }
     }
     digest.to_string()
