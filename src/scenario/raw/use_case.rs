@@ -35,7 +35,7 @@ pub struct RawUseCase {
     pub season: Option<Vec<f64>>,
     /// The course of day and week.
     pub profile: Option<RawProfile>,
-    /// Days that are unlike others: a calendar of the catalog or of [[calendar]].
+    /// Days that are unlike others: the name of a calendar, of the catalog or of the scenario.
     pub calendar: Option<String>,
     /// What cannot be foreseen.
     pub variability: Option<RawVariability>,

@@ -30,7 +30,7 @@ pub struct Header {
     pub seed: u64,
     /// Replications of each point, at most.
     pub replications: u32,
-    /// Points stop when they are precise, each with its own [`Settled`] line.
+    /// Points stop when they are precise, each with a line of its own.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_sequential: bool,
     /// `grid`, `latin-hypercube` or `sobol`.
