@@ -3,7 +3,11 @@
 use super::axis::Axis;
 use super::drawing::{Align, Drawing, Pen, Point, text_width};
 use super::style::{BAND, FAINT, FRAME, GRID, HEADING, LABEL, bold, hairline, label};
+use crate::statistics::Interval;
 use crate::study::Band;
+
+/// Most values of a curve that are marked by dots.
+const DOTS_MAX: usize = 60;
 
 /// A plot on a page.
 pub struct Panel<'a> {
@@ -76,6 +80,24 @@ impl Panel<'_> {
         let mut outline = edge(low);
         outline.extend(edge(high).into_iter().rev());
         drawing.area(outline, pen.color, BAND);
+    }
+
+    /// Draws values with their intervals: a line with a band, and dots where they
+    /// are few. An end that is not known lies at the mean.
+    pub fn intervals(&self, drawing: &mut Drawing, values: &[(f64, Interval)], pen: Pen) {
+        let of = |end: fn(&Interval) -> f64| -> Vec<Point> {
+            values.iter().map(|(across, interval)| (*across, end(interval))).collect()
+        };
+        let mean = of(|interval| interval.mean);
+        if mean.len() > 1 {
+            let low = of(|interval| interval.low.unwrap_or(interval.mean));
+            let high = of(|interval| interval.high.unwrap_or(interval.mean));
+            self.band(drawing, &low, &high, pen);
+            self.curve(drawing, &mean, pen);
+        }
+        for &(a, b) in mean.iter().filter(|_| mean.len() <= DOTS_MAX) {
+            drawing.dot(self.at(a, b), 3.0, pen.color, 1.0);
+        }
     }
 
     /// Says in the middle of the plot why it is empty.

@@ -93,7 +93,9 @@ fn draw_bound(
     let height = panel.at(numbers[0], value).1;
     drawing.line(vec![(x.0, height), (x.1, height)], Pen { width: 1.5, dash, ..pen(1) });
     for run in points.split(|point| point.bounded[index].is_none()) {
-        draw_run(drawing, &panel, run, index);
+        let value = |point: &&SeekPoint| Some((point.number, point.bounded[index]?));
+        let values: Vec<_> = run.iter().filter_map(value).collect();
+        panel.intervals(drawing, &values, pen(0));
     }
     let absent = points.iter().filter(|point| point.bounded[index].is_none());
     let mut free = f64::NEG_INFINITY;
@@ -136,22 +138,4 @@ fn mark_answer(drawing: &mut Drawing, panel: &Panel, result: &SeekResult, number
     }
     let x = at(mean);
     drawing.line(vec![(x, top), (x, bottom)], Pen { color: INK, width: 1.2, dash: None });
-}
-
-/// A stretch of points that all have the figure.
-fn draw_run(drawing: &mut Drawing, panel: &Panel, run: &[&SeekPoint], index: usize) {
-    let of = |end: fn(&Interval) -> f64| -> Vec<(f64, f64)> {
-        let value = |point: &&SeekPoint| Some((point.number, end(point.bounded[index].as_ref()?)));
-        run.iter().filter_map(value).collect()
-    };
-    let mean = of(|interval| interval.mean);
-    let low = of(|interval| interval.low.unwrap_or(interval.mean));
-    let high = of(|interval| interval.high.unwrap_or(interval.mean));
-    if mean.len() > 1 {
-        panel.band(drawing, &low, &high, pen(0));
-        panel.curve(drawing, &mean, pen(0));
-    }
-    for &(a, b) in &mean {
-        drawing.dot(panel.at(a, b), 3.0, pen(0).color, 1.0);
-    }
 }

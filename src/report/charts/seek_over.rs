@@ -17,8 +17,6 @@ const ROW: f64 = PANEL_HEIGHT + 92.0;
 const COLUMNS: [(f64, f64); 2] = [(72.0, 432.0), (524.0, 884.0)];
 /// Most panels.
 const PANELS_MAX: usize = 8;
-/// Values up to which dots stand on a curve.
-const DOTS_MAX: usize = 60;
 
 /// One figure over the second key.
 struct Quantity {
@@ -137,7 +135,9 @@ fn draw_quantity(
         drawing.line(vec![(x.0, height), (x.1, height)], Pen { width: 1.5, dash, ..pen(1) });
     }
     for run in across.order.split(|&index| quantity.values[index].is_none()) {
-        draw_run(drawing, &panel, across, quantity, run);
+        let value = |&index: &usize| Some((across.places[index], quantity.values[index]?));
+        let values: Vec<_> = run.iter().filter_map(value).collect();
+        panel.intervals(drawing, &values, pen(0));
     }
     for &index in across.order.iter().filter(|&&index| quantity.values[index].is_none()) {
         let at = (panel.at(across.places[index], 0.0).0, panel.y.0 + 14.0);
@@ -153,30 +153,5 @@ fn up(quantity: &Quantity, values: Vec<f64>, height: f64) -> Axis {
             Axis::log_seconds(values.into_iter(), 3.0 * height).unwrap_or_else(Axis::unnamed)
         }
         _ => Axis::linear(values, 5),
-    }
-}
-
-/// A stretch of values that all have the figure.
-fn draw_run(
-    drawing: &mut Drawing,
-    panel: &Panel,
-    across: &Across,
-    quantity: &Quantity,
-    run: &[usize],
-) {
-    let of = |end: fn(&Interval) -> f64| -> Vec<(f64, f64)> {
-        let value =
-            |&index: &usize| Some((across.places[index], end(quantity.values[index].as_ref()?)));
-        run.iter().filter_map(value).collect()
-    };
-    let mean = of(|interval| interval.mean);
-    let low = of(|interval| interval.low.unwrap_or(interval.mean));
-    let high = of(|interval| interval.high.unwrap_or(interval.mean));
-    if mean.len() > 1 {
-        panel.band(drawing, &low, &high, pen(0));
-        panel.curve(drawing, &mean, pen(0));
-    }
-    for &(a, b) in mean.iter().filter(|_| mean.len() <= DOTS_MAX) {
-        drawing.dot(panel.at(a, b), 3.0, pen(0).color, 1.0);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Quantity, caption, numbers};
 use crate::report::charts::axis::Axis;
-use crate::report::charts::drawing::{Align, Drawing, Pen, WIDTH, fitted};
+use crate::report::charts::drawing::{Align, Drawing, WIDTH, fitted};
 use crate::report::charts::panel::Panel;
 use crate::report::charts::style::{
     CURVES_MAX, Entry, FAINT, LABEL, MARGIN, label, legend, pen, title,
@@ -107,7 +107,9 @@ fn draw_quantity(
         let of = |point: &&PointOutline| (across.at(point), quantity.at(point, use_case));
         let series: Vec<_> = points.iter().map(of).collect();
         for run in series.split(|(_, interval)| interval.is_none()) {
-            draw_run(drawing, &panel, run, pen);
+            let values: Vec<_> =
+                run.iter().filter_map(|(x, value)| Some((*x, (*value)?))).collect();
+            panel.intervals(drawing, &values, pen);
         }
         let crosses = points.iter().filter(|point| !point.use_cases[use_case].is_stable);
         for point in crosses {
@@ -115,27 +117,5 @@ fn draw_quantity(
             let at = (x, panel.y.0 + 14.0);
             drawing.text(label(at, Align::Middle, if shown > 1 { pen.color } else { FAINT }, "×"));
         }
-    }
-}
-
-type Value = (f64, Option<crate::statistics::Interval>);
-
-/// A stretch of points that all have values.
-fn draw_run(drawing: &mut Drawing, panel: &Panel, run: &[Value], pen: Pen) {
-    let of = |end: fn(&crate::statistics::Interval) -> f64| -> Vec<(f64, f64)> {
-        run.iter().filter_map(|(x, interval)| Some((*x, end(interval.as_ref()?)))).collect()
-    };
-    let mean = of(|interval| interval.mean);
-    let low = of(|interval| interval.low.unwrap_or(interval.mean));
-    let high = of(|interval| interval.high.unwrap_or(interval.mean));
-    if mean.is_empty() {
-        return;
-    }
-    panel.band(drawing, &low, &high, pen);
-    if mean.len() > 1 {
-        panel.curve(drawing, &mean, pen);
-    }
-    for &(a, b) in mean.iter().filter(|_| mean.len() <= 60) {
-        drawing.dot(panel.at(a, b), 3.0, pen.color, 1.0);
     }
 }
