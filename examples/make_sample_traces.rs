@@ -109,18 +109,7 @@ fn mooncake() -> Result<String, Box<dyn std::error::Error>> {
         let mut prompt = 1_024 + u64::from(first.sample_tokens(&mut stream));
         let mut ids = system_ids.clone();
         for _ in 0..5 {
-            // The last, partial block changes as the prompt grows.
-            ids.truncate(ids.len().min((prompt / BLOCK) as usize));
-            let full = (prompt / BLOCK) as usize;
-            while ids.len() < full {
-                ids.push(next_id);
-                next_id += 1;
-            }
-            let mut hashed = ids.clone();
-            if !prompt.is_multiple_of(BLOCK) {
-                hashed.push(next_id);
-                next_id += 1;
-            }
+            let hashed = hashed(&mut ids, prompt, BLOCK, &mut next_id);
             let output = u64::from(answer.sample_tokens(&mut stream));
             let ms = (at * 1e3) as u64;
             calls.push((
@@ -136,6 +125,24 @@ fn mooncake() -> Result<String, Box<dyn std::error::Error>> {
     }
     calls.sort();
     Ok(calls.into_iter().map(|(_, line)| line).collect())
+}
+
+/// Ids of all blocks of a prompt, of which `ids` are those of the full blocks that
+/// went before; takes in the new full ones. The last, partial block has another id
+/// each time, for it changes as the prompt grows.
+fn hashed(ids: &mut Vec<u64>, prompt: u64, block: u64, next_id: &mut u64) -> Vec<u64> {
+    let mut new = || {
+        *next_id += 1;
+        *next_id - 1
+    };
+    while (ids.len() as u64) < prompt / block {
+        ids.push(new());
+    }
+    let mut hashed = ids.clone();
+    if !prompt.is_multiple_of(block) {
+        hashed.push(new());
+    }
+    hashed
 }
 
 fn bailian() -> Result<String, Box<dyn std::error::Error>> {
@@ -154,15 +161,7 @@ fn bailian() -> Result<String, Box<dyn std::error::Error>> {
         let mut ids: Vec<u64> = (0..10).collect();
         for turn in 1..=3 {
             prompt += u64::from(message.sample_tokens(&mut stream));
-            while (ids.len() as u64) < prompt / BLOCK {
-                ids.push(next_id);
-                next_id += 1;
-            }
-            let mut hashed = ids.clone();
-            if !prompt.is_multiple_of(BLOCK) {
-                hashed.push(next_id);
-                next_id += 1;
-            }
+            let hashed = hashed(&mut ids, prompt, BLOCK, &mut next_id);
             let output = u64::from(answer.sample_tokens(&mut stream));
             calls.push((
                 (at * 1e3) as u64,
