@@ -62,14 +62,17 @@ impl Course<'_> {
     /// and is not over, or the one of its own year.
     fn year_of(&self, date: Date) -> i16 {
         let before = date.year() - 1;
-        let is_last = self.calendar.season_of(before).last().is_some_and(|last| date <= last);
+        let is_last = self.calendar.season_of(before).is_some_and(|(_, last)| date <= last);
         if is_last { before } else { date.year() }
     }
 
     /// What plain days of a season are multiplied by, so that its mean day is 1.
     fn scale(&self, year: i16) -> Result<f64, String> {
         let (mut left, mut plain) = (0.0, 0.0);
-        for day in self.calendar.season_of(year) {
+        let days = self.calendar.season_of(year).into_iter();
+        let days = days
+            .flat_map(|(first, last)| first.series(1.day()).take_while(move |day| *day <= last));
+        for day in days {
             match self.calendar.special(day) {
                 Some(special) => left += 1.0 - special.multiple,
                 None => {
