@@ -1,9 +1,9 @@
 //! Demand as it arrives: counts follow the curve, and vary around it as asked.
 
-use std::path::Path;
-use tokenmill::demand::Source;
+mod common;
+
+use common::{load, mean_of, shared};
 use tokenmill::kernel::{Span, Time};
-use tokenmill::random::Streams;
 use tokenmill::scenario::{Arrivals, Overrides, Scenario, parse};
 
 /// A scenario with these top-level lines and these of its use case.
@@ -13,25 +13,17 @@ fn scenario(top: &str, use_case: &str) -> Scenario {
          \"h100-sxm\"\n[[use_case]]\nname = \"shop\"\nprompt_tokens = 500\noutput_tokens = 50\n\
          {use_case}\n"
     );
-    match parse(&text, "d.toml", Path::new(""), &Overrides::default()) {
-        Ok(loaded) => loaded.scenario,
-        Err(error) => panic!("{error}\n{text}"),
-    }
+    load(&text).scenario
 }
 
 /// Instants of all arrivals of the first use case in a replication.
 fn arrivals(scenario: &Scenario, replication: u64) -> Vec<Time> {
-    let streams = Streams::new(scenario.seed, replication);
-    let Source::Open(mut process) = Source::new(&scenario.use_cases[0], streams) else {
-        panic!("an open source")
-    };
-    let end = Time::ZERO + scenario.duration.expect("it has one");
-    let mut now = Time::ZERO;
-    std::iter::from_fn(|| {
-        now = process.next(now)?;
-        (now < end).then_some(now)
-    })
-    .collect()
+    common::arrivals(scenario, 0, replication)
+}
+
+/// How many there are, replication by replication.
+fn counts(scenario: &Scenario, replications: u64) -> Vec<f64> {
+    (0..replications).map(|replication| arrivals(scenario, replication).len() as f64).collect()
 }
 
 fn curve(scenario: &Scenario) -> &tokenmill::demand::curve::Curve {
@@ -84,16 +76,45 @@ fn counts_follow_the_integral_of_the_rate() {
 #[test]
 fn the_mean_over_a_season_is_that_of_the_curve() {
     let scenario = scenario(SEASON, SHOP);
-    let expected = curve(&scenario).arrivals(Time::ZERO, curve(&scenario).end());
-    let counts: Vec<f64> =
-        (0..200).map(|replication| arrivals(&scenario, replication).len() as f64).collect();
-    let mean = counts.iter().sum::<f64>() / 200.0;
+    let expected = curve(&scenario).arrivals(Time::ZERO, hour(61 * 24));
+    let (mean, _) = mean_of(&counts(&scenario, 200));
     let error = (expected / 200.0).sqrt();
     assert!((mean - expected).abs() < 4.0 * error, "{mean} of {expected} +- {error}");
     // Before growth the season has its users' sessions, but for the hour it gains.
     let plain = self::scenario(SEASON, &SHOP.replace("growth = \"9.7 %/month\"", ""));
-    let plain = curve(&plain).arrivals(Time::ZERO, curve(&plain).end());
+    let plain = curve(&plain).arrivals(Time::ZERO, hour(61 * 24));
     assert!((plain / (4_000.0 * 0.5 * 61.0) - 1.0).abs() < 2e-3, "{plain}");
+}
+
+/// So that an arm with growth and one without are compared call by call.
+#[test]
+fn a_rate_that_varies_has_the_draws_of_one_that_does_not() {
+    let rate = "arrivals = { process = \"poisson\", rate = \"1 /s\" }";
+    let top = "start = \"2026-03-02T00:00:00Z\"\nduration = \"2 h\"";
+    let plain = arrivals(&scenario(top, rate), 3);
+    let zoned = format!("{rate}\ntime_zone = \"Asia/Tokyo\"");
+    let varying = arrivals(&scenario(top, &zoned), 3);
+    assert_eq!(plain.len(), varying.len());
+    for (one, other) in plain.iter().zip(&varying) {
+        assert!((one.seconds() - other.seconds()).abs() < 1e-6, "{one} {other}");
+    }
+    // Clockwork stays clockwork, and nothing of it is drawn.
+    let clock = "arrivals = { process = \"constant\", rate = \"1 /s\" }\ngrowth = \"0 %/month\"";
+    let scenario = scenario(top, clock);
+    let instants = arrivals(&scenario, 3);
+    assert_eq!((instants.len(), scenario.is_random()), (7_199, false));
+    assert!(instants.iter().zip(1..).all(|(at, n)| (at.seconds() - f64::from(n)).abs() < 1e-6));
+}
+
+/// A steady state is kept up until the calls of its window have ended.
+#[test]
+fn days_that_differ_go_on_after_a_steady_window() {
+    let top = "start = \"2026-03-02T00:00:00Z\"\nduration = \"2 h\"";
+    let lines = "arrivals = { process = \"poisson\", rate = \"1 /s\" }\nvariability = { day_noise = { \
+                 cv = 0.2 } }";
+    let scenario = scenario(top, lines);
+    assert_eq!(scenario.regime, tokenmill::scenario::Regime::Steady);
+    assert!(curve(&scenario).end() >= hour(26));
 }
 
 #[test]
@@ -146,11 +167,7 @@ fn crowds_add_their_peak_times_their_decay() {
     let lines = "arrivals = { process = \"poisson\", rate = \"60 /h\" }\nvariability = { crowds = { \
                  every = \"1 days\", peak = 6, decay = \"2 h\" } }";
     let scenario = scenario(top, lines);
-    let counts: Vec<f64> =
-        (0..200).map(|replication| arrivals(&scenario, replication).len() as f64).collect();
-    let mean = counts.iter().sum::<f64>() / 200.0;
-    let square = |count: &f64| (count - mean) * (count - mean);
-    let error = (counts.iter().map(square).sum::<f64>() / 199.0 / 200.0).sqrt();
+    let (mean, error) = mean_of(&counts(&scenario, 200));
     // None are there at the start, so the first two hours get less: 1 - e^-t/2 h.
     let expected = 60.0 * 24.0 * 20.0 + 60.0 * 6.0 * 2.0 * (20.0 - 2.0 / 24.0);
     assert!((mean - expected).abs() < 4.0 * error + 0.001 * expected, "{mean} of {expected}");
@@ -165,20 +182,15 @@ fn uncertain_growth_is_drawn_once_a_replication() {
              \"doubling\", every = {every} }}"
         )
     };
-    let counts = |every: &str| -> Vec<f64> {
-        let scenario = scenario(top, &lines(every));
-        (0..60).map(|replication| arrivals(&scenario, replication).len() as f64).collect()
-    };
-    let spread = |counts: &[f64]| {
-        let mean = counts.iter().sum::<f64>() / counts.len() as f64;
-        let square = |count: &f64| (count - mean) * (count - mean);
-        (mean, (counts.iter().map(square).sum::<f64>() / counts.len() as f64).sqrt() / mean)
+    let spread = |every: &str| {
+        let (mean, error) = mean_of(&counts(&scenario(top, &lines(every)), 60));
+        (mean, error * 60_f64.sqrt() / mean)
     };
     // Over a year that doubles: 1 / ln 2 of the rate at its start.
-    let (mean, sure) = spread(&counts("\"12 months\""));
+    let (mean, sure) = spread("\"12 months\"");
     assert!((mean / (2.0 * 8_760.0 / std::f64::consts::LN_2) - 1.0).abs() < 0.01, "{mean}");
     let uncertain = "{ distribution = \"lognormal\", median = \"12 months\", sigma = 0.5 }";
-    let (_, unsure) = spread(&counts(uncertain));
+    let (_, unsure) = spread(uncertain);
     assert!(sure < 0.02 && unsure > 0.15, "{sure} {unsure}");
 }
 
@@ -187,9 +199,8 @@ fn tenants_differ_in_size_and_share_the_rate() {
     let lines = "arrivals = { process = \"poisson\", rate = \"1 /s\" }\nvariability = { tenants = { \
                  count = 50, zipf = 1.2 }, gaps = { distribution = \"weibull\", shape = 0.5 } }";
     let scenario = scenario("duration = \"10 h\"", lines);
-    let mean =
-        (0..20).map(|replication| arrivals(&scenario, replication).len()).sum::<usize>() / 20;
-    assert!((mean as f64 / 36_000.0 - 1.0).abs() < 0.02, "{mean}");
+    let (mean, _) = mean_of(&counts(&scenario, 20));
+    assert!((mean / 36_000.0 - 1.0).abs() < 0.02, "{mean}");
 }
 
 #[test]
@@ -207,8 +218,9 @@ fn days_of_a_csv_file_count_and_are_part_of_the_hash() {
     let one = load("date,multiple\n2026-06-02,3\n").unwrap();
     let factors: Vec<f64> = curve(&one.scenario).days.iter().map(|plan| plan.factor).collect();
     let rest = (365.0 - 3.0) / 364.0;
-    assert_eq!(factors.len(), 3);
-    for (found, expected) in factors.iter().zip([rest, 3.0, rest]) {
+    // Three days, and as long again for what a steady state would need.
+    assert_eq!(factors.len(), 6);
+    for (found, expected) in factors.iter().zip([rest, 3.0, rest, rest, rest, rest]) {
         assert!((found - expected).abs() < 1e-12, "{factors:?}");
     }
     let other = load("date,multiple\n2026-06-02,4\n").unwrap();
@@ -222,18 +234,14 @@ fn days_of_a_csv_file_count_and_are_part_of_the_hash() {
 
 /// The second column of a recording of hourly rates, where there is one.
 fn recorded(file: &str) -> Option<Vec<f64>> {
-    let Ok(shared) = std::env::var("TOKENMILL_SHARED") else {
-        println!("skipped: TOKENMILL_SHARED is not set");
-        return None;
-    };
-    let path = Path::new(&shared).join("workloads/traces").join(file);
+    let path = shared("workloads/traces")?.join(file);
     let mut reader = csv::Reader::from_path(path).expect("the recording");
     let rows = reader.records().map(|row| row.expect("a row")[1].parse().expect("a rate"));
     Some(rows.collect())
 }
 
 fn mean(values: &[f64]) -> f64 {
-    values.iter().sum::<f64>() / values.len() as f64
+    mean_of(values).0
 }
 
 /// Mean distance of `found` from `expected`, both of mean 1, over the peak.

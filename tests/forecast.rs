@@ -1,13 +1,14 @@
 //! Forecasts: layers multiply to the total, and generated demand agrees with it.
 
+mod common;
+
 use assert_cmd::Command;
+use common::{arrivals, load, mean_of};
 use serde_json::Value;
 use std::fs;
-use std::path::Path;
-use tokenmill::demand::Source;
 use tokenmill::kernel::{Span, Time};
 use tokenmill::random::Streams;
-use tokenmill::scenario::{Arrivals, Overrides, Scenario, parse};
+use tokenmill::scenario::{Arrivals, Scenario};
 use tokenmill::study::forecast::{CacheSource, Figures, forecast};
 use tokenmill::workload::{Content, Script, Strand};
 
@@ -48,10 +49,7 @@ output_tokens = 100
 "#;
 
 fn scenario(text: &str) -> Scenario {
-    match parse(text, "f.toml", Path::new(""), &Overrides::default()) {
-        Ok(loaded) => loaded.scenario,
-        Err(error) => panic!("{error}\n{text}"),
-    }
+    load(text).scenario
 }
 
 /// A scenario of one use case with these lines, 61 days of it.
@@ -59,29 +57,6 @@ fn shop(lines: &str) -> Scenario {
     let top = SEASON.split("[[use_case]]").next().unwrap();
     let lengths = "prompt_tokens = 500\noutput_tokens = 50\n";
     scenario(&format!("{top}[[use_case]]\nname = \"shop\"\n{lines}\n{lengths}"))
-}
-
-/// Arrivals of the use case at index `at` before the end of the duration.
-fn arrivals(scenario: &Scenario, at: usize, replication: u64) -> Vec<Time> {
-    let streams = Streams::new(scenario.seed, replication);
-    let Source::Open(mut process) = Source::new(&scenario.use_cases[at], streams) else {
-        panic!("an open source")
-    };
-    let end = Time::ZERO + scenario.duration.expect("it has one");
-    let mut now = Time::ZERO;
-    std::iter::from_fn(|| {
-        now = process.next(now)?;
-        (now < end).then_some(now)
-    })
-    .collect()
-}
-
-/// Mean and standard error.
-fn mean_of(values: &[f64]) -> (f64, f64) {
-    let n = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / n;
-    let squares: f64 = values.iter().map(|value| (value - mean) * (value - mean)).sum();
-    (mean, (squares / (n - 1.0) / n).sqrt())
 }
 
 fn error_of(interval: tokenmill::statistics::Interval) -> f64 {

@@ -47,6 +47,14 @@ impl Demand {
             && self.curve.days.iter().all(is_mean)
     }
 
+    /// Whether anything of it is drawn.
+    pub fn is_random(&self) -> bool {
+        self.gaps.is_random()
+            || !self.uncertain.is_empty()
+            || self.variability != Variability::default()
+            || self.tenants.is_some_and(|tenants| tenants.on_off_s.is_some())
+    }
+
     /// Expected arrivals a second, over the whole duration.
     pub fn mean_rate(&self) -> f64 {
         match self.duration {

@@ -257,7 +257,8 @@ pub struct TokenPrices {
 impl UseCase {
     fn is_random(&self) -> bool {
         let arrives_at_random = match &self.arrivals {
-            Arrivals::Poisson { .. } | Arrivals::Varying(_) => true,
+            Arrivals::Poisson { .. } => true,
+            Arrivals::Varying(demand) => demand.is_random(),
             Arrivals::ClosedLoop { think, .. } => {
                 think.as_ref().is_some_and(|think| !think.is_constant())
             }

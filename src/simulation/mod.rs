@@ -39,7 +39,7 @@ const HORIZON: Time = Time::from_ticks(10 * 365 * DAY.ticks());
 
 /// A steady run waits for the calls of its window this long, or as long as the
 /// window took, whichever is longer.
-const DRAIN_MAX: Span = DAY;
+pub const DRAIN_MAX: Span = DAY;
 
 const DAY: Span = Span::from_ticks(86_400 * crate::kernel::TICKS_PER_SECOND);
 

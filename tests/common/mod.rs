@@ -7,7 +7,10 @@ use assert_cmd::Command;
 use rayon::ThreadPoolBuilder;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
+use tokenmill::demand::Source;
+use tokenmill::kernel::Time;
 use tokenmill::metrics::RunRecord;
+use tokenmill::random::Streams;
 use tokenmill::scenario::{Loaded, Overrides, Scenario, parse};
 use tokenmill::simulation::{Options, run};
 
@@ -21,6 +24,29 @@ pub fn load(text: &str) -> Loaded {
 /// The first replication, audited.
 pub fn simulate(scenario: &Scenario) -> RunRecord {
     run(scenario, 0, Options { audit: true, ..Options::default() })
+}
+
+/// Arrivals of the use case at index `at` before the end of the duration.
+pub fn arrivals(scenario: &Scenario, at: usize, replication: u64) -> Vec<Time> {
+    let streams = Streams::new(scenario.seed, replication);
+    let Source::Open(mut process) = Source::new(&scenario.use_cases[at], streams) else {
+        panic!("an open source")
+    };
+    let end = Time::ZERO + scenario.duration.expect("it has one");
+    let mut now = Time::ZERO;
+    std::iter::from_fn(|| {
+        now = process.next(now)?;
+        (now < end).then_some(now)
+    })
+    .collect()
+}
+
+/// Mean and standard error.
+pub fn mean_of(values: &[f64]) -> (f64, f64) {
+    let n = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / n;
+    let squares: f64 = values.iter().map(|value| (value - mean) * (value - mean)).sum();
+    (mean, (squares / (n - 1.0) / n).sqrt())
 }
 
 /// What `work` gives on so many threads.

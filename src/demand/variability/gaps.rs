@@ -35,7 +35,7 @@ impl Gaps {
     /// Gaps of `law`, or why there cannot be any.
     pub fn new(law: Law) -> Result<Gaps, String> {
         let (gap, met) = match law {
-            Law::Exponential => (Distribution::exponential(1.0)?, Distribution::gamma(2.0, 1.0)?),
+            Law::Exponential => (Distribution::exponential(1.0)?, Distribution::exponential(1.0)?),
             Law::Gamma { cv } => {
                 // Weighted by its length, Gamma(k, s) is Gamma(k + 1, s).
                 let shape = 1.0 / (cv * cv);
@@ -59,16 +59,24 @@ impl Gaps {
     }
 
     /// What is left of the gap that an arbitrary instant falls into, so that the
-    /// process is stationary from there on.
+    /// process is stationary from there on; of constant gaps a whole one, for
+    /// clockwork starts with the clock. Exponential gaps have no memory, and their
+    /// first is any: a rate that varies has the draws of one that does not.
     pub fn first(&self, stream: &mut Stream) -> f64 {
-        let met = match self.law {
+        let met = self.met.sample(stream);
+        match self.law {
+            Law::Exponential | Law::Constant => met,
+            Law::Gamma { .. } => met * stream.unit(),
             Law::Weibull { shape } => {
                 let scale = 1.0 / libm::tgamma(1.0 + 1.0 / shape);
-                scale * libm::pow(self.met.sample(stream), 1.0 / shape)
+                scale * libm::pow(met, 1.0 / shape) * stream.unit()
             }
-            Law::Exponential | Law::Gamma { .. } | Law::Constant => self.met.sample(stream),
-        };
-        met * stream.unit()
+        }
+    }
+
+    /// Whether they are drawn.
+    pub fn is_random(&self) -> bool {
+        self.law != Law::Constant
     }
 }
 
@@ -90,7 +98,6 @@ mod tests {
             (Law::Gamma { cv: 2.0 }, 2.0),
             (Law::Gamma { cv: 0.5 }, 0.5),
             (Law::Weibull { shape: 0.6 }, weibull(0.6)),
-            (Law::Constant, 0.0),
         ] {
             let gaps = Gaps::new(law).unwrap();
             let n = 40_000u64;

@@ -3,6 +3,7 @@
 
 use super::Check;
 use super::days::{Course, scaled};
+use super::use_case::RATE_MAX;
 use crate::catalog::{Profile, week};
 use crate::demand::curve::{Curve, DayPlan, Growth, Shape, days};
 use crate::demand::variability::{Crowding, DayNoise, Gaps, Law, State, Variability};
@@ -14,6 +15,7 @@ use crate::scenario::raw::{
 use crate::scenario::tree::{At, nearest};
 use crate::scenario::units::Duration;
 use crate::scenario::{Arrivals, Demand, Tenants};
+use crate::simulation;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
@@ -23,6 +25,9 @@ use std::sync::Arc;
 const KEYS: [&str; 6] = ["time_zone", "growth", "season", "profile", "calendar", "variability"];
 /// Where a rate that never varies ends: later than any run.
 const FOREVER_S: f64 = 30.0 * 365.0 * 86_400.0;
+/// A steady state is kept up until the calls of its window have ended, which they
+/// may take as long again for, or this.
+const LINGER: Span = simulation::DRAIN_MAX;
 /// Shortest times that demand may change in, s: shorter ones are one instant.
 const CHANGE_S_MIN: f64 = 1e-3;
 const SECONDS_PER_DAY: f64 = 86_400.0;
@@ -40,7 +45,14 @@ impl Check<'_> {
     pub(super) fn users(&mut self, at: &At<'_>, raw: &RawUseCase) -> Option<f64> {
         let pair = [at.key("users"), at.key("sessions_per_user_per_day")];
         match (raw.users, raw.sessions_per_user_per_day) {
-            (Some(users), Some(sessions)) => return Some(users * sessions / SECONDS_PER_DAY),
+            (Some(users), Some(sessions)) => {
+                let rate = users * sessions / SECONDS_PER_DAY;
+                if rate > RATE_MAX {
+                    let problem = format!("make {rate:.1e} calls a second");
+                    self.wrong(&pair[0], problem, "keep them to a million, or split the use case");
+                }
+                return Some(rate);
+            }
             (Some(_), None) => {
                 self.missing(&pair[1], "is missing: users alone call nobody", "add e.g. 0.8");
             }
@@ -127,7 +139,7 @@ impl Check<'_> {
         let found = self.catalog.calendar(name);
         let calendar = self.known(&at.key("calendar"), found);
         let end = match self.horizon.duration {
-            Some(duration) if has_days => duration,
+            Some(duration) if has_days => duration + duration.max(LINGER),
             _ => Span::from_seconds(FOREVER_S),
         };
         let (profile, months, calendar) = (profile?, months?, calendar?);
@@ -365,7 +377,7 @@ impl Check<'_> {
     fn extent(&mut self, at: &At<'_>, raw: &RawUseCase, demand: &Demand) {
         let Some(duration) = self.horizon.duration else { return };
         let peak = demand.curve.peak(Time::ZERO, Time::ZERO + duration);
-        if peak.is_nan() || peak > super::use_case::RATE_MAX {
+        if peak.is_nan() || peak > RATE_MAX {
             let key = if raw.growth.is_some() { at.key("growth") } else { at.clone() };
             let problem = format!("reaches {peak:.1e} arrivals a second");
             self.wrong(&key, problem, "keep them to a million, or split the use case");
