@@ -6,6 +6,7 @@
 //! together; [`Pool`] puts a [`Router`] before replicas. The simulation sees
 //! replicas only as an [`Engine`].
 
+mod agenda;
 mod blocks;
 mod cache;
 mod call;

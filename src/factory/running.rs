@@ -1,19 +1,12 @@
 //! The decoding sequences of one rank, in the order in which they change next.
 //!
 //! A sequence changes when it ends, or when its context outgrows the attention
-//! window of windowed layers and stops adding to their work. Who changes next is
-//! at the front of a ring, who changes last at its end, and running sums tell
-//! how much context they attend together, so no step looks at every sequence.
-//!
-//! Cost: a sequence that joins at the end of the ring moves nothing; one that
-//! changes earlier moves those behind it, or those before it if they are fewer,
-//! 40 bytes each: linear in the size of the batch, but in one stretch of memory.
-//! A heap moves fewer, scattered ones, and with a thousand replicas each of them
-//! comes from far caches. Finding who was admitted last, which a preemption asks
-//! for, looks at all.
+//! window of windowed layers and stops adding to their work. An agenda tells who
+//! changes next and who was admitted last, and running sums tell how much context
+//! they attend together, so no step looks at every sequence.
 
+use super::agenda::{Agenda, Entry};
 use super::call::CallId;
-use std::collections::VecDeque;
 
 /// A decoding sequence.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +23,13 @@ pub struct Sequence {
     final_attended: u32,
     /// Its context is shorter than the attention window.
     short: bool,
+}
+
+impl Entry for Sequence {
+    #[inline]
+    fn key(&self) -> (u64, u64) {
+        (self.change, self.order)
+    }
 }
 
 impl Sequence {
@@ -66,7 +66,7 @@ pub struct Left {
 #[derive(Clone, Debug)]
 pub struct Running {
     /// By change, and by admission where that is the same.
-    sequences: VecDeque<Sequence>,
+    sequences: Agenda<Sequence>,
     admitted: u64,
     window: Option<u32>,
     /// Tokens attended in the current step, all sequences.
@@ -80,7 +80,7 @@ impl Running {
     /// No sequences yet, of a model with this attention window.
     pub fn new(window: Option<u32>) -> Self {
         Running {
-            sequences: VecDeque::new(),
+            sequences: Agenda::default(),
             admitted: 0,
             window,
             context: 0,
@@ -92,7 +92,7 @@ impl Running {
     /// Number of sequences.
     #[inline]
     pub fn len(&self) -> u32 {
-        self.sequences.len() as u32
+        self.sequences.len()
     }
 
     /// The sequences, the next to change first.
@@ -118,7 +118,7 @@ impl Running {
     /// The step before which something changes next.
     #[inline]
     pub fn next_change(&self) -> Option<u64> {
-        self.sequences.front().map(|sequence| sequence.change)
+        self.sequences.first().map(|sequence| sequence.change)
     }
 
     /// Adds a sequence that attends `attended` tokens in step `step`, its first,
@@ -131,7 +131,7 @@ impl Running {
             self.short += 1;
             self.short_context += u64::from(attended);
         }
-        self.place(Sequence {
+        self.sequences.insert(Sequence {
             change: step + u64::from(first),
             order: self.admitted,
             call,
@@ -155,7 +155,7 @@ impl Running {
     #[inline]
     pub fn pop_ended(&mut self, step: u64, crossed: &mut bool) -> Option<Left> {
         while self.next_change().is_some_and(|change| change <= step) {
-            let mut sequence = self.sequences.pop_front()?;
+            let mut sequence = self.sequences.pop_first()?;
             debug_assert!(sequence.change == step, "a change was skipped");
             if sequence.after == 0 {
                 return Some(self.leave(&sequence, step));
@@ -165,28 +165,15 @@ impl Running {
             self.short_context -= u64::from(sequence.attended(step));
             sequence.short = false;
             sequence.change += u64::from(std::mem::take(&mut sequence.after));
-            self.place(sequence);
+            self.sequences.insert(sequence);
         }
         None
     }
 
     /// Takes out the sequence admitted last, at the start of step `step`.
     pub fn pop_last(&mut self, step: u64) -> Option<Left> {
-        let orders = self.sequences.iter().map(|sequence| sequence.order);
-        let (at, _) = orders.enumerate().max_by_key(|&(_, order)| order)?;
-        let sequence = self.sequences.remove(at)?;
+        let sequence = self.sequences.pop_newest()?;
         Some(self.leave(&sequence, step))
-    }
-
-    fn place(&mut self, sequence: Sequence) {
-        let key = (sequence.change, sequence.order);
-        let is_before = |other: &Sequence| (other.change, other.order) < key;
-        if self.sequences.back().is_none_or(is_before) {
-            self.sequences.push_back(sequence);
-        } else {
-            let at = self.sequences.partition_point(is_before);
-            self.sequences.insert(at, sequence);
-        }
     }
 
     /// What is left to say of a sequence that was taken out.
