@@ -135,6 +135,29 @@ fn the_peak_hour_is_the_evening_of_cyber_monday() {
 }
 
 #[test]
+fn days_add_up_to_the_horizon_and_cyber_monday_stands_out() {
+    let season = "users = 2_000\nsessions_per_user_per_day = 0.5\ntime_zone = \
+                  \"America/New_York\"\nprofile = \"e-commerce\"\ncalendar = \"retail-us\"\n";
+    let figures = figures(&shop(season));
+    let days = &figures.days;
+    assert_eq!(days.first().unwrap().date.as_deref(), Some("2026-11-01"), "midnight there");
+    // Of 61 times 24 hours an hour belongs to the next day: one Sunday had 25.
+    assert_eq!((days.len(), days.last().unwrap().date.as_deref()), (60, Some("2026-12-30")));
+    let lengths = days.windows(2).map(|pair| pair[1].start_s - pair[0].start_s);
+    let tokens: f64 = lengths.zip(days).map(|(length_s, day)| length_s * day.tokens_per_s).sum();
+    let tokens = tokens + 86_400.0 * days[59].tokens_per_s;
+    let share = tokens / figures.computed_tokens.mean;
+    assert!((0.97..0.99).contains(&share), "all but most of a day of 61: {share}");
+    let on = |date: &str| days.iter().find(|day| day.date.as_deref() == Some(date)).unwrap();
+    let monday = on("2026-11-30");
+    let mean = figures.mean_tokens_per_s;
+    let factor = monday.tokens_per_s / mean;
+    assert!((factor / 3.37 - 1.0).abs() < 0.01, "Adobe's spend of the day over the mean: {factor}");
+    assert_eq!(monday.peak_hour_tokens_per_s, figures.peak_hour.tokens_per_s);
+    assert!(monday.low_hour_tokens_per_s < monday.tokens_per_s);
+}
+
+#[test]
 fn generated_demand_agrees_with_the_forecast() {
     let scenario = scenario(SEASON);
     let figures = figures(&scenario);

@@ -6,6 +6,7 @@
 use super::drawing::text_width;
 use super::style::LABEL;
 use crate::report::figure::grouped;
+use jiff::civil::{Date, Weekday};
 
 /// A value axis.
 #[derive(Clone, Debug)]
@@ -212,6 +213,31 @@ impl Axis {
         let decimals = decimals_of(step / factor);
         let ticks = ticks.map(|t| Tick { value: t, label: grouped(t / factor, decimals) });
         (Axis { from, to, is_log: false, ticks: ticks.collect(), is_cut: false }, unit)
+    }
+
+    /// Days by when they begin, in order, on a scale `width` pixels wide. Named are as
+    /// many as there is room for: all, Mondays, first days of months, of quarters, of halves, of
+    /// years.
+    pub fn dates(days: &[(f64, Date)], width: f64) -> Axis {
+        type IsNamed = fn(Date) -> bool;
+        let sets: [(IsNamed, &str); 6] = [
+            (|_| true, "%b %-d"),
+            (|date| date.weekday() == Weekday::Monday, "%b %-d"),
+            (|date| date.day() == 1, "%b %Y"),
+            (|date| date.day() == 1 && date.month() % 3 == 1, "%b %Y"),
+            (|date| date.day() == 1 && date.month() % 6 == 1, "%b %Y"),
+            (|date| date.day() == 1 && date.month() == 1, "%Y"),
+        ];
+        let seconds: Vec<f64> = days.iter().map(|(start_s, _)| *start_s).collect();
+        let (mut axis, _) = Axis::time(&seconds);
+        let named = |(is_named, format): (IsNamed, &str)| -> Vec<Tick> {
+            let days = days.iter().filter(|(_, date)| is_named(*date));
+            days.map(|&(value, date)| Tick { value, label: date.strftime(format).to_string() })
+                .collect()
+        };
+        let fits = |ticks: &Vec<Tick>| are_apart(&axis, ticks, width);
+        axis.ticks = sets.into_iter().map(named).find(fits).unwrap_or_default();
+        axis
     }
 }
 
@@ -422,6 +448,22 @@ mod tests {
         assert_eq!(labels(&axis(70_000.0)), ["0", "20k", "40k", "60k"]);
         assert_eq!(labels(&axis(0.0)), ["0", "0.2", "0.4", "0.6", "0.8", "1.0"]);
         assert_eq!(labels(&axis(4e-6)), ["0", "1e-6", "2e-6", "3e-6", "4e-6"]);
+    }
+
+    #[test]
+    fn dates_are_named_as_densely_as_there_is_room() {
+        let dates = |count: i16| {
+            let first: Date = "2026-08-31".parse().unwrap();
+            let days = first.series(jiff::Span::new().days(1)).take(count as usize);
+            let days: Vec<_> =
+                days.enumerate().map(|(at, date)| (86_400.0 * at as f64, date)).collect();
+            Axis::dates(&days, 620.0)
+        };
+        assert_eq!(labels(&dates(3)), ["Aug 31", "Sep 1", "Sep 2"]);
+        assert_eq!(labels(&dates(16)), ["Aug 31", "Sep 7", "Sep 14"]);
+        let months = ["Sep 2026", "Oct 2026", "Nov 2026", "Dec 2026", "Jan 2027"];
+        assert_eq!(labels(&dates(150)), months);
+        assert_eq!(labels(&dates(365 * 3))[..2], ["Jan 2027", "Jul 2027"]);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! embedded, nothing depends on the system, equal input gives equal bytes.
 
 mod axis;
+mod demand;
 mod drawing;
 pub mod forest;
 mod latency;
@@ -20,6 +21,7 @@ mod sweep;
 mod throughput;
 mod waterfall;
 
+pub use demand::draw as demand_chart;
 pub use drawing::{Drawing, Mark, Text, WIDTH};
 pub use paint::{png, svg};
 pub use replay::draw as replay_chart;

@@ -97,7 +97,7 @@ fn draw_steps(
 }
 
 /// What makes numbers up to `most` short, and their unit.
-fn scale(most: f64) -> (f64, &'static str) {
+pub fn scale(most: f64) -> (f64, &'static str) {
     match most {
         most if most >= 2e9 => (1e-9, "billion tokens/s"),
         most if most >= 2e6 => (1e-6, "million tokens/s"),

@@ -8,7 +8,7 @@ use maud::{Markup, html as page};
 
 /// Parts of the page: anchor and name.
 const PARTS: [(&str, &str); 4] = [
-    ("chart", "Chart"),
+    ("charts", "Charts"),
     ("use-cases", "Use cases"),
     ("layers", "Layers"),
     ("reading", "How to read them"),
@@ -41,7 +41,7 @@ const TERMS: [(&str, &str); 7] = [
 ];
 
 /// The whole page; `scenario_toml` is the scenario as resolved.
-pub fn html(forecast: &Forecast, chart: Option<&Chart>, scenario_toml: &str) -> String {
+pub fn html(forecast: &Forecast, charts: &[Chart], scenario_toml: &str) -> String {
     let Forecast { scenario, version, digest, seed, .. } = forecast;
     let body = page! {
         header {
@@ -55,9 +55,9 @@ pub fn html(forecast: &Forecast, chart: Option<&Chart>, scenario_toml: &str) -> 
             (shell::contents(&PARTS))
         }
         main {
-            h2 id="chart" { "Chart" }
-            @if let Some(chart) = chart { (shell::figure(chart)) }
-            @else { p.note { "No use case has a rate to forecast." } }
+            h2 id="charts" { "Charts" }
+            @for chart in charts { (shell::figure(chart)) }
+            @if charts.is_empty() { p.note { "No use case has a rate to forecast." } }
             h2 id="use-cases" { "Use cases" }
             (tabulate("of the horizon", &table::use_cases(forecast)))
             h2 id="layers" { "Layers" }

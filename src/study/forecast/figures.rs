@@ -2,6 +2,7 @@
 
 use super::DAYS_PER_MONTH;
 use super::brings::{Estimate, Of};
+use super::days::{Day, days};
 use super::expected::{Expected, Upto};
 use super::hours::Hours;
 use crate::kernel::Digest;
@@ -31,6 +32,8 @@ pub struct Figures {
     pub peak_hour: PeakHour,
     /// From the mean demand to the figures, in order.
     pub layers: Vec<Layer>,
+    /// The whole days of the horizon.
+    pub days: Vec<Day>,
 }
 
 /// The busiest whole hour; the whole horizon where it holds none.
@@ -78,8 +81,14 @@ impl Figures {
         let cached = sum(Of::Computed, Upto::Base).mean;
         let varied = sum(Of::Computed, Upto::Variability).mean;
         let grown = sum(Of::Computed, Upto::Growth).mean;
-        let (_, varied_peak, _) = peak(parts, hours, Upto::Variability);
-        let (at, grown_peak, differs) = peak(parts, hours, Upto::Growth);
+        let tokens = |upto: Upto| {
+            let mut sums = vec![0.0; hours.count()];
+            parts.iter().for_each(|part| part.add_hours(hours, upto, &mut sums));
+            sums
+        };
+        let (_, varied_peak, _) = peak(hours, &tokens(Upto::Variability));
+        let all_hours = tokens(Upto::Growth);
+        let (at, grown_peak, differs) = peak(hours, &all_hours);
         let start = hours.at(at).0;
         let local = hours.local(start).filter(|_| differs);
         Figures {
@@ -105,6 +114,7 @@ impl Figures {
                 [base, cached, varied, grown],
                 [base / seconds, cached / seconds, varied_peak, grown_peak],
             ),
+            days: days(hours, &all_hours),
         }
     }
 
@@ -124,9 +134,7 @@ impl Figures {
 
 /// The busiest hour, the first of equals: its index, its tokens a second, and
 /// whether it is busier than another one.
-fn peak(parts: &[&Expected<'_>], hours: &Hours, upto: Upto) -> (usize, f64, bool) {
-    let mut sums = vec![0.0; hours.count()];
-    parts.iter().for_each(|part| part.add_hours(hours, upto, &mut sums));
+fn peak(hours: &Hours, sums: &[f64]) -> (usize, f64, bool) {
     let mut at = 0;
     for (index, sum) in sums.iter().enumerate() {
         // Integrals of equal hours differ by rounding.

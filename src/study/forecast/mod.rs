@@ -9,12 +9,14 @@
 //! this is what is offered, whether or not a pool can serve it.
 
 mod brings;
+mod days;
 mod expected;
 mod figures;
 mod hours;
 mod notes;
 
 pub use brings::Estimate;
+pub use days::Day;
 pub use figures::{Figures, Layer, PeakHour};
 
 use crate::kernel::{Digest, Span, Time};
