@@ -90,6 +90,10 @@ impl Empirical {
         self.values[self.weights.sample(stream)]
     }
 
+    pub(super) fn mean_up_to(&self, limit: f64) -> f64 {
+        self.weights.mean(self.values.iter().map(|value| value.min(limit)))
+    }
+
     pub(super) fn mean(&self) -> f64 {
         self.weights.mean(self.values.iter().copied())
     }

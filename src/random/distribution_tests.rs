@@ -60,6 +60,9 @@ fn continuous_laws_follow_their_exact_cdf() {
         case(D::gamma(3.5, 2.0), exact::Gamma::new(3.5, 0.5).unwrap()),
         case(D::gamma(0.3, 2.0), exact::Gamma::new(0.3, 0.5).unwrap()),
         case(D::gamma_mean_cv(6.0, 2.0), exact::Gamma::new(0.25, 1.0 / 24.0).unwrap()),
+        case(D::beta(18.8, 31.2, 1.0), exact::Beta::new(18.8, 31.2).unwrap()),
+        case(D::beta(0.05, 0.4, 1.0), exact::Beta::new(0.05, 0.4).unwrap()),
+        case(D::beta(3.9, 0.5, 1.0), exact::Beta::new(3.9, 0.5).unwrap()),
         case(D::weibull(0.7, 3.0), exact::Weibull::new(0.7, 3.0).unwrap()),
         case(D::weibull_mean(2.0, 3.0), {
             exact::Weibull::new(2.0, 6.0 / std::f64::consts::PI.sqrt()).unwrap()
@@ -129,6 +132,7 @@ fn rand_distr_draws_from_the_same_laws() {
         (D::lognormal(1.0, 0.5), draws(rand_distr::LogNormal::new(0.0, 0.5).unwrap())),
         (D::gamma(0.5, 2.0), draws(rand_distr::Gamma::new(0.5, 2.0).unwrap())),
         (D::gamma(20.0, 2.0), draws(rand_distr::Gamma::new(20.0, 2.0).unwrap())),
+        (D::beta(3.9, 1.08, 1.0), draws(rand_distr::Beta::new(3.9, 1.08).unwrap())),
         (D::weibull(1.7, 2.0), draws(rand_distr::Weibull::new(2.0, 1.7).unwrap())),
         (D::pareto(1.0, 2.5), draws(rand_distr::Pareto::new(1.0, 2.5).unwrap())),
         (D::zipf(1000, 0.8), draws(rand_distr::Zipf::new(1000.0, 0.8).unwrap())),
@@ -213,6 +217,8 @@ fn first_draws_are_frozen() {
         ("lognormal", D::lognormal(1.0, 1.0)),
         ("gamma", D::gamma(2.5, 1.0)),
         ("gamma < 1", D::gamma(0.5, 1.0)),
+        ("beta", D::beta(2.5, 4.0, 1.0)),
+        ("beta < 1", D::beta(0.5, 4.0, 3.0)),
         ("weibull", D::weibull(1.5, 1.0)),
         ("pareto", D::pareto(1.0, 2.5)),
         ("zipf", D::zipf(1_000_000, 0.8)),
@@ -235,6 +241,8 @@ fn first_draws_are_frozen() {
             "lognormal: 3ff9c639fb770fd9 4012a15e419c78e2 3feac9f95f3f2233 3fd588348bb1ad3b",
             "gamma: 4007936d694e3282 3ffea59115e1ffd8 3fe11470d3b587dd 402019e512aefb85",
             "gamma < 1: 3fd4c9dfcc715c68 3fca32cd458a6050 3fadcfa7eb1462a3 3fee5a27e87c1154",
+            "beta: 3fde03e4d188d060 3fa8ace695f02f82 3fd0e51c08ac8db7 3fd5d69bbef26b04",
+            "beta < 1: 3fdb666e1d6dabc0 3fdfe213354f96c4 3fb1ad7e2488d7be 3f6287f5943cc9b2",
             "weibull: 3ff18f022811313c 3fffa4929df35a5f 3fe5c56b59a233d2 3fd1f289be7fb4e5",
             "pareto: 3ff95764338ce3d0 400855d1def40a39 3ff406cb50a5965e 3ff0faad722dc227",
             "zipf: 40b5fd0000000000 4034000000000000 40f2218000000000 411e5e6400000000",
@@ -293,12 +301,13 @@ proptest! {
         let laws = [
             D::constant(a), D::uniform(a, b), D::exponential(a), D::normal(a, b),
             D::lognormal(a, b), D::lognormal_mean_cv(a, b), D::gamma(a, b), D::gamma_mean_cv(a, b),
-            D::weibull(a, b), D::weibull_mean(a, b), D::pareto(a, b), D::zipf(n, a), D::zipf(3, b),
+            D::beta(a, b, 2.0), D::beta(a, 0.5, b), D::weibull(a, b), D::weibull_mean(a, b), D::pareto(a, b), D::zipf(n, a), D::zipf(3, b),
             D::empirical(&left, &right), D::quantiles(&values),
         ];
         let mut stream = stream(n);
         for law in laws.into_iter().flatten() {
             prop_assert!(law.mean().is_none_or(f64::is_finite));
+            prop_assert!(law.mean_up_to(b).is_none_or(f64::is_finite) || !b.is_finite());
             let mixed = D::mixture(vec![(a, law.clone()), (b, law.clone())]);
             for law in [Ok(law.clone()), law.with_bounds(a, b), mixed].into_iter().flatten() {
                 let draw = law.sample(&mut stream);

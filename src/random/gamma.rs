@@ -32,6 +32,16 @@ impl Gamma {
         }
     }
 
+    /// The logarithm of a draw, which is a number however small the draw.
+    #[inline]
+    pub(super) fn sample_ln(&self, stream: &mut Stream) -> f64 {
+        let draw = libm::log(self.sample_unboosted(stream));
+        match self.boost {
+            Some(power) => draw + power * libm::log(stream.unit()),
+            None => draw,
+        }
+    }
+
     #[inline]
     fn sample_unboosted(&self, stream: &mut Stream) -> f64 {
         loop {

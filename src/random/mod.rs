@@ -6,9 +6,11 @@
 //! law to draw from. Every transcendental goes through `libm`: the platform's
 //! own differs in the last bit from one system to the next.
 
+mod beta;
 mod discrete;
 mod distribution;
 mod gamma;
+mod limited;
 mod normal;
 mod streams;
 mod zipf;

@@ -83,6 +83,15 @@ pub enum RawLaw<V> {
         /// Coefficient of variation: standard deviation over mean.
         cv: Option<f64>,
     },
+    /// Shares, by their two shapes.
+    Beta {
+        /// Shape at 0.
+        alpha: f64,
+        /// Shape at 1.
+        beta: f64,
+        /// Largest value; 1 when absent.
+        scale: Option<V>,
+    },
     /// By `shape` and either `scale` or `mean`.
     Weibull {
         /// Shape.
@@ -156,7 +165,8 @@ impl<V: Quantum> RawDistribution<V> {
         self.build().map_err(|problem| Box::new(at.mistake(problem, fix)))
     }
 
-    fn build(&self) -> Result<Distribution, String> {
+    /// The checked distribution, or what is wrong with it.
+    pub fn build(&self) -> Result<Distribution, String> {
         match self {
             RawDistribution::Fixed(value) => Distribution::constant(value.si()),
             RawDistribution::Drawn(drawn) => {
@@ -193,6 +203,9 @@ impl<V: Quantum> RawLaw<V> {
                 (None, None, Some(mean), Some(cv)) => Distribution::gamma_mean_cv(mean.si(), *cv),
                 _ => Err("gamma takes `shape` and `scale`, or `mean` and `cv`".to_owned()),
             },
+            RawLaw::Beta { alpha, beta, scale } => {
+                Distribution::beta(*alpha, *beta, scale.as_ref().map_or(1.0, V::si))
+            }
             RawLaw::Weibull { shape, scale, mean } => match (scale, mean) {
                 (Some(scale), None) => Distribution::weibull(*shape, scale.si()),
                 (None, Some(mean)) => Distribution::weibull_mean(*shape, mean.si()),
