@@ -136,6 +136,34 @@ fn prefixes_and_sessions_that_cannot_be() {
 }
 
 #[test]
+fn thinking_that_cannot_be() {
+    let thinking = |text: &str| {
+        let more = format!("output_tokens = 200\nthinking = {{ {text} }}");
+        mistakes(&[("output_tokens = 200", more.as_str())])
+    };
+    insta::assert_snapshot!(
+        [
+            thinking("probability = 0.5"),
+            thinking("tokens = 100, share = 0.5"),
+            thinking("tokens = 0.4"),
+            thinking("tokens = 100, probability = 1.5"),
+            thinking("tokens = 100, probability = 0.5, threshold = 0.3"),
+            thinking("tokens = 100, difficulty = 0.5"),
+            thinking("tokens = 100, threshold = nan"),
+            thinking("share = \"deepseek\""),
+            thinking("share = 12"),
+            thinking("share = { distribution = \"beta\", alpha = 0, beta = 2 }"),
+            thinking("share = { distribution = \"beta\", alpha = 3 }"),
+            thinking("tokens = 100, budget = -1"),
+            thinking("tokens = 100, keep = true"),
+        ]
+        .join("\n")
+    );
+    let slo = mistakes(&[("ttft_p95", "visible_ttft_95")]);
+    assert!(slo.contains("visible_ttft_p95"), "{slo}");
+}
+
+#[test]
 fn routers_that_cannot_route() {
     let router = |text: &str| {
         let router = format!("replicas = 2\nrouter = {{ {text} }}");

@@ -166,7 +166,7 @@ fn scenario_with(heading: &str, example: &str) -> String {
             scenario.insert(heading.to_owned(), toml::from_str("precision = 0.02").unwrap());
             ("", heading)
         }
-        "trace" | "price" | "session" | "prefix" => ("use_case", heading),
+        "trace" | "price" | "session" | "prefix" | "thinking" => ("use_case", heading),
         "[[hardware]]" => ("hardware", ""),
         "[[model]]" => ("model", ""),
         "[[tier]]" => ("tier", ""),
@@ -191,6 +191,14 @@ fn scenario_with(heading: &str, example: &str) -> String {
     }
     if inner == "profile" {
         place.insert(inner.to_owned(), toml::from_str("weekday = [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]").unwrap());
+    }
+    if inner == "thinking" {
+        let beside = match example.split(' ').next() {
+            Some("share") => "",
+            Some("difficulty") => "tokens = 100\nthreshold = 0.5",
+            _ => "tokens = 100",
+        };
+        place.insert(inner.to_owned(), toml::from_str(beside).unwrap());
     }
     if inner == "variability" {
         place.insert(inner.to_owned(), toml::Value::Table(toml::Table::new()));

@@ -11,7 +11,8 @@ use std::sync::Arc;
 use tokenmill::factory::{Parallelism, StepTime};
 use tokenmill::kernel::{Span, TICKS_PER_SECOND};
 use tokenmill::metrics::{LatencyRecord, RunRecord};
-use tokenmill::scenario::{Arrivals, Lengths, Scenario, UseCase};
+use tokenmill::random::Distribution;
+use tokenmill::scenario::{Arrivals, Lengths, Scenario, Thinking, ThinkingAmount, Thinks, UseCase};
 use tokenmill::workload::{Trace, TraceCall};
 
 /// Ticks of each step: 5 ms.
@@ -144,6 +145,64 @@ fn one_call_alone() {
     assert_eq!([pool.busy_s, record.whole.window_s, record.end_s].map(ticks), [ttft + decode; 3]);
     // Four events and the samples of the timeline, not 250.
     assert!(record.events - record.timeline.len() as u64 <= 4, "{} events", record.events);
+}
+
+/// The answer begins with the token after thinking; a call that thinks and one that
+/// does not take the same steps.
+#[test]
+fn thinking_comes_before_the_answer() {
+    for answer in [1, 150] {
+        let mut scenario = factory("", &[asked(0, 1_000, answer)]);
+        let amount = ThinkingAmount::Tokens(Distribution::constant(100.0).unwrap());
+        let when = Thinks::Often { probability: 1.0 };
+        scenario.use_cases[0].thinking =
+            Some(Thinking { when, amount, budget: None, is_kept: false });
+        let record = simulate(&scenario);
+        let ttft = step(&[], &[(0, 1_000)]);
+        let decode = decoding(&[1_000], 1, u64::from(99 + answer));
+        assert_eq!(seen(&record, 0), [0, ttft, ttft + decode]);
+        let use_case = &record.whole.use_cases[0];
+        let thinking = use_case.thinking.as_ref().unwrap();
+        let thought = decoding(&[1_000], 1, 100);
+        assert_eq!(only(&thinking.visible_ttft), ttft + thought);
+        assert_eq!((thinking.calls, thinking.tokens, thinking.cut), (1, 100, 0));
+        assert_eq!(use_case.output_tokens, u64::from(100 + answer));
+        // One event more than without thinking, unless the answer is one token.
+        let events = record.events - record.timeline.len() as u64;
+        assert!(events <= 5, "{events} events");
+    }
+}
+
+/// A preempted call thinks on: what it had thought is computed anew, and the
+/// answer comes after as many thinking tokens.
+#[test]
+fn thinking_survives_a_preemption() {
+    let thinking = |tokens: f64| {
+        // 62 + 63 blocks of 16 tokens for two calls, and 100 for both.
+        let mut scenario =
+            factory("kv_blocks = 100, reserve_full_prompt = false", &[asked(0, 600, 40); 2]);
+        for use_case in &mut scenario.use_cases {
+            let amount = ThinkingAmount::Tokens(Distribution::constant(tokens).unwrap());
+            let when = Thinks::Often { probability: 1.0 };
+            use_case.thinking = Some(Thinking { when, amount, budget: Some(360), is_kept: false });
+        }
+        simulate(&scenario)
+    };
+    let record = thinking(1_000.0);
+    let [first, second] = [0, 1].map(|at| &record.whole.use_cases[at]);
+    assert_eq!((first.preemptions, second.preemptions), (0, 1));
+    for use_case in [first, second] {
+        let thinking = use_case.thinking.as_ref().unwrap();
+        assert_eq!((thinking.calls, thinking.tokens, thinking.cut), (1, 360, 1));
+        assert_eq!(use_case.output_tokens, 400);
+        // The answer's 39 other tokens come after its first.
+        let answer = only(&use_case.e2e) - only(&thinking.visible_ttft);
+        let apart = only(&use_case.e2e) - only(&use_case.ttft);
+        assert!(answer < apart / 8, "{answer} of {apart}");
+    }
+    // It could only go on when the first had ended.
+    let began = only(&second.thinking.as_ref().unwrap().visible_ttft);
+    assert!(began > only(&first.e2e));
 }
 
 #[test]

@@ -64,6 +64,70 @@ fn without_answers_a_loop_hits_only_its_prompts() {
     }
 }
 
+/// The loop of 20 turns with 100 thinking tokens before answers of 150.
+fn thinking_loop(engine: &str, thinking: &str) -> RunRecord {
+    simulate(&format!(
+        r#"
+        name = "loop"
+        [[pool]]
+        name = "gpu"
+        model = "llama-3.1-8b"
+        hardware = "h100-sxm"
+        engine = {{ kv_blocks = 10_000, {engine} }}
+        [[use_case]]
+        name = "agent"
+        arrivals = {{ process = "closed-loop", clients = 1, requests = 1 }}
+        prefix = [{{ tokens = 18_750 }}]
+        session = {{ turns = 20, think = "1 s" }}
+        prompt_tokens = 1250
+        {thinking}
+        "#
+    ))
+}
+
+/// Thinking that is kept is text like any other: the loop is that of answers of 250.
+#[test]
+fn kept_thinking_is_hit_like_an_answer() {
+    let amounts = [
+        "output_tokens = 150\nthinking = { tokens = 100, kept = true }",
+        "output_tokens = 150\nthinking = { tokens = 300, budget = 100, kept = true }",
+        "output_tokens = 250\nthinking = { share = 0.4, kept = true }",
+    ];
+    for amount in amounts {
+        for (engine, hits) in [("block_tokens = 16", 641_104), ("block_tokens = 512", 636_416)] {
+            let record = thinking_loop(engine, amount);
+            let calls = only(&record);
+            assert_eq!((calls.prompt_tokens, calls.output_tokens), (685_000, 5_000));
+            assert_eq!(calls.cached_tokens, hits, "{engine} {amount}");
+            let thinking = calls.thinking.as_ref().unwrap();
+            assert_eq!((thinking.calls, thinking.tokens), (20, 2_000));
+        }
+    }
+}
+
+/// Thinking that is dropped leaves its answer in another place, where nothing of it
+/// has been computed: only the prompt before is hit.
+#[test]
+fn an_answer_behind_dropped_thinking_is_computed_anew() {
+    for block in [16, 512] {
+        let engine = format!("block_tokens = {block}");
+        let record = thinking_loop(&engine, "output_tokens = 150\nthinking = { tokens = 100 }");
+        let calls = only(&record);
+        // The prompt of turn k is 20,000 + 1,400 (k - 1); its full blocks are hit.
+        let prompt = |turn: u64| 20_000 + 1_400 * turn;
+        assert_eq!(calls.prompt_tokens, (0..20).map(prompt).sum::<u64>());
+        assert_eq!(calls.output_tokens, 5_000);
+        let hits: u64 = (0..19).map(|turn| prompt(turn) / block * block).sum();
+        assert_eq!(calls.cached_tokens, hits, "{block}");
+    }
+    // A call that does not think is continued where it ended.
+    let none = thinking_loop("", "output_tokens = 250\nthinking = { tokens = 100, budget = 0 }");
+    let calls = only(&none);
+    assert_eq!(calls.cached_tokens, 641_104);
+    let thinking = calls.thinking.as_ref().unwrap();
+    assert_eq!((thinking.calls, thinking.cut, thinking.tokens), (0, 20, 0));
+}
+
 /// A hit rate that is an input counts as hits, whatever the cache would have.
 #[test]
 fn a_given_hit_rate_replaces_the_cache() {

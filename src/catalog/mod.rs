@@ -15,6 +15,7 @@ mod profile;
 mod raw_hardware;
 mod raw_model;
 mod raw_tier;
+mod reasoning;
 mod tier;
 
 pub use calendar::{Calendar, RawCalendar, RawDay, Rule, Special};
@@ -29,6 +30,7 @@ pub use profile::{Profile, week};
 pub use raw_hardware::RawHardware;
 pub use raw_model::RawModel;
 pub use raw_tier::RawTier;
+pub use reasoning::Reasoning;
 pub use tier::{Per, Scope, Tier, TierPrice, Transfer};
 
 use calendar::CalendarFile;
@@ -37,6 +39,7 @@ use profile::ProfileFile;
 use raw_hardware::HardwareFile;
 use raw_model::ModelFile;
 use raw_tier::TierFile;
+use reasoning::ReasoningFile;
 use std::fmt;
 use std::sync::{Arc, LazyLock};
 
@@ -48,6 +51,7 @@ pub struct Catalog {
     tiers: Shelf<Tier>,
     profiles: Shelf<Profile>,
     calendars: Shelf<Calendar>,
+    reasoning: Shelf<Reasoning>,
     defaults: raw_hardware::Defaults,
 }
 
@@ -64,6 +68,11 @@ impl Catalog {
                 toml::from_str(include_str!("profiles.toml")).expect("profiles.toml parses");
             for profile in profiles.profiles() {
                 catalog.profiles.put(&profile.name.clone(), &[], Arc::new(profile));
+            }
+            let reasoning: ReasoningFile =
+                toml::from_str(include_str!("reasoning.toml")).expect("reasoning.toml parses");
+            for reasoning in reasoning.reasoning() {
+                catalog.reasoning.put(&reasoning.name.clone(), &[], Arc::new(reasoning));
             }
             let calendars: CalendarFile =
                 toml::from_str(include_str!("calendars.toml")).expect("calendars.toml parses");
@@ -87,6 +96,7 @@ impl Catalog {
             tiers: Shelf::new("tier"),
             profiles: Shelf::new("profile"),
             calendars: Shelf::new("calendar"),
+            reasoning: Shelf::new("reasoning profile"),
             defaults: raw_hardware::Defaults { pue, transfer },
         };
         for raw in &hardware {
@@ -124,6 +134,16 @@ impl Catalog {
     /// The calendar called `name`; case, `_` and `-` alike.
     pub fn calendar(&self, name: &str) -> Result<Arc<Calendar>, Unknown> {
         self.calendars.get(name)
+    }
+
+    /// The reasoning called `name`; case, `_` and `-` alike.
+    pub fn reasoning(&self, name: &str) -> Result<Arc<Reasoning>, Unknown> {
+        self.reasoning.get(name)
+    }
+
+    /// All reasoning, in the order of the data file.
+    pub fn all_reasoning(&self) -> impl Iterator<Item = &Arc<Reasoning>> {
+        self.reasoning.entries.values()
     }
 
     /// All calendars, in the order of the data file, then as added.

@@ -3,7 +3,9 @@
 
 use super::columns::columns;
 use super::{Globals, json};
-use crate::catalog::{Calendar, Catalog, CostSet, Hardware, Model, Profile, Tier, Unknown};
+use crate::catalog::{
+    Calendar, Catalog, CostSet, Hardware, Model, Profile, Reasoning, Tier, Unknown,
+};
 use crate::error::{Error, Mistake, Result};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
@@ -30,6 +32,8 @@ enum Shelf {
     Profiles,
     /// Days that are unlike others
     Calendars,
+    /// How much of their output models think
+    Reasoning,
 }
 
 pub(super) fn catalog(args: &CatalogArgs, globals: &Globals) -> Result<String> {
@@ -49,6 +53,9 @@ pub(super) fn catalog(args: &CatalogArgs, globals: &Globals) -> Result<String> {
         }
         (Some(Shelf::Calendars), Some(name)) => {
             entry(&*catalog.calendar(name).map_err(mistake)?, globals.json)
+        }
+        (Some(Shelf::Reasoning), Some(name)) => {
+            entry(&*catalog.reasoning(name).map_err(mistake)?, globals.json)
         }
         (shelf, _) => Ok(list(catalog, shelf, globals.json)),
     }
@@ -96,6 +103,9 @@ fn list(catalog: &Catalog, shelf: Option<Shelf>, as_json: bool) -> String {
         if wants(Shelf::Calendars) {
             document["calendars"] = catalog.all_calendars().map(|entry| json!(**entry)).collect();
         }
+        if wants(Shelf::Reasoning) {
+            document["reasoning"] = catalog.all_reasoning().map(|entry| json!(**entry)).collect();
+        }
         return json(&document);
     }
     let mut tables = Vec::new();
@@ -119,8 +129,12 @@ fn list(catalog: &Catalog, shelf: Option<Shelf>, as_json: bool) -> String {
         let rows: Vec<_> = catalog.all_calendars().map(|entry| calendar_row(entry)).collect();
         tables.push(columns(&CALENDARS, &rows, 2));
     }
+    if wants(Shelf::Reasoning) {
+        let rows: Vec<_> = catalog.all_reasoning().map(|entry| reasoning_row(entry)).collect();
+        tables.push(columns(&REASONING, &rows, 2));
+    }
     let hint = "Values with their sources: tokenmill catalog \
-                hardware|models|tiers|profiles|calendars NAME\n";
+                hardware|models|tiers|profiles|calendars|reasoning NAME\n";
     tables.push(hint.to_owned());
     tables.join("\n")
 }
@@ -133,6 +147,7 @@ const TIERS: [&str; 8] =
 
 const PROFILES: [&str; 5] = ["profile", "what for", "peak hour", "peak / mean", "best day / mean"];
 const CALENDARS: [&str; 4] = ["calendar", "what for", "days of their own", "largest multiple"];
+const REASONING: [&str; 3] = ["reasoning", "what of", "mean share"];
 
 fn hardware_row(hardware: &Hardware) -> Vec<String> {
     let or_dash = |value: Option<f64>| value.map_or("-".to_owned(), |value| value.to_string());
@@ -204,5 +219,14 @@ fn calendar_row(calendar: &Calendar) -> Vec<String> {
         calendar.title.clone(),
         calendar.days.len().to_string(),
         largest.map_or("-".to_owned(), |largest| format!("{largest:.2}")),
+    ]
+}
+
+fn reasoning_row(reasoning: &Reasoning) -> Vec<String> {
+    let mean = reasoning.share.mean();
+    vec![
+        reasoning.name.clone(),
+        reasoning.title.clone(),
+        mean.map_or("-".to_owned(), |mean| format!("{mean:.2}")),
     ]
 }

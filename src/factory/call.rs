@@ -29,6 +29,9 @@ pub struct Call {
     pub fetch: Span,
     /// When its first token was sampled; `Time::MAX` before.
     pub first_token: Time,
+    /// When its first token after thinking was sampled; `Time::MAX` before, and
+    /// for good where it does not think.
+    pub answering: Time,
     /// When its latest token was sampled; kept up only across preemptions.
     pub last_token: Time,
     /// Serial number within its source, of the call or of its session.
@@ -39,6 +42,8 @@ pub struct Call {
     pub prompt: u32,
     /// Output tokens it will produce.
     pub output: u32,
+    /// Of these, thinking tokens, which come first; fewer than all.
+    pub thinking: u32,
     /// Output tokens produced; kept up only while it is not decoding.
     pub generated: u32,
     /// Who goes on when it ends.
@@ -55,6 +60,8 @@ pub struct Call {
     pub use_case: u16,
     /// How often it was preempted.
     pub preemptions: u16,
+    /// A budget cut its thinking.
+    pub is_cut: bool,
     /// What it says; `None` when nobody else ever says the same.
     content: Option<Id<Content>>,
 }
@@ -68,11 +75,13 @@ impl Call {
             scheduled: Time::MAX,
             fetch: Span::ZERO,
             first_token: Time::MAX,
+            answering: Time::MAX,
             last_token: Time::MAX,
             number,
             turn: 0,
             prompt,
             output,
+            thinking: 0,
             generated: 0,
             waiter: Waiter::Nobody,
             lane: 0,
@@ -80,6 +89,7 @@ impl Call {
             given: None,
             use_case,
             preemptions: 0,
+            is_cut: false,
             content: None,
         }
     }
@@ -94,6 +104,20 @@ impl Call {
     #[inline]
     pub fn key(&self) -> u64 {
         item(self.number, self.turn)
+    }
+
+    /// Whether the token it sampled last is the first after thinking.
+    #[inline]
+    pub fn begins_to_answer(&self) -> bool {
+        self.thinking > 0 && self.generated == self.thinking + 1
+    }
+
+    /// Output tokens that are left to produce when the first after thinking has
+    /// been; `None`: it does not think, or has done so.
+    #[inline]
+    pub fn left_to_answer(&self) -> Option<u32> {
+        (self.generated <= self.thinking && self.thinking > 0)
+            .then(|| self.output - self.thinking - 1)
     }
 
     /// Tokens whose KV must be computed before the next output token: the

@@ -1,7 +1,8 @@
 //! The decoding sequences of one rank, in the order in which they change next.
 //!
-//! A sequence changes when it ends, or when its context outgrows the attention
-//! window of windowed layers and stops adding to their work. An agenda tells who
+//! A sequence changes when it ends, when it has thought and begins to answer, or
+//! when its context outgrows the attention window of windowed layers and stops
+//! adding to their work. An agenda tells who
 //! changes next and who was admitted last, and running sums tell how much context
 //! they attend together, so no step looks at every sequence.
 
@@ -21,8 +22,20 @@ pub struct Sequence {
     /// Tokens it would attend in the step before which it leaves; one fewer in
     /// each step before.
     final_attended: u32,
+    /// Tokens that it still has to produce when it has begun to answer; more than
+    /// it has where that is over, or nobody waits for it.
+    left_to_answer: u32,
     /// Its context is shorter than the attention window.
     short: bool,
+}
+
+/// What comes of a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// A sequence begins to answer.
+    Answers(CallId),
+    /// A sequence has ended.
+    Ended(Left),
 }
 
 impl Entry for Sequence {
@@ -60,6 +73,8 @@ pub struct Left {
     pub attended: u32,
     /// Output tokens it has still to produce.
     pub remaining: u32,
+    /// Its last token is the first after thinking.
+    pub answers: bool,
 }
 
 /// The decoding sequences of a rank.
@@ -122,24 +137,50 @@ impl Running {
     }
 
     /// Adds a sequence that attends `attended` tokens in step `step`, its first,
-    /// and decodes for `steps` steps.
-    pub fn admit(&mut self, call: CallId, step: u64, attended: u32, steps: u32) {
-        let crossing = self.window.filter(|&window| attended < window);
-        let first = crossing.map_or(steps, |window| steps.min(window - attended));
+    /// and decodes for `steps` steps. When `left_to_answer` tokens are left it has
+    /// begun to answer.
+    pub fn admit(
+        &mut self,
+        call: CallId,
+        step: u64,
+        attended: u32,
+        steps: u32,
+        left_to_answer: Option<u32>,
+    ) {
+        let is_short = self.window.is_some_and(|window| attended < window);
         self.context += u64::from(attended);
-        if crossing.is_some() {
+        if is_short {
             self.short += 1;
             self.short_context += u64::from(attended);
         }
-        self.sequences.insert(Sequence {
-            change: step + u64::from(first),
+        let sequence = Sequence {
+            change: step,
             order: self.admitted,
             call,
-            after: steps - first,
+            after: steps,
             final_attended: attended + steps,
-            short: crossing.is_some(),
-        });
+            left_to_answer: left_to_answer.unwrap_or(u32::MAX),
+            short: is_short,
+        };
+        self.wait(sequence);
         self.admitted += 1;
+    }
+
+    /// Lets a sequence, which has just changed, wait for its next change.
+    #[inline]
+    fn wait(&mut self, mut sequence: Sequence) {
+        let steps = sequence.after;
+        let mut next = steps;
+        if sequence.short {
+            let window = self.window.expect("something to be shorter than");
+            next = next.min(window - (sequence.final_attended - steps));
+        }
+        if sequence.left_to_answer < steps {
+            next = next.min(steps - sequence.left_to_answer);
+        }
+        sequence.change += u64::from(next);
+        sequence.after = steps - next;
+        self.sequences.insert(sequence);
     }
 
     /// Moves on by `steps` steps in which nothing changed.
@@ -149,25 +190,37 @@ impl Running {
         self.short_context += self.short * steps;
     }
 
-    /// Takes out the next sequence that has ended when step `step` starts, in
-    /// order of admission. Sequences that outgrow the window are settled on
-    /// the way and `crossed` is set.
+    /// The next change that is due when step `step` starts, in order of admission;
+    /// a sequence that has ended is taken out. Sequences that outgrow the window
+    /// are settled on the way and `crossed` is set.
     #[inline]
-    pub fn pop_ended(&mut self, step: u64, crossed: &mut bool) -> Option<Left> {
+    pub fn pop_change(&mut self, step: u64, crossed: &mut bool) -> Option<Change> {
         while self.next_change().is_some_and(|change| change <= step) {
-            let mut sequence = self.sequences.pop_first()?;
+            let sequence = self.sequences.pop_first()?;
             debug_assert!(sequence.change == step, "a change was skipped");
             if sequence.after == 0 {
-                return Some(self.leave(&sequence, step));
+                return Some(Change::Ended(self.leave(&sequence, step)));
             }
-            *crossed = true;
-            self.short -= 1;
-            self.short_context -= u64::from(sequence.attended(step));
-            sequence.short = false;
-            sequence.change += u64::from(std::mem::take(&mut sequence.after));
-            self.sequences.insert(sequence);
+            let answers = self.pass(sequence, crossed);
+            if answers.is_some() {
+                return answers;
+            }
         }
         None
+    }
+
+    /// A sequence goes on after a change.
+    fn pass(&mut self, mut sequence: Sequence, crossed: &mut bool) -> Option<Change> {
+        let attended = sequence.final_attended - sequence.after;
+        if sequence.short && self.window == Some(attended) {
+            *crossed = true;
+            self.short -= 1;
+            self.short_context -= u64::from(attended);
+            sequence.short = false;
+        }
+        let answers = sequence.after == sequence.left_to_answer;
+        self.wait(sequence);
+        answers.then_some(Change::Answers(sequence.call))
     }
 
     /// Takes out the sequence admitted last, at the start of step `step`.
@@ -184,6 +237,11 @@ impl Running {
             self.short -= 1;
             self.short_context -= u64::from(attended);
         }
-        Left { call: sequence.call, attended, remaining: sequence.remaining(step) }
+        Left {
+            call: sequence.call,
+            attended,
+            remaining: sequence.remaining(step),
+            answers: sequence.left_to_answer == 0,
+        }
     }
 }

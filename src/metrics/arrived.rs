@@ -2,6 +2,7 @@
 //! end, and what happened in it.
 
 use super::record::{LatencyRecord, SessionsRecord, TtftParts, UseCaseRecord};
+use super::thoughts::Thoughts;
 use crate::factory::{Call, Credit, LEVELS_MAX};
 use crate::kernel::{Span, Time};
 use crate::scenario::{Metric, Slo};
@@ -24,6 +25,8 @@ pub struct Arrived {
     e2e: Sample,
     queue: Sample,
     ttft_parts: TtftParts,
+    /// What they thought; `None` where none ever does.
+    thoughts: Option<Box<Thoughts>>,
 }
 
 /// What happened in the stretch, whenever its calls arrived.
@@ -54,14 +57,15 @@ impl Happened {
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
     ttft: Span,
+    visible_ttft: Span,
     tpot: Span,
     e2e: Span,
     queue: Span,
 }
 
 impl Arrived {
-    /// No calls; up to `cap` exact values of each metric will be kept.
-    pub fn new(cap: usize) -> Self {
+    /// No calls, which may think; up to `cap` exact values of each metric will be kept.
+    pub fn new(cap: usize, may_think: bool) -> Self {
         let sample = || Sample::new(cap);
         Arrived {
             calls: 0,
@@ -77,6 +81,7 @@ impl Arrived {
             e2e: sample(),
             queue: sample(),
             ttft_parts: TtftParts::default(),
+            thoughts: may_think.then(|| Box::new(Thoughts::new(cap))),
         }
     }
 
@@ -103,7 +108,15 @@ impl Arrived {
         if let Some(tpot) = tpot {
             self.tpot.record(tpot);
         }
+        let visible_ttft = match call.thinking {
+            0 => ttft,
+            _ => call.answering.since(call.arrived),
+        };
+        if let Some(thoughts) = &mut self.thoughts {
+            thoughts.record(call, visible_ttft);
+        }
         let good = ttft <= bounds.ttft
+            && visible_ttft <= bounds.visible_ttft
             && Span::from_ticks(tpot.unwrap_or(0)) <= bounds.tpot
             && e2e <= bounds.e2e
             && queue <= bounds.queue;
@@ -131,6 +144,7 @@ impl Arrived {
             preemptions: self.preemptions,
             sessions: happened.sessions,
             ttft: LatencyRecord::new(&mut self.ttft),
+            thinking: self.thoughts.as_mut().map(|thoughts| thoughts.reduce()),
             tpot: LatencyRecord::new(&mut self.tpot),
             itl: LatencyRecord::from_histogram(&happened.itl),
             e2e: LatencyRecord::new(&mut self.e2e),
@@ -151,6 +165,7 @@ impl Bounds {
         };
         Bounds {
             ttft: tightest(&[Metric::Ttft]),
+            visible_ttft: tightest(&[Metric::VisibleTtft]),
             tpot: tightest(&[Metric::Tpot, Metric::Itl]),
             e2e: tightest(&[Metric::E2e]),
             queue: tightest(&[Metric::Queue]),

@@ -9,12 +9,13 @@ mod gauge;
 mod record;
 mod recorder;
 mod sections;
+mod thoughts;
 mod timeline;
 
 pub use gauge::Gauge;
 pub use record::{
     CDF_FRACTIONS, CutOff, LatencyRecord, PoolRecord, RunRecord, SessionsRecord, Stretch,
-    TierRecord, TtftParts, UseCaseRecord,
+    ThinkingRecord, TierRecord, TtftParts, UseCaseRecord,
 };
 pub use recorder::{Recorder, Window};
 pub use timeline::{Point, Timeline};

@@ -98,6 +98,8 @@ pub struct UseCaseRecord {
     pub sessions: SessionsRecord,
     /// Time to first token.
     pub ttft: LatencyRecord,
+    /// What they thought; `None` where none ever does.
+    pub thinking: Option<ThinkingRecord>,
     /// Time per output token after the first.
     pub tpot: LatencyRecord,
     /// Gap before each token after the first.
@@ -108,6 +110,27 @@ pub struct UseCaseRecord {
     pub queue: LatencyRecord,
     /// Ticks of the TTFT of all `calls`.
     pub ttft_parts: TtftParts,
+}
+
+/// What calls thought before they answered.
+#[derive(Clone, Debug, Default)]
+pub struct ThinkingRecord {
+    /// Calls that thought.
+    pub calls: u64,
+    /// Calls whose thinking a budget cut.
+    pub cut: u64,
+    /// Thinking tokens.
+    pub tokens: u64,
+    /// Quantiles of the thinking tokens of calls that thought at 50, 90, 95, 99 and
+    /// 100 %; empty if none did.
+    pub quantiles: Vec<f64>,
+    /// Arrival to the first token after thinking, of all calls.
+    pub visible_ttft: LatencyRecord,
+}
+
+impl ThinkingRecord {
+    /// The fractions of [`ThinkingRecord::quantiles`].
+    pub const FRACTIONS: [f64; 5] = [0.50, 0.90, 0.95, 0.99, 1.0];
 }
 
 /// What the times to first token of some calls are made of, in ticks: the three

@@ -11,7 +11,7 @@ use super::record::{PoolRecord, Stretch, TierRecord, UseCaseRecord};
 use super::sections::Sections;
 use crate::factory::{Call, Count, Credit, Progress};
 use crate::kernel::{Span, Time};
-use crate::scenario::{Scenario, Slo};
+use crate::scenario::{self, Scenario};
 
 /// Exact values kept of one metric, all use cases together.
 const EXACT_VALUES_MAX: usize = 1_000_000;
@@ -75,12 +75,14 @@ impl Recorder {
     /// A recorder for `scenario` that measures in `window`.
     pub fn new(scenario: &Scenario, window: Window) -> Self {
         let cap = EXACT_VALUES_MAX / scenario.use_cases.len().max(1);
-        let (sections, use_cases) = (scenario.sections, scenario.use_cases.len());
-        let sections = (sections > 1).then(|| Sections::new(window, sections, use_cases, cap));
+        let sections = scenario.sections;
+        let may_think: Vec<bool> =
+            scenario.use_cases.iter().map(|case| case.thinking.is_some()).collect();
+        let sections = (sections > 1).then(|| Sections::new(window, sections, &may_think, cap));
         Recorder {
             window,
             is_open: false,
-            use_cases: scenario.use_cases.iter().map(|case| UseCase::new(&case.slo, cap)).collect(),
+            use_cases: scenario.use_cases.iter().map(|case| UseCase::new(case, cap)).collect(),
             pools: scenario.pools.iter().map(|pool| Pool::new(pool.offload.len())).collect(),
             sections: sections.map(Box::new),
         }
@@ -292,10 +294,10 @@ impl Recorder {
 }
 
 impl UseCase {
-    fn new(slo: &Slo, cap: usize) -> Self {
+    fn new(spec: &scenario::UseCase, cap: usize) -> Self {
         UseCase {
-            bounds: Bounds::new(slo),
-            arrived: Arrived::new(cap),
+            bounds: Bounds::new(&spec.slo),
+            arrived: Arrived::new(cap, spec.thinking.is_some()),
             happened: Happened::default(),
         }
     }

@@ -38,11 +38,14 @@ struct Ended {
 
 impl Sections {
     /// `count` equal sections of `window`, which must have an end, keeping up to
-    /// `cap` exact values of each metric and use case.
-    pub fn new(window: Window, count: u32, use_cases: usize, cap: usize) -> Self {
+    /// `cap` exact values of each metric and use case, of which some may think.
+    pub fn new(window: Window, count: u32, may_think: &[bool], cap: usize) -> Self {
         assert!(window.until < Time::MAX, "checked by the scenario");
         let length = Span::from_ticks(window.until.since(window.from).ticks() / u64::from(count));
-        let arrived = vec![Arrived::new(cap / count as usize); use_cases];
+        let arrived: Vec<Arrived> = may_think
+            .iter()
+            .map(|&may_think| Arrived::new(cap / count as usize, may_think))
+            .collect();
         Sections {
             from: window.from,
             length,

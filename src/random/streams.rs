@@ -52,6 +52,10 @@ pub enum Component {
     Growth = 15,
     /// Shares and habits of tenants.
     Tenants = 16,
+    /// Whether a call thinks.
+    Difficulty = 17,
+    /// How much it thinks.
+    Thinking = 18,
 }
 
 /// Steps of the two SplitMix64 sequences: odd, bits well spread, and apart by

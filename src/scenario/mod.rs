@@ -230,6 +230,8 @@ pub struct UseCase {
     pub arrivals: Arrivals,
     /// What calls ask for.
     pub lengths: Lengths,
+    /// What calls think before they answer; `None`: nothing.
+    pub thinking: Option<Thinking>,
     /// What calls, or sessions, share at their start; empty: nothing.
     pub prefix: Vec<Segment>,
     /// Calls are turns of sessions; `None`: each stands by itself.
@@ -271,6 +273,7 @@ impl UseCase {
         let draws = |segment: &Segment| segment.groups > 1 || !segment.tokens.is_constant();
         arrives_at_random
             || has_random_sessions
+            || self.thinking.as_ref().is_some_and(Thinking::is_random)
             || self.prefix.iter().any(draws)
             || match &self.lengths {
                 Lengths::Drawn { prompt, output } => !prompt.is_constant() || !output.is_constant(),
@@ -350,6 +353,56 @@ pub struct Sessions {
     pub think: Option<Distribution>,
 }
 
+/// What calls think before they answer.
+#[derive(Clone, Debug)]
+pub struct Thinking {
+    /// Which calls think.
+    pub when: Thinks,
+    /// How much they think.
+    pub amount: ThinkingAmount,
+    /// Most thinking tokens of a call.
+    pub budget: Option<u32>,
+    /// Thinking joins the prompts of later turns.
+    pub is_kept: bool,
+}
+
+/// Which calls think.
+#[derive(Clone, Debug)]
+pub enum Thinks {
+    /// Each with this probability.
+    Often {
+        /// The probability.
+        probability: f64,
+    },
+    /// Those that are harder than a threshold.
+    Above {
+        /// The threshold.
+        threshold: f64,
+        /// How hard calls are.
+        difficulty: Distribution,
+    },
+}
+
+/// How much a call thinks.
+#[derive(Clone, Debug)]
+pub enum ThinkingAmount {
+    /// So many tokens, before those of the answer.
+    Tokens(Distribution),
+    /// A share of all output.
+    Share(Distribution),
+}
+
+impl Thinking {
+    fn is_random(&self) -> bool {
+        let is_drawn = match &self.when {
+            Thinks::Often { probability } => *probability > 0.0 && *probability < 1.0,
+            Thinks::Above { difficulty, .. } => !difficulty.is_constant(),
+        };
+        let (ThinkingAmount::Tokens(amount) | ThinkingAmount::Share(amount)) = &self.amount;
+        is_drawn || !amount.is_constant()
+    }
+}
+
 /// Latency promises, in seconds; a call that keeps all of them is *good*.
 #[derive(Clone, Debug, Default)]
 pub struct Slo {
@@ -373,6 +426,8 @@ pub struct Target {
 pub enum Metric {
     /// Time to first token: arrival to the end of the step that samples it.
     Ttft,
+    /// Arrival to the first token after thinking; the TTFT of a call that does not think.
+    VisibleTtft,
     /// Time per output token after the first: (last - first) / (outputs - 1).
     Tpot,
     /// Inter-token latency: the gap before each token after the first.

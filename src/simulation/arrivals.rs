@@ -64,6 +64,8 @@ impl<E: Engine> Simulation<'_, E> {
         }
         let (ask, content) = script.call(number, || self.calls.blank());
         let mut call = Call::new(use_case as u16, number, now, ask.prompt, ask.output);
+        call.thinking = ask.thinking;
+        call.is_cut = ask.is_cut;
         call.given = ask.given;
         call.waiter = client.map_or(Waiter::Nobody, Waiter::Client);
         let is_served = self.dispatch(now, call, content);

@@ -100,6 +100,8 @@ impl Audit {
             assert!(call.arrived + call.fetch <= call.scheduled, "fetched after it was scheduled");
             assert!(call.scheduled < call.first_token);
             assert!(call.first_token <= now);
+            let answers = call.first_token < call.answering && call.answering <= now;
+            assert!(answers || call.thinking == 0, "an answer comes after thinking");
         }
     }
 

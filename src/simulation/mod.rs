@@ -292,8 +292,8 @@ impl<'s, E: Engine> Simulation<'s, E> {
                     self.audit.sampled();
                 }
                 Outcome::Finished(_) => self.on_finished(now, pool, id),
-                // It waits all the while; the digest has heard of it.
-                Outcome::Fetching(_) | Outcome::Fetched(_) => {}
+                // The digest has heard of it, and the call remembers.
+                Outcome::Answering(_) | Outcome::Fetching(_) | Outcome::Fetched(_) => {}
             }
         }
         self.outcomes = outcomes;

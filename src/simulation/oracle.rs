@@ -288,6 +288,10 @@ impl Rank {
                     around.outcomes.push(Outcome::Resumed(sequence.call, gap));
                 }
             }
+            if call.thinking > 0 && call.generated == call.thinking + 1 {
+                call.answering = around.now;
+                around.outcomes.push(Outcome::Answering(sequence.call));
+            }
             sequence.decodes = true;
             sequence.known += 1;
             if call.generated == call.output {

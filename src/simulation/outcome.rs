@@ -15,6 +15,7 @@ pub enum Kind {
     Finished = 7,
     Fetching = 8,
     Fetched = 9,
+    Answering = 10,
 }
 
 /// The kind of `outcome`, and the call it happened to.
@@ -23,6 +24,7 @@ pub fn kind(outcome: &Outcome) -> (Kind, CallId) {
     match *outcome {
         Outcome::Scheduled(call) => (Kind::Scheduled, call),
         Outcome::FirstToken(call) => (Kind::FirstToken, call),
+        Outcome::Answering(call) => (Kind::Answering, call),
         Outcome::Resumed(call, _) => (Kind::Resumed, call),
         Outcome::Preempted(call) => (Kind::Preempted, call),
         Outcome::Finished(call) => (Kind::Finished, call),

@@ -13,8 +13,8 @@ use crate::kernel::{Span, Time};
 use crate::metrics::{PoolRecord, RunRecord, SessionsRecord, Stretch, UseCaseRecord};
 use crate::random::Distribution;
 use crate::scenario::{
-    Arrivals, Engine, Lengths, Offload, Pool, Regime, Scenario, Segment, Sessions, Slo, UseCase,
-    WarmUp,
+    Arrivals, Engine, Lengths, Offload, Pool, Regime, Scenario, Segment, Sessions, Slo, Thinking,
+    ThinkingAmount, Thinks, UseCase, WarmUp,
 };
 use crate::workload::{Trace, TraceCall};
 use proptest::prelude::*;
@@ -228,6 +228,23 @@ fn sessions() -> impl Strategy<Value = Option<Sessions>> {
     proptest::option::of(sessions)
 }
 
+/// Calls that think now and then, some up to a token before their end.
+fn thinking() -> impl Strategy<Value = Thinking> {
+    let amount = prop_oneof![
+        tokens(80.0).prop_map(ThinkingAmount::Tokens),
+        (0.0..1.2).prop_map(|share| ThinkingAmount::Share(Distribution::constant(share).unwrap())),
+        Just(ThinkingAmount::Share(Distribution::uniform(0.0, 1.0).unwrap())),
+    ];
+    let often = (0.0..=1.0).prop_map(|probability| Thinks::Often { probability });
+    let above = (0.0..1.0).prop_map(|threshold| Thinks::Above {
+        threshold,
+        difficulty: Distribution::uniform(0.0, 1.0).unwrap(),
+    });
+    let budget = proptest::option::of(0..120u32);
+    (prop_oneof![often, above], amount, budget, any::<bool>())
+        .prop_map(|(when, amount, budget, is_kept)| Thinking { when, amount, budget, is_kept })
+}
+
 /// A recording whose prompts share blocks of `block_tokens` tokens.
 fn trace() -> impl Strategy<Value = Trace> {
     let ids = proptest::collection::vec(0..3u64, 0..12);
@@ -255,12 +272,15 @@ fn use_case() -> impl Strategy<Value = UseCase> {
     });
     let asked = prop_oneof![4 => drawn, 1 => recorded];
     let cache_hit = proptest::option::weighted(0.2, 0.0..=1.0);
-    (asked, prefix(), cache_hit).prop_map(|((arrivals, lengths, session), prefix, cache_hit)| {
+    let thinking = proptest::option::of(thinking());
+    (asked, thinking, prefix(), cache_hit).prop_map(|(asked, thinking, prefix, cache_hit)| {
+        let (arrivals, lengths, session) = asked;
         UseCase {
             name: String::new(),
             pool: 0,
             arrivals,
             lengths,
+            thinking,
             prefix,
             session,
             cache_hit,

@@ -7,7 +7,7 @@ use super::Simulation;
 use super::event::Event;
 use crate::factory::{Call, Engine, Waiter};
 use crate::kernel::{Slot, Time};
-use crate::workload::{Content, SessionId};
+use crate::workload::{Ask, Content, SessionId};
 
 impl<E: Engine> Simulation<'_, E> {
     /// Session `number` of a use case takes its first turn.
@@ -38,6 +38,8 @@ impl<E: Engine> Simulation<'_, E> {
         let ask = self.sources[usize::from(session.use_case)].script.turn(session);
         let mut call = Call::new(session.use_case, session.number, now, ask.prompt, ask.output);
         call.turn = session.turn;
+        call.thinking = ask.thinking;
+        call.is_cut = ask.is_cut;
         call.given = ask.given;
         call.waiter = Waiter::Session(id);
         let content = session.content.take();
@@ -55,7 +57,10 @@ impl<E: Engine> Simulation<'_, E> {
         content: Option<Content>,
     ) {
         let session = &mut self.sessions[id];
-        session.answered(call.prompt, call.output, content);
+        let Call { prompt, output, thinking, is_cut, given, .. } = *call;
+        let ask = Ask { prompt, output, thinking, is_cut, given };
+        let script = &mut self.sources[usize::from(session.use_case)].script;
+        script.answered(session, ask, content);
         if session.is_over() {
             return self.end_session(now, id, true);
         }

@@ -36,7 +36,7 @@ pub struct GeneratedCall {
     pub turn: u32,
     /// Prompt tokens, all that is repeated included.
     pub prompt: u32,
-    /// Output tokens.
+    /// Output tokens, thinking included.
     pub output: u32,
 }
 
@@ -108,12 +108,12 @@ impl<'s> Generated<'s> {
     ) -> GeneratedCall {
         let (talk, full) = &mut *session;
         let use_case = usize::from(talk.use_case);
-        let script = &self.sources[use_case].1;
+        let script = &mut self.sources[use_case].1;
         let ask = script.turn(talk);
         let turn = talk.turn;
         let content = talk.content.take();
         self.names.name(content.as_ref(), ask.prompt, full, ids);
-        talk.answered(ask.prompt, ask.output, content);
+        script.answered(talk, ask, content);
         // A prompt that its pool refuses ends a session, as when it is served.
         let pool = &self.scenario.pools[self.scenario.use_cases[use_case].pool];
         if !talk.is_over() && pool.accepts(ask.prompt, ask.output) {

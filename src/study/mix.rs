@@ -117,7 +117,7 @@ fn sum(scenario: &Scenario, at: usize, mut visit: impl FnMut(&Sums<'_>)) -> Sums
         _ if script.has_sessions() => {
             let mut begun = 0;
             while sums.all < f64::from(DRAWS) {
-                sums.add_session(&script, begun);
+                sums.add_session(&mut script, begun);
                 visit(&sums);
                 begun += 1;
             }
@@ -201,7 +201,7 @@ impl<'p> Sums<'p> {
     }
 
     /// Adds the turns of a session, which ends early when one is refused.
-    fn add_session(&mut self, script: &Script, number: u64) {
+    fn add_session(&mut self, script: &mut Script, number: u64) {
         let mut session = script.session(number, Content::new(Strand::NONE));
         let keeps_answers = self.pool.engine.prefix_cache.is_some_and(|rules| rules.cache_decoded);
         let mut repeated = session.history;
@@ -212,8 +212,11 @@ impl<'p> Sums<'p> {
                 return;
             }
             // The last token of an answer has no KV yet.
-            repeated = if keeps_answers { ask.prompt + ask.output - 1 } else { ask.prompt };
-            session.answered(ask.prompt, ask.output, None);
+            let whole = ask.prompt + ask.output;
+            script.answered(&mut session, ask, None);
+            // So has none of an answer that was parted from its thinking.
+            let is_whole = session.history == whole;
+            repeated = if keeps_answers && is_whole { whole - 1 } else { ask.prompt };
         }
     }
 

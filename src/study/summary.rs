@@ -70,10 +70,16 @@ pub struct UseCaseSummary {
     pub tiers: IndexMap<String, SuppliedSummary>,
     /// Mean output tokens a call.
     pub output_tokens_mean: Option<Interval>,
+    /// What calls think before they answer; absent where none does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thinking: Option<ThinkingSummary>,
     /// Its sessions; absent where calls stand by themselves.
     pub sessions: Option<SessionsSummary>,
-    /// Time to first token, s.
+    /// Time to first token of any kind, s.
     pub ttft_s: Latency,
+    /// Time to the first token that is not thinking, s; absent where nothing is thought.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub visible_ttft_s: Option<Latency>,
     /// Time per output token after the first, s (calls of one token have none).
     pub tpot_s: Latency,
     /// Gap before each token after the first, s; weighted by token.
@@ -109,6 +115,29 @@ pub struct SuppliedSummary {
     pub hit_tokens_mean: Option<Interval>,
     /// Mean KV blocks a call.
     pub hit_blocks_mean: Option<Interval>,
+}
+
+/// What the calls of a use case think before they answer.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct ThinkingSummary {
+    /// Share of calls that think.
+    pub calls_fraction: Option<Interval>,
+    /// Share of calls whose thinking the budget cuts.
+    pub cut_fraction: Option<Interval>,
+    /// Share of all output tokens that is thinking.
+    pub output_fraction: Option<Interval>,
+    /// Mean thinking tokens of a call that thinks.
+    pub tokens_mean: Option<Interval>,
+    /// Their median.
+    pub tokens_p50: Option<Interval>,
+    /// Their 90th percentile.
+    pub tokens_p90: Option<Interval>,
+    /// Their 95th percentile.
+    pub tokens_p95: Option<Interval>,
+    /// Their 99th percentile.
+    pub tokens_p99: Option<Interval>,
+    /// Most of any call, mean over replications.
+    pub tokens_max: Option<Interval>,
 }
 
 /// What became of the sessions of a use case in the measured time.

@@ -29,6 +29,8 @@ pub enum Author {
     Group = 3,
     /// A recording.
     Trace = 4,
+    /// A session, once it has dropped what it thought before an answer.
+    Answer = 5,
 }
 
 impl Strand {

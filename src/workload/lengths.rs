@@ -30,11 +30,10 @@ impl LengthSource {
     /// no session and is turn 0: both counts at least 1.
     #[inline]
     pub fn ask(&self, number: u64, turn: u32) -> Ask {
-        Ask {
-            prompt: self.draw(&self.prompt, Component::Prompt, item(number, turn)),
-            output: self.draw(&self.output, Component::Output, item(number, turn)),
-            given: None,
-        }
+        Ask::plain(
+            self.draw(&self.prompt, Component::Prompt, item(number, turn)),
+            self.draw(&self.output, Component::Output, item(number, turn)),
+        )
     }
 
     #[inline]

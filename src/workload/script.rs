@@ -1,12 +1,13 @@
 //! What the calls of one use case ask for and say.
 //!
-//! Lengths, shared prefixes, sessions and the ids of a recording come together
+//! Lengths, thinking, shared prefixes, sessions and the ids of a recording come together
 //! here; the simulation asks for a call, or for a session and then for its turns.
 
 use super::content::{Author, Content, Strand};
 use super::lengths::LengthSource;
 use super::prefix::Prefix;
-use super::session::{Session, SessionSource};
+use super::session::{Session, SessionSource, item};
+use super::thinking::Thinking;
 use super::trace::Cursor;
 use crate::kernel::Span;
 use crate::random::{Streams, entity};
@@ -20,6 +21,11 @@ pub struct Script {
     prefix: Prefix,
     sessions: Option<SessionSource>,
     cache_hit: Option<f64>,
+    thinking: Option<Thinking>,
+    /// Thinking joins the prompts that follow.
+    keeps_thinking: bool,
+    /// Answers that were separated from their thinking.
+    separated: u64,
 }
 
 /// Where lengths come from.
@@ -37,8 +43,19 @@ pub struct Ask {
     pub prompt: u32,
     /// Output tokens.
     pub output: u32,
+    /// Of these, thinking tokens, which come first.
+    pub thinking: u32,
+    /// A budget cut the thinking.
+    pub is_cut: bool,
     /// Prompt tokens that need not be computed, where the hit rate is an input.
     pub given: Option<u32>,
+}
+
+impl Ask {
+    /// So many tokens, without thinking.
+    pub fn plain(prompt: u32, output: u32) -> Ask {
+        Ask { prompt, output, thinking: 0, is_cut: false, given: None }
+    }
 }
 
 impl Script {
@@ -50,6 +67,7 @@ impl Script {
     pub fn new(at: u16, use_case: &UseCase, streams: Streams) -> Self {
         let owner = entity(&use_case.name);
         let sessions = use_case.session.as_ref();
+        let thinking = use_case.thinking.as_ref();
         let asked = match (&use_case.lengths, &use_case.arrivals) {
             (Lengths::Drawn { prompt, output }, _) => {
                 Asked::Drawn(LengthSource::new(prompt, output, streams, owner))
@@ -63,7 +81,15 @@ impl Script {
             prefix: Prefix::new(use_case, streams),
             sessions: sessions.map(|spec| SessionSource::new(spec, streams, owner)),
             cache_hit: use_case.cache_hit,
+            thinking: thinking.map(|spec| Thinking::new(spec, streams, owner)),
+            keeps_thinking: thinking.is_some_and(|spec| spec.is_kept),
+            separated: 0,
         }
+    }
+
+    /// Leaves thinking out: calls ask for their answers alone.
+    pub fn silence_thinking(&mut self) {
+        self.thinking.iter_mut().for_each(Thinking::silence);
     }
 
     /// Whether its calls are turns of sessions.
@@ -80,12 +106,12 @@ impl Script {
             Asked::Drawn(lengths) => (lengths.ask(number, 0), None),
             Asked::Recorded(cursor) => {
                 let call = cursor.next().expect("as many calls as arrivals");
-                let ask = Ask { prompt: call.prompt, output: call.output, given: None };
+                let ask = Ask::plain(call.prompt, call.output);
                 (ask, (cursor.trace().nodes > 0).then_some(&*cursor))
             }
         };
         if self.prefix.is_empty() && recorded.is_none() {
-            return (self.ask(0, asked), None);
+            return (self.ask(0, number, asked), None);
         }
         let mut content = blank();
         let own = Strand::new(self.use_case, Author::Call, number);
@@ -97,7 +123,7 @@ impl Script {
                 Strand::new(self.use_case, Author::Trace, first + u64::from(strand))
             });
         }
-        (self.ask(shared.tokens, asked), Some(content))
+        (self.ask(shared.tokens, number, asked), Some(content))
     }
 
     /// Session `number`.
@@ -111,7 +137,22 @@ impl Script {
         let Asked::Drawn(lengths) = &self.asked else {
             unreachable!("the lengths of turns are drawn");
         };
-        self.ask(session.history, lengths.ask(session.number, session.turn))
+        let drawn = lengths.ask(session.number, session.turn);
+        self.ask(session.history, item(session.number, session.turn), drawn)
+    }
+
+    /// A turn of a session was answered as it asked for; its call had said `content`.
+    /// Where thinking is dropped, the answer follows the prompt in the next one: a
+    /// text that nobody has computed, since its tokens had come after thoughts.
+    #[inline]
+    pub fn answered(&mut self, session: &mut Session, ask: Ask, mut content: Option<Content>) {
+        let dropped = if self.keeps_thinking { 0 } else { ask.thinking };
+        if let Some(content) = content.as_mut().filter(|_| dropped > 0) {
+            let own = Strand::new(self.use_case, Author::Answer, self.separated);
+            content.turn_off(ask.prompt, own);
+            self.separated += 1;
+        }
+        session.answered(ask.prompt, ask.output - dropped, content);
     }
 
     /// The pause between the last answer and the next turn.
@@ -123,15 +164,19 @@ impl Script {
         self.sessions.as_ref().expect("asked for a session where there are none")
     }
 
-    /// What was drawn behind `before` tokens. At least one token is computed:
-    /// without it there would be nothing to sample from.
+    /// What was drawn behind `before` tokens for the call with this key. At least one
+    /// token is computed: without it there would be nothing to sample from.
     #[inline]
-    fn ask(&self, before: u32, drawn: Ask) -> Ask {
+    fn ask(&self, before: u32, key: u64, drawn: Ask) -> Ask {
         let prompt = before.saturating_add(drawn.prompt);
         let given = self.cache_hit.map(|share| {
             // `as` truncates, so a half more rounds to the nearest.
             ((f64::from(prompt) * share + 0.5) as u32).min(prompt - 1)
         });
-        Ask { prompt, output: drawn.output, given }
+        let asked = Ask { prompt, given, ..drawn };
+        match &self.thinking {
+            Some(thinking) => thinking.think(key, asked),
+            None => asked,
+        }
     }
 }

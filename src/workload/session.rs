@@ -1,9 +1,10 @@
 //! Sessions: calls that follow each other and repeat what was said before.
 //!
-//! The prompt of a turn is all of the turn before, prompt and answer, and newly
-//! drawn tokens. The next turn exists only once the answer is there and its
+//! The prompt of a turn is all of the turn before, prompt and answer (its thinking
+//! where that is kept), and newly drawn tokens. The next turn exists only once the answer is there and its
 //! reader has thought. What a session says is one strand behind the prefix that
-//! it shares with others, so that each prompt continues the one before.
+//! it shares with others, so that each prompt continues the one before; where
+//! thinking is dropped a new strand begins with the answer.
 
 use super::content::{Author, Content, Strand};
 use super::prefix::Prefix;
@@ -35,7 +36,7 @@ pub struct Session {
 }
 
 impl Session {
-    /// A turn of `prompt` tokens was answered with `output`.
+    /// A turn of `prompt` tokens was answered with `output`, as far as it is repeated.
     pub fn answered(&mut self, prompt: u32, output: u32, content: Option<Content>) {
         self.turn += 1;
         self.history = prompt.saturating_add(output);

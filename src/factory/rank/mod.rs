@@ -23,7 +23,7 @@ mod turn;
 use super::blocks::Blocks;
 use super::cache::{CacheEvent, CacheEvents, Hit, PrefixStore};
 use super::call::{Call, CallId, Calls};
-use super::running::{Left, Running};
+use super::running::{Change, Left, Running};
 use super::step_time::Batch;
 use crate::kernel::Time;
 use offload::Offload;
@@ -216,11 +216,14 @@ impl Rank {
     pub fn complete(&mut self, turn: &mut Turn) -> bool {
         let before = turn.outcomes.len();
         let mut changed = false;
-        while let Some(left) = self.running.pop_ended(turn.step, &mut changed) {
-            changed = true;
-            let published = self.stop_decoding(turn, &left);
-            self.release(turn, left.call, left.attended - 1, published);
-            turn.outcomes.push(Outcome::Finished(left.call));
+        while let Some(change) = self.running.pop_change(turn.step, &mut changed) {
+            match change {
+                Change::Answers(id) => answers(turn, id),
+                Change::Ended(left) => {
+                    changed = true;
+                    self.end(turn, &left);
+                }
+            }
         }
         changed |= !self.completing.is_empty();
         for at in 0..self.completing.len() {
@@ -238,6 +241,17 @@ impl Rank {
             self.collect_fetched(turn, happened);
         }
         changed
+    }
+
+    /// A decoding sequence has sampled its last token.
+    #[inline]
+    fn end(&mut self, turn: &mut Turn, left: &Left) {
+        if left.answers {
+            answers(turn, left.call);
+        }
+        let published = self.stop_decoding(turn, left);
+        self.release(turn, left.call, left.attended - 1, published);
+        turn.outcomes.push(Outcome::Finished(left.call));
     }
 
     /// Decides what the step that starts computes. Returns whether the
@@ -295,12 +309,16 @@ impl Rank {
             turn.outcomes.push(Outcome::Resumed(id, turn.now.since(call.last_token)));
         }
         let remaining = call.output - call.generated;
+        if call.begins_to_answer() {
+            answers(turn, id);
+        }
+        let call = &turn.calls[id];
         if remaining == 0 {
             let published = self.published(call);
             self.release(turn, id, computed, published);
             turn.outcomes.push(Outcome::Finished(id));
         } else {
-            self.running.admit(id, turn.step, computed + 1, remaining);
+            self.running.admit(id, turn.step, computed + 1, remaining, call.left_to_answer());
             self.blocks.join(turn.step, computed + 1);
             turn.decoding[usize::from(call.use_case)] += 1;
         }
@@ -466,4 +484,10 @@ impl Rank {
         let computed = u64::from(partial.computed);
         (computed + u64::from(partial.chunk) * steps).div_ceil(block) - computed.div_ceil(block)
     }
+}
+
+/// A call has sampled its first token after thinking.
+fn answers(turn: &mut Turn, id: CallId) {
+    turn.calls[id].answering = turn.now;
+    turn.outcomes.push(Outcome::Answering(id));
 }

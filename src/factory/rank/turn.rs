@@ -12,6 +12,8 @@ pub enum Outcome {
     Scheduled(CallId),
     /// Its first output token was sampled.
     FirstToken(CallId),
+    /// Its first output token after thinking was sampled.
+    Answering(CallId),
     /// A preempted call sampled its next token, this long after the one before.
     Resumed(CallId, Span),
     /// It went back to the queue.

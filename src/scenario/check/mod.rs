@@ -16,6 +16,7 @@ mod replications;
 mod router;
 mod session;
 mod slo;
+mod thinking;
 mod trace;
 mod use_case;
 mod variants;

@@ -11,15 +11,17 @@ use crate::scenario::tree::{At, suggest};
 use crate::scenario::units::{Duration, TokenRate, UnitError};
 use crate::scenario::{Metric, Slo, Statistic, Target};
 
-const METRICS: [(&str, Metric); 5] = [
+const METRICS: [(&str, Metric); 6] = [
     ("ttft", Metric::Ttft),
+    ("visible_ttft", Metric::VisibleTtft),
     ("tpot", Metric::Tpot),
     ("itl", Metric::Itl),
     ("e2e", Metric::E2e),
     ("queue", Metric::Queue),
 ];
-const EXAMPLES: [&str; 8] = [
+const EXAMPLES: [&str; 9] = [
     "ttft_p95",
+    "visible_ttft_p95",
     "ttft_mean",
     "tpot_p95",
     "itl_p99",
@@ -58,7 +60,7 @@ fn target(at: &At<'_>, key: &str, text: &str) -> Result<Target, Box<Mistake>> {
     let (metric, statistic) = promise(key).ok_or_else(|| {
         let fix = format!(
             "{}; a key is <metric>_p<percentile>, <metric>_mean or <metric> with a \
-            metric of ttft, tpot, itl, e2e, queue",
+            metric of ttft, visible_ttft, tpot, itl, e2e, queue",
             suggest(key, EXAMPLES)
         );
         Box::new(at.mistake("unknown key", fix))
@@ -68,8 +70,13 @@ fn target(at: &At<'_>, key: &str, text: &str) -> Result<Target, Box<Mistake>> {
 }
 
 fn promise(key: &str) -> Option<(Metric, Statistic)> {
-    let (name, statistic) = key.split_once('_').unwrap_or((key, "p100"));
-    let metric = METRICS.iter().find(|(known, _)| *known == name)?.1;
+    let (metric, statistic) = METRICS.iter().find_map(|&(name, metric)| {
+        let statistic = match key.strip_prefix(name)? {
+            "" => "p100",
+            statistic => statistic.strip_prefix('_')?,
+        };
+        Some((metric, statistic))
+    })?;
     if statistic == "mean" {
         return Some((metric, Statistic::Mean));
     }
@@ -89,6 +96,8 @@ mod tests {
         assert_eq!(promise("ttft_p95"), Some((Metric::Ttft, Statistic::Quantile(0.95))));
         assert_eq!(promise("itl_p99.9"), Some((Metric::Itl, Statistic::Quantile(0.999))));
         assert_eq!(promise("e2e_mean"), Some((Metric::E2e, Statistic::Mean)));
+        let visible = Some((Metric::VisibleTtft, Statistic::Quantile(0.5)));
+        assert_eq!(promise("visible_ttft_p50"), visible);
         assert_eq!(promise("queue"), Some((Metric::Queue, Statistic::Quantile(1.0))));
         for key in ["ttft_95", "ttft_p0", "ttft_p101", "ttft_pnan", "latency_p95", "ttft_"] {
             assert_eq!(promise(key), None, "{key}");

@@ -6,7 +6,7 @@ use crate::scenario::raw::{RawArrivals, RawPrice, RawUseCase};
 use crate::scenario::raw_distribution::{Quantum, RawDistribution};
 use crate::scenario::tree::{At, suggest};
 use crate::scenario::units::Rate;
-use crate::scenario::{Arrivals, Lengths, Pool, TokenPrices, UseCase};
+use crate::scenario::{Arrivals, Lengths, Pool, Thinking, TokenPrices, UseCase};
 use crate::workload::TraceCall;
 
 /// Fastest arrivals: a call a microsecond, beyond any single source.
@@ -26,6 +26,10 @@ impl Check<'_> {
         let pool = self.pool_of(at, pool_names, raw);
         let arrivals = self.arrivals(at, raw);
         let lengths = self.lengths(at, raw);
+        let thinking = match &raw.thinking {
+            Some(thinking) => Some(self.thinking(&at.key("thinking"), thinking)?),
+            None => None,
+        };
         let prefix = self.prefix(&at.key("prefix"), &raw.prefix);
         let session = match &raw.session {
             Some(session) => {
@@ -40,6 +44,7 @@ impl Check<'_> {
             pool: pool?,
             arrivals: arrivals?,
             lengths: lengths?,
+            thinking,
             prefix: prefix?,
             session,
             cache_hit: raw.cache_hit.as_ref().map(|share| share.0),
@@ -207,7 +212,10 @@ impl Check<'_> {
                 (long > 0).then(|| format!("{long} of {} calls are", trace.calls))
             }
             (Lengths::Drawn { prompt, output }, _) => {
-                let mean = prompt.mean().zip(output.mean()).map(|(prompt, output)| prompt + output);
+                let thinking = use_case.thinking.as_ref().map_or(Some(0.0), Thinking::mean_beside);
+                let output =
+                    output.mean().zip(thinking).map(|(output, thinking)| output + thinking);
+                let mean = prompt.mean().zip(output).map(|(prompt, output)| prompt + output);
                 mean.filter(|mean| *mean > longest as f64).map(|_| "the mean call is".to_owned())
             }
             (Lengths::Recorded, _) => unreachable!("lengths are recorded in traces only"),

@@ -43,6 +43,8 @@ pub struct RawUseCase {
     pub prompt_tokens: Option<RawDistribution<f64>>,
     /// Output tokens of a call.
     pub output_tokens: Option<RawDistribution<f64>>,
+    /// What calls think before they answer.
+    pub thinking: Option<RawThinking>,
     /// What prompts share at their start, before `prompt_tokens`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub prefix: Vec<RawSegment>,
@@ -75,6 +77,39 @@ pub struct RawSegment {
     #[serde(default)]
     #[schemars(range(min = 0, max = 10))]
     pub zipf: f64,
+}
+
+/// Output tokens that come before the answer.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct RawThinking {
+    /// How likely a call is to think; every call does when absent.
+    pub probability: Option<Fraction>,
+    /// In place of `probability`: a call thinks when its difficulty is above this.
+    pub threshold: Option<f64>,
+    /// How hard calls are, beside `threshold`; uniform from 0 to 1 when absent.
+    pub difficulty: Option<RawDistribution<f64>>,
+    /// Thinking tokens of a call that thinks, before its `output_tokens`.
+    pub tokens: Option<RawDistribution<f64>>,
+    /// In place of `tokens`: share of `output_tokens` that is thinking, or the
+    /// name of one of the catalog.
+    pub share: Option<RawShare>,
+    /// Most thinking tokens of a call; then it answers.
+    #[schemars(range(min = 0, max = 1_000_000_000))]
+    pub budget: Option<u32>,
+    /// Thinking joins the prompts of later turns of a session.
+    #[serde(default)]
+    pub kept: bool,
+}
+
+/// A share of output tokens.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum RawShare {
+    /// One of the catalog's.
+    Named(String),
+    /// Its own, from 0 to 1.
+    Own(RawDistribution<f64>),
 }
 
 /// Sessions of several turns.
@@ -227,7 +262,7 @@ impl JsonSchema for RawSlo {
                 ),
             },
             "patternProperties": {
-                "^(ttft|tpot|itl|e2e|queue)(_(mean|p[0-9]{1,2}(\\.[0-9]+)?))?$": quantity(
+                "^(ttft|visible_ttft|tpot|itl|e2e|queue)(_(mean|p[0-9]{1,2}(\\.[0-9]+)?))?$": quantity(
                     "duration",
                     "Upper bound on a metric: of its mean, of a percentile, or of every call."
                 ),

@@ -3,7 +3,7 @@
 use super::{Figure, Share, tier};
 use crate::economics::usd_per_second;
 use crate::kernel::TICKS_PER_SECOND;
-use crate::metrics::{LatencyRecord, Stretch, TtftParts, UseCaseRecord};
+use crate::metrics::{LatencyRecord, Stretch, ThinkingRecord, TtftParts, UseCaseRecord};
 use crate::scenario::{Metric, Scenario};
 
 type Count = fn(&UseCaseRecord) -> u64;
@@ -11,8 +11,9 @@ type Statistic = fn(&LatencyRecord) -> f64;
 type Ticks = fn(&TtftParts) -> u128;
 
 /// Latencies by the name of their key, in the order of the summary.
-const LATENCIES: [(&str, Metric); 5] = [
+const LATENCIES: [(&str, Metric); 6] = [
     ("ttft_s", Metric::Ttft),
+    ("visible_ttft_s", Metric::VisibleTtft),
     ("tpot_s", Metric::Tpot),
     ("itl_s", Metric::Itl),
     ("e2e_s", Metric::E2e),
@@ -61,7 +62,12 @@ pub fn figures(scenario: &Scenario, at: usize) -> Vec<Figure> {
             Share::over(sessions.turns as f64, (sessions.completed + sessions.aborted) as f64)
         }));
     }
-    for (key, metric) in LATENCIES {
+    if use_case.thinking.is_some() {
+        figures.extend(thinking(&path, at));
+    }
+    let thinks = use_case.thinking.is_some();
+    let latencies = LATENCIES.into_iter();
+    for (key, metric) in latencies.filter(|(_, m)| thinks || *m != Metric::VisibleTtft) {
         for (statistic, value) in STATISTICS {
             let share = move |run: &Stretch| match latency(run, at, metric) {
                 // A replication without a value has no statistic to contribute.
@@ -93,11 +99,48 @@ pub fn latency(run: &Stretch, at: usize, metric: Metric) -> &LatencyRecord {
     let record = &run.use_cases[at];
     match metric {
         Metric::Ttft => &record.ttft,
+        // Where nothing is thought, the first token is the first visible one.
+        Metric::VisibleTtft => record.thinking.as_ref().map_or(&record.ttft, |t| &t.visible_ttft),
         Metric::Tpot => &record.tpot,
         Metric::Itl => &record.itl,
         Metric::E2e => &record.e2e,
         Metric::Queue => &record.queue,
     }
+}
+
+/// What calls thought.
+fn thinking(path: &impl Fn(&str) -> String, at: usize) -> Vec<Figure> {
+    type Ratio = fn(&UseCaseRecord, &ThinkingRecord) -> (u64, u64);
+    const RATIOS: [(&str, Ratio); 4] = [
+        ("calls_fraction", |record, thought| (thought.calls, record.calls)),
+        ("cut_fraction", |record, thought| (thought.cut, record.calls)),
+        ("output_fraction", |record, thought| (thought.tokens, record.output_tokens)),
+        ("tokens_mean", |_, thought| (thought.tokens, thought.calls)),
+    ];
+    const QUANTILES: [(&str, usize); 5] = [
+        ("tokens_p50", 0),
+        ("tokens_p90", 1),
+        ("tokens_p95", 2),
+        ("tokens_p99", 3),
+        ("tokens_max", 4),
+    ];
+    let ratios = RATIOS.map(|(key, ratio)| {
+        Figure::new(path(&format!("thinking.{key}")), move |run| {
+            let (tokens, of) = ratio(&run.use_cases[at], thought(run, at));
+            Share::over(tokens as f64, of as f64)
+        })
+    });
+    let quantiles = QUANTILES.map(|(key, index)| {
+        Figure::new(path(&format!("thinking.{key}")), move |run| {
+            let tokens = thought(run, at).quantiles.get(index);
+            tokens.map_or(Share::Nothing, |&tokens| Share::Value(tokens))
+        })
+    });
+    ratios.into_iter().chain(quantiles).collect()
+}
+
+fn thought(run: &Stretch, at: usize) -> &ThinkingRecord {
+    run.use_cases[at].thinking.as_ref().expect("its calls may think")
 }
 
 /// A mean over calls, contributed as other latencies are.

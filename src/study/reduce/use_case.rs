@@ -3,8 +3,11 @@
 use super::Found;
 use crate::metrics::{CDF_FRACTIONS, LatencyRecord, RunRecord, UseCaseRecord};
 use crate::scenario::{Metric, Scenario, Statistic, Target};
+use crate::statistics::Interval;
 use crate::study::figures::{HBM, latency};
-use crate::study::{Latency, Mean, SessionsSummary, SuppliedSummary, UseCaseSummary};
+use crate::study::{
+    Latency, Mean, SessionsSummary, SuppliedSummary, ThinkingSummary, UseCaseSummary,
+};
 use indexmap::IndexMap;
 
 /// One summary a use case.
@@ -84,6 +87,7 @@ fn summary(scenario: &Scenario, records: &[RunRecord], found: &Found, at: usize)
         cache_hit_fraction: get("cache_hit_fraction"),
         tiers: supplied(scenario, found, at),
         output_tokens_mean: get("output_tokens_mean"),
+        thinking: use_case.thinking.is_some().then(|| thinking(get)),
         sessions: use_case.session.is_some().then(|| SessionsSummary {
             began: total(|record| record.sessions.began),
             completed: total(|record| record.sessions.completed),
@@ -92,6 +96,10 @@ fn summary(scenario: &Scenario, records: &[RunRecord], found: &Found, at: usize)
             turns_mean: get("sessions.turns_mean"),
         }),
         ttft_s: latency("ttft_s", Metric::Ttft),
+        visible_ttft_s: use_case
+            .thinking
+            .is_some()
+            .then(|| latency("visible_ttft_s", Metric::VisibleTtft)),
         tpot_s: latency("tpot_s", Metric::Tpot),
         itl_s: latency("itl_s", Metric::Itl),
         e2e_s: latency("e2e_s", Metric::E2e),
@@ -103,6 +111,21 @@ fn summary(scenario: &Scenario, records: &[RunRecord], found: &Found, at: usize)
         goodput_calls_per_s: get("goodput_calls_per_s"),
         slo_met: goodput_fraction.map(|_| kept()),
         usd_per_call: get("usd_per_call"),
+    }
+}
+
+fn thinking(get: impl Fn(&str) -> Option<Interval>) -> ThinkingSummary {
+    let get = |key: &str| get(&format!("thinking.{key}"));
+    ThinkingSummary {
+        calls_fraction: get("calls_fraction"),
+        cut_fraction: get("cut_fraction"),
+        output_fraction: get("output_fraction"),
+        tokens_mean: get("tokens_mean"),
+        tokens_p50: get("tokens_p50"),
+        tokens_p90: get("tokens_p90"),
+        tokens_p95: get("tokens_p95"),
+        tokens_p99: get("tokens_p99"),
+        tokens_max: get("tokens_max"),
     }
 }
 
