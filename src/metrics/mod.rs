@@ -11,6 +11,7 @@ mod recorder;
 mod sections;
 mod thoughts;
 mod timeline;
+mod watch;
 
 pub use gauge::Gauge;
 pub use record::{
@@ -19,3 +20,4 @@ pub use record::{
 };
 pub use recorder::{Recorder, Window};
 pub use timeline::{Point, Timeline};
+pub use watch::{Preemption, Watch, Watched, WatchedCall};

@@ -20,6 +20,7 @@ mod story;
 mod sweep;
 mod table;
 mod terminal;
+mod timeline;
 
 pub use cache::CacheReport;
 pub use charts::{Chart, Drawing, Mark, Text, WIDTH, charts, png, replay_chart, svg};
@@ -34,3 +35,4 @@ pub use run::run;
 pub use seek::{seek, seek_html, seek_over, seek_over_terminal, seek_terminal};
 pub use sweep::{SweepWriter, sweep_text};
 pub use terminal::terminal;
+pub use timeline::{CALL_BYTES, TimelineWritten, write as write_timeline};

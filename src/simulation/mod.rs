@@ -19,7 +19,10 @@ use crate::factory::{
     Call, CallId, Calls, Engine, Enqueued, Next, Outcome, Pool, Replica, Tiers, Waiter,
 };
 use crate::kernel::{Arena, Digest, PendingSet, Slot, Span, Time};
-use crate::metrics::{CutOff, Point, PoolRecord, Recorder, RunRecord, Stretch, Timeline, Window};
+use crate::metrics::{
+    CutOff, Point, PoolRecord, Recorder, RunRecord, Stretch, Timeline, Watch, Watched, WatchedCall,
+    Window,
+};
 use crate::random::Streams;
 use crate::scenario::{Regime, Scenario};
 use crate::workload::{Content, Session};
@@ -75,6 +78,8 @@ pub struct Simulation<'s, E: Engine = Replica> {
     measured: Option<Measured>,
     digest: Digest,
     audit: Audit,
+    /// Whoever looks closely.
+    watch: Option<Box<Watch>>,
     /// Arrivals pending.
     arrivals_due: u64,
     /// Calls in the system that arrived in the window.
@@ -96,6 +101,19 @@ struct Measured {
 /// Runs replication number `replication` of `scenario`.
 pub fn run(scenario: &Scenario, replication: u64, options: Options) -> RunRecord {
     Simulation::<Replica>::new(scenario, replication, options).run()
+}
+
+/// Watches `window` of replication number `replication` of `scenario`, which
+/// ends with it, for at most `calls_max` calls.
+pub fn watch(
+    scenario: &Scenario,
+    replication: u64,
+    options: Options,
+    window: Window,
+    calls_max: usize,
+) -> Watched {
+    let simulation = Simulation::<Replica>::new(scenario, replication, options);
+    simulation.watch(Watch::new(window, calls_max))
 }
 
 impl<'s, E: Engine> Simulation<'s, E> {
@@ -125,6 +143,7 @@ impl<'s, E: Engine> Simulation<'s, E> {
             measured: None,
             digest: Digest::default(),
             audit: Audit::new(options.audit || cfg!(debug_assertions)),
+            watch: None,
             arrivals_due: 0,
             window_calls: 0,
             cut_off: None,
@@ -143,12 +162,28 @@ impl<'s, E: Engine> Simulation<'s, E> {
         self.finish(end)
     }
 
+    /// Runs until `watch` has seen all it wants to see.
+    fn watch(mut self, watch: Watch) -> Watched {
+        self.watch = Some(Box::new(watch));
+        let end = self.run_to_end();
+        let watch = self.watch.take().expect("nobody else takes it");
+        let open = self.calls.iter().map(|call| {
+            let pool = self.scenario.use_cases[usize::from(call.use_case)].pool;
+            let (replica, _) = self.pools[pool].router.place(call.lane);
+            WatchedCall { call: *call, pool, replica, finished: None }
+        });
+        watch.end(end, open)
+    }
+
     fn run_to_end(&mut self) -> Time {
         let mut now = Time::ZERO;
         while let Some((time, slot)) = self.pending.pop() {
             if time > HORIZON {
                 self.cut_off = Some(CutOff::Horizon);
                 break;
+            }
+            if self.watch.is_some() && !self.look(time) {
+                return time;
             }
             self.audit.tick(now, time, self.calls.len());
             now = time;
@@ -274,7 +309,13 @@ impl<'s, E: Engine> Simulation<'s, E> {
             self.note(now, kind, &call);
             match outcome {
                 Outcome::Scheduled(_) => self.recorder.scheduled(now, pool),
-                Outcome::Preempted(_) => self.recorder.preempted(now, pool),
+                Outcome::Preempted(_) => {
+                    self.recorder.preempted(now, pool);
+                    if let Some(watch) = &mut self.watch {
+                        let (replica, _) = self.pools[pool].router.place(call.lane);
+                        watch.preempted(now, pool, replica, &call);
+                    }
+                }
                 Outcome::FirstToken(_) => {
                     let saved_s = match call.cached {
                         0 => 0.0,
@@ -307,6 +348,10 @@ impl<'s, E: Engine> Simulation<'s, E> {
         }
         self.recorder.finished(now, pool, &call);
         self.audit.finished(now, &call);
+        if let Some(watch) = &mut self.watch {
+            let (replica, _) = self.pools[pool].router.place(call.lane);
+            watch.finished(now, pool, replica, &call);
+        }
         self.pools[pool].router.left(now, &call);
         match call.waiter {
             Waiter::Session(session) => self.on_answer(now, session, &call, content),
@@ -318,18 +363,18 @@ impl<'s, E: Engine> Simulation<'s, E> {
         }
     }
 
+    /// Lets the watch see the factory before what happens at `now`; whether it
+    /// wants to see that.
+    fn look(&mut self, now: Time) -> bool {
+        let watch = self.watch.as_mut().expect("asked for");
+        if watch.wants_sample(now) {
+            watch.sample(now, points(&self.pools, now));
+        }
+        !watch.is_over(now)
+    }
+
     fn on_sample(&mut self, now: Time, slot: Slot) {
-        let points = self.pools.iter().map(|pool| {
-            pool.engines.iter().fold(Point::default(), |point, engine| {
-                let load = engine.load(now);
-                Point {
-                    running: point.running + load.running,
-                    waiting: point.waiting + load.waiting,
-                    blocks_used: point.blocks_used + load.blocks_used,
-                }
-            })
-        });
-        let next = self.timeline.push(points);
+        let next = self.timeline.push(points(&self.pools, now));
         let last = self.window.until;
         if next <= last {
             self.pending.schedule(slot, next);
@@ -457,4 +502,18 @@ impl<'s, E: Engine> Simulation<'s, E> {
             record.kv_use_mean = used as f64 / all;
         }
     }
+}
+
+/// The state of each pool.
+fn points<E: Engine>(pools: &[Pool<E>], now: Time) -> impl Iterator<Item = Point> {
+    pools.iter().map(move |pool| {
+        pool.engines.iter().fold(Point::default(), |point, engine| {
+            let load = engine.load(now);
+            Point {
+                running: point.running + load.running,
+                waiting: point.waiting + load.waiting,
+                blocks_used: point.blocks_used + load.blocks_used,
+            }
+        })
+    })
 }

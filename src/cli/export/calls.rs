@@ -1,41 +1,17 @@
-//! `export`: the calls that a scenario generates, as a trace for other tools.
+//! The calls that a scenario generates, as a trace.
 
-use super::{Globals, blame};
-use crate::error::{Error, Mistake, Result};
+use super::super::Globals;
+use super::{ExportArgs, written, wrong};
+use crate::error::Result;
 use crate::kernel::TICKS_PER_SECOND;
 use crate::report::json;
 use crate::scenario::Scenario;
 use crate::study::{Generated, GeneratedCall};
-use clap::{Args, ValueEnum};
 use indicatif::HumanCount;
-use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::io::{self, Write};
+use std::path::Path;
 
 const TICKS_PER_MILLISECOND: u64 = TICKS_PER_SECOND / 1_000;
-
-/// Arguments of `export`.
-#[derive(Debug, Args)]
-pub(super) struct ExportArgs {
-    /// The scenario file; --out names the file to write
-    scenario: PathBuf,
-    /// Layout of the trace
-    #[arg(long, value_enum, value_name = "NAME")]
-    format: ExportFormat,
-    /// Which replication's calls: the first is 0
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    replication: u32,
-    /// Prompt tokens that one id stands for
-    #[arg(long, value_name = "N", default_value_t = 512,
-          value_parser = clap::value_parser!(u32).range(1..=65_536))]
-    block_tokens: u32,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum ExportFormat {
-    /// JSON lines of timestamp (ms), input_length, output_length, hash_ids
-    Mooncake,
-}
 
 /// What was written.
 #[derive(Debug, Default)]
@@ -48,31 +24,18 @@ struct Written {
     last_ms: u64,
 }
 
-pub(super) fn export(args: &ExportArgs, globals: &Globals) -> Result<String> {
-    let Some(path) = &globals.out else {
-        let fix = "name the file to write, e.g. --out calls.jsonl".to_owned();
-        return Err(wrong("--out", "says where the trace goes, and is missing", fix));
-    };
+pub(super) fn export(args: &ExportArgs, path: &Path, globals: &Globals) -> Result<String> {
     let loaded = globals.load(Some(&args.scenario))?;
     let scenario = &loaded.scenario;
     let generated = Generated::new(scenario, args.replication.into(), args.block_tokens);
     let notes = notes(args, scenario, &generated)?;
-    let ExportFormat::Mooncake = args.format;
-    let written = write(path, generated).map_err(|source| {
-        let fix = "name a file in a folder that you may write to";
-        blame("--out", Error::Io { action: "cannot write", path: path.clone(), source, fix })
-    })?;
+    let written = written(path, |out| write(out, generated), |written| written.calls > 0)?;
     if written.calls == 0 {
         let fix = "let its `duration` be longer".to_owned();
         let file = args.scenario.display().to_string();
         return Err(wrong(&file, "generates no call, so nothing was written", fix));
     }
     Ok(answer(path, scenario, &written, &notes, globals.json))
-}
-
-fn wrong(argument: &str, problem: &str, fix: String) -> Error {
-    let (file, key, problem) = (argument.to_owned(), String::new(), problem.to_owned());
-    Error::Invalid(vec![Mistake { file, line: None, key, value: None, problem, fix }])
 }
 
 /// What the trace does not say of the scenario. A trace that says nothing is
@@ -107,29 +70,12 @@ fn notes(args: &ExportArgs, scenario: &Scenario, generated: &Generated<'_>) -> R
     Ok(notes)
 }
 
-/// Writes the calls beside `path` and then renames, so that nobody sees a part;
-/// without any call it leaves nothing.
-fn write(path: &Path, mut generated: Generated<'_>) -> io::Result<Written> {
-    if path.is_dir() {
-        return Err(io::ErrorKind::IsADirectory.into());
-    }
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    fs::create_dir_all(folder)?;
-    let workshop = tempfile::Builder::new().prefix(".tokenmill-").tempdir_in(folder)?;
-    let made = workshop.path().join("calls");
-    let mut out = BufWriter::new(File::create(&made)?);
+fn write(out: &mut impl Write, mut generated: Generated<'_>) -> io::Result<Written> {
     let mut written = Written::default();
     let mut ids = Vec::new();
     while let Some(call) = generated.next(&mut ids) {
         written.count(&call);
-        write_line(&mut out, &call, &ids)?;
-    }
-    out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
-    if written.calls > 0 {
-        fs::rename(&made, path)?;
+        write_line(out, &call, &ids)?;
     }
     Ok(written)
 }
