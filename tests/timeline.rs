@@ -37,6 +37,7 @@ name = "search"
 arrivals = { process = "poisson", rate = "3 /s" }
 prompt_tokens = 500
 output_tokens = 60
+thinking = { probability = 0.5, tokens = 200 }
 "#;
 
 fn tokenmill(folder: &Path, arguments: &[&str]) -> Command {
@@ -163,6 +164,9 @@ fn parts_of_a_call_fill_it_and_the_calls_are_those_of_the_run() {
         let filled: u64 = parts.map(|(from, until)| until - from).sum();
         assert_eq!(filled, until.ticks() - call.arrived.ticks(), "{event}");
     }
+    let thinks = |event: &&&Value| event["args"]["thinking_tokens"] != 0;
+    let thoughts = events.iter().filter(|event| event["name"] == "think").count();
+    assert!(thoughts > 20 && thoughts <= calls.iter().filter(thinks).count(), "{thoughts}");
     let running = calls.iter().filter(|event| event["args"]["unfinished"] == true).count();
     assert!(running > 0 && running < calls.len(), "{running} of {}", calls.len());
 }

@@ -54,7 +54,7 @@ pub fn write(
     let counted = sheet.counters(scenario, watched)?;
     sheet.bytes_max = bytes_max.saturating_sub(END.len() as u64);
     let mut tracks = Tracks::default();
-    let mut turns = HashMap::new();
+    let mut turns = Turns::new();
     let (mut calls, mut until) = (0, watched.window.until);
     let mut is_cut = watched.is_cut || !counted;
     for seen in &watched.calls {
@@ -173,11 +173,16 @@ fn parts(call: &Call, until: Time) -> impl Iterator<Item = (&'static str, Time, 
     } else {
         scheduled
     };
+    let answering = match call.thinking {
+        0 => first_token,
+        _ => call.answering.min(until),
+    };
     let parts = [
         ("queue", call.arrived, fetched_from),
         ("fetch", fetched_from, scheduled),
         ("prefill", scheduled, first_token),
-        ("decode", first_token, until),
+        ("think", first_token, answering),
+        ("decode", answering, until),
     ];
     parts.into_iter().filter(|(_, from, until)| from < until)
 }
@@ -191,6 +196,7 @@ fn said(seen: &WatchedCall) -> Value {
         "prompt_tokens": call.prompt,
         "cached_tokens": call.cached,
         "output_tokens": call.output,
+        "thinking_tokens": call.thinking,
         "preemptions": call.preemptions,
     });
     if finished.is_none() {
@@ -199,13 +205,11 @@ fn said(seen: &WatchedCall) -> Value {
     said
 }
 
+/// When the last turn of each session ended, and on which track.
+type Turns = HashMap<(u16, u64), (Time, (usize, usize))>;
+
 /// Arrows from the turn of a session before to this one, and who may follow it.
-fn flow(
-    turns: &mut HashMap<(u16, u64), (Time, (usize, usize))>,
-    window: Window,
-    seen: &WatchedCall,
-    span: &Event,
-) -> Vec<Event> {
+fn flow(turns: &mut Turns, window: Window, seen: &WatchedCall, span: &Event) -> Vec<Event> {
     let call = &seen.call;
     if !matches!(call.waiter, Waiter::Session(_)) {
         return Vec::new();
