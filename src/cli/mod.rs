@@ -10,6 +10,7 @@ mod columns;
 mod compare;
 mod export;
 mod forecast;
+mod import;
 mod init;
 mod job;
 mod merge;
@@ -104,6 +105,8 @@ enum Verb {
     Cache(cache::CacheArgs),
     /// Write the calls that a scenario generates as a trace: --format mooncake --out FILE
     Export(export::ExportArgs),
+    /// Turn a trace into a use case: rate, bursts and lengths, and how well they fit
+    Import(import::ImportArgs),
     /// Look up hardware, models, memory tiers, demand profiles and calendars
     Catalog(catalog::CatalogArgs),
     /// Latency of one engine step
@@ -173,6 +176,7 @@ fn execute(cli: Cli) -> Result<String> {
         Verb::Init(args) => init::init(&args, globals),
         Verb::Cache(args) => cache::cache(&args, globals),
         Verb::Export(args) => export::export(&args, globals),
+        Verb::Import(args) => import::import(&args, globals),
         Verb::Catalog(args) => catalog::catalog(&args, globals),
         Verb::Steptime(args) => steptime::steptime(&args, globals),
         Verb::Validation(args) => validation::validation(&args, globals),

@@ -123,6 +123,13 @@ pub enum RawLaw<V> {
         /// How likely each is, up to a factor; all alike when absent.
         weights: Option<Vec<f64>>,
     },
+    /// Quantiles joined by straight lines.
+    Quantiles {
+        /// Fractions that ascend from 0 to 1.
+        fractions: Vec<f64>,
+        /// Values that such fractions of draws are below.
+        values: Vec<V>,
+    },
     /// One of several distributions.
     Mixture {
         /// The distributions and how likely each is.
@@ -217,6 +224,18 @@ impl<V: Quantum> RawLaw<V> {
                 let alike = || vec![1.0; values.len()];
                 let values: Vec<f64> = values.iter().map(V::si).collect();
                 Distribution::empirical(&values, &weights.clone().unwrap_or_else(alike))
+            }
+            RawLaw::Quantiles { fractions, values } => {
+                if fractions.len() != values.len() {
+                    let (fractions, values) = (fractions.len(), values.len());
+                    return Err(format!(
+                        "fractions and values must be lists of one length, but there are \
+                         {fractions} fractions and {values} values"
+                    ));
+                }
+                let values = values.iter().map(V::si);
+                let points: Vec<(f64, f64)> = fractions.iter().copied().zip(values).collect();
+                Distribution::quantiles(&points)
             }
             RawLaw::Mixture { parts } => {
                 let build = |part: &RawPart<V>| Ok((part.weight, part.of.build()?));

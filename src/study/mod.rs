@@ -20,6 +20,7 @@ mod compare;
 mod figures;
 pub mod forecast;
 mod generated;
+pub mod import;
 mod measured;
 mod mix;
 mod precision;

@@ -18,7 +18,7 @@ pub(super) fn read(input: &mut impl BufRead, builder: &mut Builder<'_>) {
     let Some(layout) = builder.options.csv.clone() else { return ask(input, builder) };
     let names = layout.columns.each_ref().map(|name| [name.as_str()]);
     let columns = names.each_ref().map(|name| name.as_slice());
-    let fix = "name the columns of this file in `columns`";
+    let fix = "name the columns of this file in `columns` (import: --columns)";
     let Some(table) = Table::open(input, builder, columns, fix) else { return };
     let mut stamps = Stamps::new(layout.unit.or_else(|| TimeUnit::told_by(&table.names[0])));
     let mut bytes = Vec::new();

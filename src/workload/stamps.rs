@@ -43,6 +43,11 @@ impl TimeUnit {
         NAMES.iter().find(|(unit, ..)| *unit == self).expect("all have names").1
     }
 
+    /// The unit called `name`.
+    pub fn named(name: &str) -> Option<TimeUnit> {
+        NAMES.iter().find(|(_, known, _)| *known == name).map(|(unit, ..)| *unit)
+    }
+
     fn ticks(self) -> i128 {
         match self {
             Nanoseconds => TICKS_PER_NANOSECOND,
@@ -120,7 +125,7 @@ impl Stamps {
             return Err(match self.first {
                 None => Refused::File(
                     format!("{what}, not like {}", unit.name()),
-                    format!("write `time_unit = \"{}\"`", finer.name()),
+                    format!("write `time_unit = \"{0}\"` (import: --time-unit {0})", finer.name()),
                 ),
                 Some(_) => Refused::Line(format!("{what}, others are in {}", unit.name())),
             });
@@ -164,9 +169,12 @@ fn ask(text: &str, column: &str, looks: Option<TimeUnit>) -> Refused {
         match looks {
             Some(unit) => {
                 let name = unit.name();
-                format!("write `time_unit = \"{name}\"` if it is {name} since 1970, as it looks")
+                format!(
+                    "write `time_unit = \"{name}\"` (import: --time-unit {name}) if it is {name} \
+                     since 1970, as it looks"
+                )
             }
-            None => format!("write `time_unit`, one of {}", names.join(", ")),
+            None => format!("write `time_unit` (import: --time-unit), one of {}", names.join(", ")),
         },
     )
 }

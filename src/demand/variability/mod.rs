@@ -24,8 +24,8 @@ use smallvec::SmallVec;
 pub struct Variability {
     /// Days that differ from the forecast.
     pub day_noise: Option<DayNoise>,
-    /// States that demand changes between; empty: none.
-    pub states: Vec<State>,
+    /// Chains of states that demand changes between, each by itself.
+    pub chains: Vec<Vec<State>>,
     /// Crowds that come at random.
     pub crowds: Option<Crowding>,
 }
@@ -62,8 +62,9 @@ impl Weather {
                 .as_ref()
                 .map(|crowds| Crowds::new(crowds, stream(Component::Crowds), from)),
         };
-        if !spec.states.is_empty() {
-            weather.add_states(&spec.states, stream(Component::States), from);
+        for (number, states) in (0..).zip(&spec.chains) {
+            let stream = streams.stream(Component::States, entity, number);
+            weather.add_states(states, stream, from);
         }
         weather
     }

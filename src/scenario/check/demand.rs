@@ -10,7 +10,8 @@ use crate::demand::variability::{Crowding, DayNoise, Gaps, Law, State, Variabili
 use crate::kernel::{Span, Time};
 use crate::random::Distribution;
 use crate::scenario::raw::{
-    RawCause, RawGaps, RawHours, RawProfile, RawTenants, RawUseCase, RawVariability,
+    RawCause, RawGaps, RawHours, RawProfile, RawState, RawStates, RawTenants, RawUseCase,
+    RawVariability,
 };
 use crate::scenario::tree::{At, nearest};
 use crate::scenario::units::Duration;
@@ -341,19 +342,14 @@ impl Check<'_> {
         let day_noise = raw.day_noise.as_ref();
         let day_noise =
             day_noise.map(|raw| DayNoise { cv: raw.cv.0, correlation: raw.correlation });
-        let mut states = Vec::new();
         let place = at.key("states");
-        for (at, raw) in place.entries().zip(&raw.states) {
-            let mean_s = self.change(&at.key("mean"), &raw.mean)?;
-            states.push(State { factor: raw.factor, mean_s });
-        }
-        if !states.is_empty() && states.iter().all(|state| state.factor == 0.0) {
-            self.wrong(&place, "has no state with demand", "write a factor above 0");
-            return None;
-        }
-        if states.len() == 1 {
-            self.wrong(&place, "has one state to be in", "add another one, or remove it");
-            return None;
+        let mut chains = Vec::new();
+        for (at, states) in match &raw.states {
+            None => Vec::new(),
+            Some(RawStates::One(states)) => vec![(place, states.as_slice())],
+            Some(states) => place.entries().zip(states.chains()).collect(),
+        } {
+            chains.extend(self.states(&at, states)?);
         }
         let crowds = match &raw.crowds {
             None => None,
@@ -370,7 +366,26 @@ impl Check<'_> {
                 Some(Crowding { every_s, peak: peak?, decay_s })
             }
         };
-        Some(Variability { day_noise, states, crowds })
+        Some(Variability { day_noise, chains, crowds })
+    }
+
+    /// The states of a chain; without any there is none. The outer `None` is a
+    /// mistake.
+    fn states(&mut self, at: &At<'_>, raw: &[RawState]) -> Option<Option<Vec<State>>> {
+        let mut states = Vec::new();
+        for (at, raw) in at.entries().zip(raw) {
+            let mean_s = self.change(&at.key("mean"), &raw.mean)?;
+            states.push(State { factor: raw.factor, mean_s });
+        }
+        if !states.is_empty() && states.iter().all(|state| state.factor == 0.0) {
+            self.wrong(at, "has no state with demand", "write a factor above 0");
+            return None;
+        }
+        if states.len() == 1 {
+            self.wrong(at, "has one state to be in", "add another one, or remove it");
+            return None;
+        }
+        Some((!states.is_empty()).then_some(states))
     }
 
     /// Refuses demand that grows beyond what can be simulated.

@@ -95,8 +95,7 @@ pub struct RawVariability {
     /// Gaps between arrivals; exponential, as of independent users, when absent.
     pub gaps: Option<RawGaps>,
     /// States that demand changes between.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub states: Vec<RawState>,
+    pub states: Option<RawStates>,
     /// Crowds that come at random.
     pub crowds: Option<RawCrowds>,
     /// Customers of very different size, each with its own arrivals.
@@ -136,6 +135,26 @@ pub enum RawGaps {
     },
     /// Like clockwork.
     Constant {},
+}
+
+/// States that demand changes between.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum RawStates {
+    /// One chain of states.
+    One(Vec<RawState>),
+    /// Several chains, which change by themselves; their factors multiply.
+    Several(Vec<Vec<RawState>>),
+}
+
+impl RawStates {
+    /// All chains.
+    pub fn chains(&self) -> Vec<&[RawState]> {
+        match self {
+            RawStates::One(states) => vec![states],
+            RawStates::Several(chains) => chains.iter().map(Vec::as_slice).collect(),
+        }
+    }
 }
 
 /// A state of demand.

@@ -1,0 +1,215 @@
+//! `import`: a use case that generates calls like those of a trace.
+
+mod text;
+
+use super::{Globals, blame, json};
+use crate::error::{Error, Mistake, Result};
+use crate::study::import::{Imported, LengthLaw, Question, import_calls};
+use crate::workload::{CsvLayout, Format, ReadOptions, TimeUnit, Turns, open_trace};
+use clap::{Args, ValueEnum};
+use std::fs;
+use std::io::{BufRead, Write};
+use std::path::{Path, PathBuf};
+
+/// Arguments of `import`.
+#[derive(Debug, Args)]
+pub(super) struct ImportArgs {
+    /// The trace, packed with gzip, Zstandard or not; --out names the file for the use case
+    #[arg(value_name = "TRACE")]
+    trace: PathBuf,
+    /// Layout of the trace [default: told by its first record]
+    #[arg(long, value_name = "NAME", value_parser = FORMATS)]
+    format: Option<String>,
+    /// Columns of other CSV, e.g. time=arrival,prompt_tokens=input,output_tokens=output
+    #[arg(long, value_name = "LIST")]
+    columns: Option<String>,
+    /// Unit of numeric time stamps of other CSV [default: told by the name of their column]
+    #[arg(long, value_name = "UNIT", value_parser = UNITS)]
+    time_unit: Option<String>,
+    /// What later turns of a session carry: `full` prompts, or the `delta` to the
+    /// turn before [default: told by their first blocks]
+    #[arg(long, value_enum, value_name = "NAME")]
+    turns: Option<TurnsName>,
+    /// Prompt tokens that one id stands for [default: as the format or the file says]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    block_tokens: Option<u32>,
+    /// Laws for token lengths: a table of quantiles, or lognormal laws mixed
+    #[arg(long, value_enum, value_name = "NAME", default_value = "empirical")]
+    lengths: LengthsName,
+    /// Name of the use case [default: that of the file]
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// Read the first calls only
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    requests: Option<u64>,
+    /// Write a whole scenario that runs as it is, with a pool to be replaced
+    #[arg(long)]
+    scenario: bool,
+}
+
+const FORMATS: [&str; 6] = ["azure", "mooncake", "weka", "bailian", "burstgpt", "csv"];
+const UNITS: [&str; 5] = ["ns", "us", "ms", "s", "min"];
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum TurnsName {
+    Full,
+    Delta,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum LengthsName {
+    Empirical,
+    Mixture,
+}
+
+pub(super) fn import(args: &ImportArgs, globals: &Globals) -> Result<String> {
+    let options = options(args, globals)?;
+    let format = format(args, &options)?;
+    let question = Question {
+        name: args.name.clone().unwrap_or_else(|| name_of(&args.trace)),
+        file: args.trace.display().to_string(),
+        format,
+        options,
+        lengths: match args.lengths {
+            LengthsName::Empirical => LengthLaw::Empirical,
+            LengthsName::Mixture => LengthLaw::Mixture,
+        },
+    };
+    let open = || open_trace(&args.trace).map_err(|error| vec![unreadable(&args.trace, &error)]);
+    let imported = import_calls(&question, open).map_err(Error::Invalid)?;
+    finish(args, globals, &imported)
+}
+
+/// Writes the use case and answers.
+fn finish(args: &ImportArgs, globals: &Globals, imported: &Imported) -> Result<String> {
+    let made = if args.scenario { &imported.scenario } else { &imported.fragment };
+    if let Some(path) = &globals.out {
+        write(path, made).map_err(|source| {
+            let fix = "name a file in a folder that you may write to";
+            blame("--out", Error::Io { action: "cannot write", path: path.clone(), source, fix })
+        })?;
+    }
+    if globals.json {
+        return Ok(json(&serde_json::to_value(imported).expect("an answer is JSON")));
+    }
+    let mut text = text::text(imported);
+    match &globals.out {
+        Some(path) => text += &format!("\nwrote {}\n", path.display()),
+        None => text += &format!("\n{made}"),
+    }
+    Ok(text)
+}
+
+/// Writes beside `path` and then renames, so that nobody sees a part.
+fn write(path: &Path, text: &str) -> std::io::Result<()> {
+    if path.is_dir() {
+        return Err(std::io::ErrorKind::IsADirectory.into());
+    }
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    fs::create_dir_all(folder)?;
+    let mut made = tempfile::Builder::new().prefix(".tokenmill-").tempfile_in(folder)?;
+    made.write_all(text.as_bytes())?;
+    made.as_file().sync_all()?;
+    made.persist(path).map_err(|error| error.error)?;
+    Ok(())
+}
+
+/// A name for the use case: that of the file up to its first dot.
+fn name_of(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let stem = name.split('.').next().unwrap_or_default();
+    let kept = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
+    let name: String = stem.chars().map(kept).collect();
+    match name.trim_matches('-') {
+        "" => "imported".to_owned(),
+        name => name.to_owned(),
+    }
+}
+
+/// The layout that is named, or told by the first record.
+fn format(args: &ImportArgs, options: &ReadOptions) -> Result<Format> {
+    if let Some(format) = args.format.as_deref().and_then(Format::named) {
+        return Ok(format);
+    }
+    if options.csv.is_some() {
+        return Ok(Format::Csv);
+    }
+    let wrong = |error: std::io::Error| Error::Invalid(vec![unreadable(&args.trace, &error)]);
+    let mut input = open_trace(&args.trace).map_err(wrong)?;
+    if let Some(format) = Format::detect(&mut input).map_err(wrong)? {
+        return Ok(format);
+    }
+    let is_empty = input.fill_buf().map_err(wrong)?.is_empty();
+    let (problem, fix) = match is_empty {
+        true => ("is empty".to_owned(), "give a trace with calls in it".to_owned()),
+        false => (
+            "does not begin like a trace of a known format".to_owned(),
+            format!(
+                "check the file, or name it with --format: {}; for other CSV say which columns \
+                 are which: --columns time=arrival,prompt_tokens=input,output_tokens=output",
+                FORMATS.join(", ")
+            ),
+        ),
+    };
+    Err(Error::Invalid(vec![mistake(&args.trace.display().to_string(), None, problem, fix)]))
+}
+
+fn options(args: &ImportArgs, globals: &Globals) -> Result<ReadOptions> {
+    let unit = args.time_unit.as_deref().and_then(TimeUnit::named);
+    let csv = match &args.columns {
+        None => None,
+        Some(text) => Some(CsvLayout { columns: columns(text)?, unit }),
+    };
+    Ok(ReadOptions {
+        skip_bad_lines: globals.skip_bad_lines,
+        calls_max: args.requests,
+        block_tokens: args.block_tokens,
+        turns: args.turns.map(|turns| match turns {
+            TurnsName::Full => Turns::Full,
+            TurnsName::Delta => Turns::Delta,
+        }),
+        session_gap_ticks: 0,
+        csv,
+    })
+}
+
+/// Reads `time=a,prompt_tokens=b,output_tokens=c`.
+fn columns(text: &str) -> Result<[String; 3]> {
+    let keys = ["time", "prompt_tokens", "output_tokens"];
+    let wrong = |problem: String| {
+        let fix = "write e.g. --columns time=arrival,prompt_tokens=input,output_tokens=output";
+        let value = Some(text.to_owned());
+        Error::Invalid(vec![mistake("--columns", value, problem, fix.to_owned())])
+    };
+    let mut found: [Option<String>; 3] = Default::default();
+    for part in text.split(',') {
+        let Some((key, column)) = part.split_once('=') else {
+            return Err(wrong(format!("has `{}`, which names no column", part.trim())));
+        };
+        let Some(at) = keys.iter().position(|known| *known == key.trim()) else {
+            let known = keys.join(", ");
+            return Err(wrong(format!("has `{}`, which is none of {known}", key.trim())));
+        };
+        if found[at].replace(column.trim().to_owned()).is_some() {
+            return Err(wrong(format!("names `{}` twice", keys[at])));
+        }
+    }
+    let absent: Vec<&str> =
+        keys.iter().zip(&found).filter(|(_, found)| found.is_none()).map(|(key, _)| *key).collect();
+    match absent.is_empty() {
+        true => Ok(found.map(|column| column.expect("all are there"))),
+        false => Err(wrong(format!("does not say which column is {}", absent.join(", ")))),
+    }
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> Mistake {
+    let fix = "give the path of a trace file".to_owned();
+    mistake(&path.display().to_string(), None, format!("cannot be read: {error}"), fix)
+}
+
+fn mistake(file: &str, value: Option<String>, problem: String, fix: String) -> Mistake {
+    Mistake { file: file.to_owned(), line: None, key: String::new(), value, problem, fix }
+}

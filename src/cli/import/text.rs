@@ -1,0 +1,121 @@
+//! What an import tells at the terminal.
+
+use crate::cli::columns::columns;
+use crate::study::import::{GapLaw, Imported, LengthFit};
+use indicatif::HumanCount;
+
+/// The whole answer.
+pub(super) fn text(imported: &Imported) -> String {
+    let mut text = head(imported);
+    text += &lengths(imported);
+    text += &bursts(imported);
+    for note in &imported.notes {
+        text += &format!("note: {note}\n");
+    }
+    text
+}
+
+fn head(imported: &Imported) -> String {
+    let calls = HumanCount(imported.calls);
+    let mut text = format!("{}: {}, {calls} calls", imported.file, imported.format);
+    if let (Some(length_s), Some(rate)) = (imported.length_s, imported.rate_per_s) {
+        text += &format!(" in {} s, {} a second", figure(length_s), figure(rate));
+    }
+    text.push('\n');
+    if let Some(again) = &imported.again {
+        text += &format!(
+            "again: {} simulations of {} s, {} calls a second\n",
+            again.replications,
+            figure(again.length_s),
+            figure(again.rate_per_s)
+        );
+    }
+    text.push('\n');
+    text
+}
+
+/// Quantiles of lengths, recorded and simulated, and how the laws fit.
+fn lengths(imported: &Imported) -> String {
+    let kinds = [("prompt", &imported.prompt_tokens), ("output", &imported.output_tokens)];
+    let percents = &imported.prompt_tokens.quantiles;
+    let mut head = vec!["tokens".to_owned(), "mean".to_owned()];
+    head.extend(percents.iter().map(|quantile| format!("p{}", quantile.percent)));
+    let row = |name: String, mean: String, cell: &dyn Fn(usize) -> String| {
+        let mut row = vec![name, mean];
+        row.extend((0..percents.len()).map(cell));
+        row
+    };
+    let mut rows = Vec::new();
+    for (name, fit) in kinds {
+        let trace = |at: usize| figure(fit.quantiles[at].trace);
+        let again = |at: usize| fit.quantiles[at].again.map_or(String::new(), figure);
+        rows.push(row(name.to_owned(), figure(fit.mean), &trace));
+        rows.push(row("  again".to_owned(), String::new(), &again));
+    }
+    let head: Vec<&str> = head.iter().map(String::as_str).collect();
+    let mut text = columns(&head, &rows, 1);
+    for (name, fit) in kinds {
+        text += &format!("{name}: {}\n", fits(fit));
+    }
+    text + &format!("correlation of their logarithms: {:.3}\n\n", imported.correlation)
+}
+
+fn fits(fit: &LengthFit) -> String {
+    let points = fit.empirical_points;
+    let parts = match fit.mixture_parts {
+        1 => "a lognormal law".to_owned(),
+        parts => format!("{parts} lognormal laws"),
+    };
+    format!(
+        "distance {:.4} of {points} quantiles, {:.4} of {parts} (n = {})",
+        fit.empirical_distance, fit.mixture_distance, fit.n
+    )
+}
+
+/// Dispersion of counts, recorded, expected and simulated.
+fn bursts(imported: &Imported) -> String {
+    let Some(bursts) = &imported.bursts else { return String::new() };
+    let cell = |value: Option<f64>| value.map_or(String::new(), |value| format!("{value:.3}"));
+    let rows: Vec<Vec<String>> = imported
+        .dispersion
+        .iter()
+        .map(|fit| {
+            vec![
+                figure(fit.window_s),
+                fit.windows.to_string(),
+                cell(Some(fit.trace)),
+                cell(Some(fit.model)),
+                cell(fit.again),
+            ]
+        })
+        .collect();
+    let head = ["window s", "windows", "variance/mean", "model", "again"];
+    let mut text = columns(&head, &rows, 0);
+    let law = match bursts.gaps {
+        GapLaw::Exponential => "exponential gaps".to_owned(),
+        GapLaw::Gamma { cv } => format!("gamma gaps of cv {cv:.3}"),
+        GapLaw::Weibull { shape } => format!("Weibull gaps of shape {shape:.3}"),
+    };
+    let chains: Vec<String> = bursts
+        .chains
+        .iter()
+        .map(|chain| format!("cv {:.3} over {} s", chain.variance.sqrt(), figure(chain.memory_s)))
+        .collect();
+    let chains = if chains.is_empty() { "no states".to_owned() } else { chains.join(", ") };
+    text += &format!("model: {law}; states: {chains}; error {:.1} %\n", 100.0 * bursts.error);
+    for fit in &imported.gaps {
+        let name = match fit.law {
+            GapLaw::Exponential => "exponential".to_owned(),
+            GapLaw::Gamma { cv } => format!("gamma, cv {cv:.3}"),
+            GapLaw::Weibull { shape } => format!("Weibull, shape {shape:.3}"),
+        };
+        text += &format!("gaps: distance {:.4} of {name} (n = {})\n", fit.distance, fit.n);
+    }
+    text.push('\n');
+    text
+}
+
+/// A figure of four digits.
+fn figure(value: f64) -> String {
+    crate::study::import::short(value)
+}

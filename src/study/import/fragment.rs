@@ -1,0 +1,222 @@
+//! The use case as text: a part of a scenario whose every key says in a comment
+//! where it comes from and how well it fits.
+
+use super::burst::Bursts;
+use super::calls::Question;
+use super::gaps::GapLaw;
+use super::lengths::{Lengths, Mixture, Quantiles};
+use super::{DispersionFit, LengthFit};
+
+/// Laws that lengths are given by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LengthLaw {
+    /// A table of quantiles.
+    Empirical,
+    /// A mixture of lognormal laws.
+    Mixture,
+}
+
+/// What a use case needs around it to run, for those who have no scenario yet.
+pub const DEFAULT_POOL: &str = "[[pool]]\n\
+    name = \"assistant\"\n\
+    model = \"llama-3.1-8b\"   # what the calls are for; `tokenmill catalog models` lists them\n\
+    hardware = \"h100-sxm\"\n\
+    replicas = 1             # tokenmill seek or compare tell how many it takes\n";
+
+/// Windows that the comment on bursts tells, s.
+const TOLD_S: [f64; 3] = [1.0, 10.0, 60.0];
+
+/// A use case in the making.
+pub struct Fragment {
+    name: String,
+    head: String,
+    lines: Vec<String>,
+}
+
+impl Fragment {
+    /// The use case of a recording of so many calls.
+    pub fn new(question: &Question, calls: u64) -> Fragment {
+        let head = format!(
+            "# From {} ({}, {calls} calls), by tokenmill import {}.\n",
+            base(&question.file),
+            question.format.name(),
+            env!("CARGO_PKG_VERSION"),
+        );
+        Fragment { name: question.name.clone(), head, lines: Vec::new() }
+    }
+
+    /// A comment, and a key with its value.
+    pub fn key(&mut self, comment: &str, key: &str, value: &str) {
+        self.lines.push(format!("# {comment}"));
+        self.lines.push(format!("{key} = {value}"));
+    }
+
+    /// Arrivals at a rate, with bursts.
+    pub fn arrivals(&mut self, rate: f64, bursts: &Bursts, dispersion: &[DispersionFit]) {
+        let value = format!("{{ process = \"poisson\", rate = \"{} /s\" }}", short(rate));
+        self.key("Calls over the time from the first to the last.", "arrivals", &value);
+        let told: Vec<&DispersionFit> =
+            dispersion.iter().filter(|fit| TOLD_S.contains(&fit.window_s)).collect();
+        let list = |of: fn(&DispersionFit) -> f64| {
+            told.iter().map(|fit| format!("{:.3}", of(fit))).collect::<Vec<_>>().join(", ")
+        };
+        let windows: Vec<String> = told.iter().map(|fit| short(fit.window_s)).collect();
+        let comment = format!(
+            "Variance over mean of counts in {} s: {} recorded, {} expected of this.",
+            windows.join(", "),
+            list(|fit| fit.trace),
+            list(|fit| fit.model),
+        );
+        if let Some(variability) = variability(bursts) {
+            self.key(&comment, "variability", &variability);
+        } else if !told.is_empty() {
+            self.lines.push(format!("# {comment}"));
+        }
+    }
+
+    /// Arrivals of a recording that does not tell them.
+    pub fn arrivals_unknown(&mut self) {
+        let value = "{ process = \"poisson\", rate = \"1 /s\" }";
+        self.key("The recording does not say when calls came: set this.", "arrivals", value);
+    }
+
+    /// Token lengths; says how both laws fit.
+    pub fn lengths(&mut self, key: &str, lengths: &Lengths, law: LengthLaw) -> LengthFit {
+        let (table, mixture) = (lengths.quantiles(), lengths.mixture().rounded());
+        let empirical_distance = lengths.distance(|x| table.below(x));
+        let mixture_distance = lengths.distance(|x| mixture.below(x));
+        let (value, distance) = match law {
+            LengthLaw::Empirical => (quantiles(&table), empirical_distance),
+            LengthLaw::Mixture => (mixture_value(&mixture), mixture_distance),
+        };
+        let comment = format!(
+            "Mean {}, median {}, 99th percentile {}; distance (Kolmogorov) {distance:.4} of {}.",
+            short(lengths.mean),
+            short(lengths.quantile(0.5)),
+            short(lengths.quantile(0.99)),
+            short(lengths.n),
+        );
+        self.key(&comment, key, &value);
+        LengthFit {
+            empirical_distance,
+            empirical_points: table.points.len(),
+            mixture_distance,
+            mixture_parts: mixture.parts.len(),
+            ..LengthFit::of(lengths)
+        }
+    }
+
+    /// The use case, as part of a scenario.
+    pub fn text(&self) -> String {
+        let mut text = format!("{}[[use_case]]\nname = {}\n", self.head, quoted(&self.name));
+        for line in &self.lines {
+            text += line;
+            text.push('\n');
+        }
+        text
+    }
+
+    /// A scenario of it alone, as long as the recording.
+    pub fn scenario(&self, length_s: Option<f64>) -> String {
+        let duration = length_s.unwrap_or(600.0).max(1.0);
+        format!(
+            "schema = 1\nname = {}\nduration = \"{} s\"\n\n{DEFAULT_POOL}\n{}",
+            quoted(&self.name),
+            short(duration),
+            self.text()
+        )
+    }
+}
+
+/// What bursts are in a scenario; `None` for independent calls at one rate.
+fn variability(bursts: &Bursts) -> Option<String> {
+    let mut parts = Vec::new();
+    match bursts.gaps {
+        GapLaw::Exponential => {}
+        GapLaw::Gamma { cv } => {
+            parts.push(format!("gaps = {{ distribution = \"gamma\", cv = {} }}", short(cv)));
+        }
+        GapLaw::Weibull { shape } => {
+            let shape = short(shape);
+            parts.push(format!("gaps = {{ distribution = \"weibull\", shape = {shape} }}"));
+        }
+    }
+    let chain = |chain: &super::Chain| {
+        let state = |(factor, mean_s): (f64, f64)| {
+            format!("{{ factor = {}, mean = \"{} s\" }}", short(factor), short(mean_s))
+        };
+        format!("[{}]", chain.states().map(state).join(", "))
+    };
+    let chains: Vec<String> = bursts.chains.iter().map(chain).collect();
+    match chains.as_slice() {
+        [] => {}
+        [one] => parts.push(format!("states = {one}")),
+        several => parts.push(format!("states = [{}]", several.join(", "))),
+    }
+    (!parts.is_empty()).then(|| format!("{{ {} }}", parts.join(", ")))
+}
+
+fn quantiles(table: &Quantiles) -> String {
+    if let [(_, low), (_, high)] = table.points[..]
+        && high - low <= 1.0
+    {
+        return short((low + high) / 2.0);
+    }
+    let list = |of: fn(&(f64, f64)) -> f64| {
+        table.points.iter().map(|point| of(point).to_string()).collect::<Vec<_>>().join(", ")
+    };
+    let (fractions, values) = (list(|point| point.0), list(|point| point.1));
+    format!("{{ distribution = \"quantiles\", fractions = [{fractions}], values = [{values}] }}")
+}
+
+fn mixture_value(mixture: &Mixture) -> String {
+    let law = |(_, mu, sigma): &(f64, f64, f64)| {
+        let median = libm::exp(*mu);
+        format!("distribution = \"lognormal\", median = {}, sigma = {sigma}", short(median))
+    };
+    if let [one] = &mixture.parts[..] {
+        return format!("{{ {}, max = {} }}", law(one), short(mixture.max));
+    }
+    let part =
+        |part: &(f64, f64, f64)| format!("{{ weight = {}, of = {{ {} }} }}", part.0, law(part));
+    let parts: Vec<String> = mixture.parts.iter().map(part).collect();
+    let max = short(mixture.max);
+    format!("{{ distribution = \"mixture\", parts = [{}], max = {max} }}", parts.join(", "))
+}
+
+impl Mixture {
+    /// With parameters as they are written, so that the distance told is theirs.
+    fn rounded(self) -> Mixture {
+        let part = |(share, mu, sigma): (f64, f64, f64)| {
+            let median: f64 = short(libm::exp(mu)).parse().expect("a number");
+            ((share * 1e4).round() / 1e4, libm::log(median), (sigma * 1e4).round() / 1e4)
+        };
+        let mut parts: Vec<_> = self.parts.into_iter().map(part).collect();
+        let sum: f64 = parts.iter().map(|part| part.0).sum();
+        parts.iter_mut().for_each(|part| part.0 = (part.0 / sum * 1e6).round() / 1e6);
+        Mixture { parts, max: self.max }
+    }
+}
+
+/// A number with four digits, or all of a whole one.
+pub fn short(value: f64) -> String {
+    if value == 0.0 || (value.fract() == 0.0 && value.abs() < 1e15) {
+        return format!("{value}");
+    }
+    let digits = 3 - libm::floor(libm::log10(value.abs())) as i32;
+    if digits <= 0 {
+        return format!("{:.0}", value);
+    }
+    let text = format!("{value:.*}", digits.min(12) as usize);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+fn quoted(text: &str) -> String {
+    toml::Value::String(text.to_owned()).to_string()
+}
+
+/// The last part of a path.
+fn base(file: &str) -> String {
+    let path = std::path::Path::new(file);
+    path.file_name().map_or(file.to_owned(), |name| name.to_string_lossy().into_owned())
+}
