@@ -6,7 +6,7 @@ use super::{Globals, json};
 use crate::error::Result;
 use crate::factory::{Batch, StepTime};
 use crate::kernel::{Span, Time};
-use crate::scenario::{Arrivals, Lengths, Loaded, Offload, Pool, Regime, Scenario};
+use crate::scenario::{Arrivals, Lengths, Loaded, Offload, Pool, Regime, Scenario, UseCase};
 use crate::study::seek;
 use crate::study::sweep::Plan;
 use crate::study::{Load, Mix, load_of};
@@ -180,7 +180,7 @@ fn load_text(load: Load) -> String {
 
 fn use_case_text(scenario: &Scenario, at: usize) -> String {
     let use_case = &scenario.use_cases[at];
-    let pool = &scenario.pools[use_case.pool].name;
+    let pool = pool_names(scenario, use_case);
     let calls = if use_case.session.is_some() { "sessions" } else { "calls" };
     let arrivals = match &use_case.arrivals {
         Arrivals::Poisson { rate } => format!("Poisson arrivals, {rate} {calls}/s"),
@@ -189,6 +189,15 @@ fn use_case_text(scenario: &Scenario, at: usize) -> String {
             let peak = demand.curve.peak(Time::ZERO, Time::ZERO + duration);
             let mean = demand.mean_rate();
             format!("varying arrivals, {mean:.4} {calls}/s in the mean, {peak:.4} at most")
+        }
+        Arrivals::Regions(regions) => {
+            let duration = scenario.duration.unwrap_or(Span::ZERO);
+            let mean = use_case.arrivals.mean_rate();
+            let peak = use_case.arrivals.peak_rate(Time::ZERO + duration);
+            let count = regions.len();
+            format!(
+                "arrivals from {count} regions, {mean:.4} {calls}/s in the mean, {peak:.4} at most"
+            )
         }
         Arrivals::Constant { rate } => format!("constant arrivals, {rate} {calls}/s"),
         Arrivals::ClosedLoop { clients, requests, .. } => match requests {
@@ -218,6 +227,11 @@ fn use_case_text(scenario: &Scenario, at: usize) -> String {
         "\nuse case {} -> {}: {arrivals}; {lengths}; {targets} promise(s)\n",
         use_case.name, pool
     )
+}
+
+/// Names of the pools that serve `use_case`.
+fn pool_names(scenario: &Scenario, use_case: &UseCase) -> String {
+    scenario.pools_of(use_case).map(|pool| pool.name.as_str()).collect::<Vec<_>>().join(", ")
 }
 
 /// Seconds of a decode step for each batch that a rank can hold.
@@ -281,7 +295,7 @@ fn document(loaded: &Loaded) -> Value {
         "pools": scenario.pools.iter().enumerate().map(pool).collect::<Vec<_>>(),
         "use_cases": scenario.use_cases.iter().map(|use_case| json!({
             "name": use_case.name,
-            "pool": scenario.pools[use_case.pool].name,
+            "pool": pool_names(scenario, use_case),
         })).collect::<Vec<_>>(),
         "arms": loaded.arms.iter().map(|arm| json!({
             "name": arm.name,

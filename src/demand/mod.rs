@@ -3,18 +3,22 @@
 //! Every process answers `next`: the instant of its next arrival. Closed loops
 //! answer per client, because there the next call waits for the last one.
 
+mod clock;
 mod closed_loop;
 mod constant;
 pub mod curve;
 mod poisson;
+mod regions;
 mod replay;
 mod tenants;
 pub mod variability;
 mod varying;
 
+pub use clock::Clock;
 pub use closed_loop::ClosedLoop;
 use constant::Constant;
 use poisson::Poisson;
+use regions::Regions;
 use replay::Replay;
 pub use varying::Varying;
 
@@ -47,6 +51,7 @@ enum Kind {
     Replay(Replay),
     Varying(Box<Varying>),
     Tenants(Tenants),
+    Regions(Box<Regions>),
 }
 
 impl Source {
@@ -54,22 +59,46 @@ impl Source {
     pub fn new(use_case: &UseCase, streams: Streams) -> Self {
         let entity = entity(&use_case.name);
         match &use_case.arrivals {
-            Arrivals::Poisson { rate } => {
-                let stream = streams.stream(Component::Arrivals, entity, 0);
-                Source::Open(Process(Kind::Poisson(Poisson::new(*rate, stream))))
-            }
-            Arrivals::Constant { rate } => {
-                Source::Open(Process(Kind::Constant(Constant::new(*rate))))
-            }
-            Arrivals::Trace { trace, time_scale } => {
-                Source::Open(Process(Kind::Replay(Replay::new(trace, *time_scale))))
-            }
-            Arrivals::Varying(demand) => Source::Open(Process(varying(demand, streams, entity))),
             Arrivals::ClosedLoop { clients, requests, think } => {
                 Source::Closed(ClosedLoop::new(*clients, *requests, think.clone(), streams, entity))
             }
+            Arrivals::Regions(regions) => {
+                let process = |(region, arrivals): &(String, Arrivals)| {
+                    // No name holds an `@`, so that no use case has the same streams.
+                    let own = self::entity(&format!("{}@{region}", use_case.name));
+                    process(arrivals, streams, Keys { own, shared: entity })
+                };
+                let regions = Regions::new(regions.iter().map(process).collect());
+                Source::Open(Process(Kind::Regions(Box::new(regions))))
+            }
+            arrivals => {
+                Source::Open(process(arrivals, streams, Keys { own: entity, shared: entity }))
+            }
         }
     }
+}
+
+/// What keys the streams of a process.
+#[derive(Clone, Copy)]
+struct Keys {
+    /// Its own draws.
+    own: u64,
+    /// What all regions of a use case have in common.
+    shared: u64,
+}
+
+/// The process of open `arrivals` of one region.
+fn process(arrivals: &Arrivals, streams: Streams, keys: Keys) -> Process {
+    Process(match arrivals {
+        Arrivals::Poisson { rate } => {
+            let stream = streams.stream(Component::Arrivals, keys.own, 0);
+            Kind::Poisson(Poisson::new(*rate, stream))
+        }
+        Arrivals::Constant { rate } => Kind::Constant(Constant::new(*rate)),
+        Arrivals::Trace { trace, time_scale } => Kind::Replay(Replay::new(trace, *time_scale)),
+        Arrivals::Varying(demand) => varying(demand, streams, keys),
+        Arrivals::ClosedLoop { .. } | Arrivals::Regions(_) => unreachable!("not of one region"),
+    })
 }
 
 impl Process {
@@ -83,15 +112,26 @@ impl Process {
             Kind::Replay(process) => process.next(),
             Kind::Varying(process) => process.next(),
             Kind::Tenants(tenants) => tenants.next(),
+            Kind::Regions(regions) => regions.next(),
+        }
+    }
+
+    /// The region of the last arrival, where arrivals tell; else the first.
+    #[inline]
+    pub fn region(&self) -> u16 {
+        match &self.0 {
+            Kind::Regions(regions) => regions.last(),
+            _ => 0,
         }
     }
 }
 
 /// The arrivals of `demand` in this replication.
-fn varying(demand: &Demand, streams: Streams, entity: u64) -> Kind {
+fn varying(demand: &Demand, streams: Streams, keys: Keys) -> Kind {
+    let entity = keys.own;
     let mut curve = demand.curve.clone();
     for (at, every_s) in &demand.uncertain {
-        let mut stream = streams.stream(Component::Growth, entity, *at as u64);
+        let mut stream = streams.stream(Component::Growth, keys.shared, *at as u64);
         curve.growth[*at] = Growth::Doubling { seconds: every_s.sample(&mut stream) };
     }
     let (curve, gaps) = (Arc::new(curve), Arc::new(demand.gaps.clone()));

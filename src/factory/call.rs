@@ -21,8 +21,10 @@ pub enum Waiter {
 /// A model call: what it asks for and how far it has come.
 #[derive(Clone, Copy, Debug)]
 pub struct Call {
-    /// When it arrived.
+    /// When it arrived at its pool.
     pub arrived: Time,
+    /// Time on the network, there and back.
+    pub network: Span,
     /// When a step first took it in; `Time::MAX` before.
     pub scheduled: Time,
     /// How long KV blocks were fetched for it before that.
@@ -58,6 +60,10 @@ pub struct Call {
     pub given: Option<u32>,
     /// Its use case.
     pub use_case: u16,
+    /// Region of its user, as its use case numbers them.
+    pub region: u16,
+    /// Which of the pools of its use case serves it.
+    pub site: u8,
     /// How often it was preempted.
     pub preemptions: u16,
     /// A budget cut its thinking.
@@ -88,6 +94,9 @@ impl Call {
             cached: 0,
             given: None,
             use_case,
+            region: 0,
+            site: 0,
+            network: Span::ZERO,
             preemptions: 0,
             is_cut: false,
             content: None,

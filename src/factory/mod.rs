@@ -20,6 +20,7 @@ mod roofline;
 mod router;
 mod running;
 mod segment;
+mod serve;
 mod shard;
 mod step_time;
 mod tier;
@@ -36,6 +37,7 @@ pub use rank::{CacheRules, Outcome, RankLimits};
 pub use replica::Replica;
 pub use router::{Fleet, Policy, Router, Routing};
 pub use segment::Segment;
+pub use serve::Serve;
 pub use step_time::{Batch, Experts, PromptTime, StepTime};
 #[cfg(test)]
 pub(crate) use tier::ReferenceTier;

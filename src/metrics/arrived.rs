@@ -2,10 +2,11 @@
 //! end, and what happened in it.
 
 use super::record::{LatencyRecord, SessionsRecord, TtftParts, UseCaseRecord};
+use super::regions::Region;
 use super::thoughts::Thoughts;
 use crate::factory::{Call, Credit, LEVELS_MAX};
 use crate::kernel::{Span, Time};
-use crate::scenario::{Metric, Slo};
+use crate::scenario::{self, Metric, Slo};
 use crate::statistics::{Histogram, Sample};
 
 /// Counts and latencies of these calls.
@@ -27,6 +28,8 @@ pub struct Arrived {
     ttft_parts: TtftParts,
     /// What they thought; `None` where none ever does.
     thoughts: Option<Box<Thoughts>>,
+    /// Told apart by region; empty where they are not.
+    regions: Vec<Region>,
 }
 
 /// What happened in the stretch, whenever its calls arrived.
@@ -64,8 +67,8 @@ pub struct Bounds {
 }
 
 impl Arrived {
-    /// No calls, which may think; up to `cap` exact values of each metric will be kept.
-    pub fn new(cap: usize, may_think: bool) -> Self {
+    /// No calls of `use_case`; up to `cap` exact values of each metric will be kept.
+    pub fn new(use_case: &scenario::UseCase, cap: usize) -> Self {
         let sample = || Sample::new(cap);
         Arrived {
             calls: 0,
@@ -81,16 +84,19 @@ impl Arrived {
             e2e: sample(),
             queue: sample(),
             ttft_parts: TtftParts::default(),
-            thoughts: may_think.then(|| Box::new(Thoughts::new(cap))),
+            thoughts: use_case.thinking.is_some().then(|| Box::new(Thoughts::new(cap))),
+            regions: use_case.by_region().map_or(Vec::new(), |origins| Region::all(origins, cap)),
         }
     }
 
-    /// Adds a call that ends now.
+    /// Adds a call that ends now. Its user has seen everything later by half the
+    /// round trip, and has sent it earlier by the other half.
     #[inline]
     pub fn record(&mut self, now: Time, call: &Call, bounds: &Bounds) {
-        let ttft = call.first_token.since(call.arrived);
-        let e2e = now.since(call.arrived);
+        let ttft = call.first_token.since(call.arrived) + call.network;
+        let e2e = now.since(call.arrived) + call.network;
         let queue = call.scheduled.since(call.arrived) - call.fetch;
+        self.ttft_parts.network += u128::from(call.network.ticks());
         self.ttft_parts.queue += u128::from(queue.ticks());
         self.ttft_parts.fetch += u128::from(call.fetch.ticks());
         self.ttft_parts.prefill += u128::from(call.first_token.since(call.scheduled).ticks());
@@ -110,7 +116,7 @@ impl Arrived {
         }
         let visible_ttft = match call.thinking {
             0 => ttft,
-            _ => call.answering.since(call.arrived),
+            _ => call.answering.since(call.arrived) + call.network,
         };
         if let Some(thoughts) = &mut self.thoughts {
             thoughts.record(call, visible_ttft);
@@ -121,6 +127,9 @@ impl Arrived {
             && e2e <= bounds.e2e
             && queue <= bounds.queue;
         self.good += u64::from(good);
+        if let Some(region) = self.regions.get_mut(usize::from(call.region)) {
+            region.record(call, ttft, e2e, good);
+        }
     }
 
     /// Adds what the tiers supplied to such a call.
@@ -150,6 +159,7 @@ impl Arrived {
             e2e: LatencyRecord::new(&mut self.e2e),
             queue: LatencyRecord::new(&mut self.queue),
             ttft_parts: self.ttft_parts,
+            regions: self.regions.iter_mut().map(Region::reduce).collect(),
         }
     }
 }

@@ -8,6 +8,7 @@ mod arrived;
 mod gauge;
 mod record;
 mod recorder;
+mod regions;
 mod sections;
 mod thoughts;
 mod timeline;
@@ -15,8 +16,8 @@ mod watch;
 
 pub use gauge::Gauge;
 pub use record::{
-    CDF_FRACTIONS, CutOff, LatencyRecord, PoolRecord, RunRecord, SessionsRecord, Stretch,
-    ThinkingRecord, TierRecord, TtftParts, UseCaseRecord,
+    CDF_FRACTIONS, CutOff, LatencyRecord, PoolRecord, RegionRecord, RunRecord, SessionsRecord,
+    SiteRecord, Stretch, ThinkingRecord, TierRecord, TtftParts, UseCaseRecord,
 };
 pub use recorder::{Recorder, Window};
 pub use timeline::{Point, Timeline};

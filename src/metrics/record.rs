@@ -110,6 +110,8 @@ pub struct UseCaseRecord {
     pub queue: LatencyRecord,
     /// Ticks of the TTFT of all `calls`.
     pub ttft_parts: TtftParts,
+    /// `calls` by the region of their users; empty where they are not told apart.
+    pub regions: Vec<RegionRecord>,
 }
 
 /// What calls thought before they answered.
@@ -133,10 +135,38 @@ impl ThinkingRecord {
     pub const FRACTIONS: [f64; 5] = [0.50, 0.90, 0.95, 0.99, 1.0];
 }
 
-/// What the times to first token of some calls are made of, in ticks: the three
-/// add up to their sum.
+/// Calls of users in one region.
+#[derive(Clone, Debug)]
+pub struct RegionRecord {
+    /// Calls that arrived in the window and finished.
+    pub calls: u64,
+    /// Of these, those that kept every bound of the SLO.
+    pub good: u64,
+    /// Time to first token, network included.
+    pub ttft: LatencyRecord,
+    /// Sending to last token, network included.
+    pub e2e: LatencyRecord,
+    /// Ticks on the network, there and back.
+    pub network: u128,
+    /// By the pool that served them, in the order of the use case's pools.
+    pub sites: Vec<SiteRecord>,
+}
+
+/// What a pool served of some calls.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SiteRecord {
+    /// Calls.
+    pub calls: u64,
+    /// Their tokens, prompt and output.
+    pub tokens: u64,
+}
+
+/// What the times to first token of some calls are made of, in ticks: these add
+/// up to their sum.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TtftParts {
+    /// On the network, the way of the prompt and that of the first token.
+    pub network: u128,
     /// Waiting to be scheduled.
     pub queue: u128,
     /// Waiting for KV blocks to be fetched from a tier.

@@ -75,10 +75,8 @@ impl Recorder {
     /// A recorder for `scenario` that measures in `window`.
     pub fn new(scenario: &Scenario, window: Window) -> Self {
         let cap = EXACT_VALUES_MAX / scenario.use_cases.len().max(1);
-        let sections = scenario.sections;
-        let may_think: Vec<bool> =
-            scenario.use_cases.iter().map(|case| case.thinking.is_some()).collect();
-        let sections = (sections > 1).then(|| Sections::new(window, sections, &may_think, cap));
+        let sections = (scenario.sections > 1)
+            .then(|| Sections::new(window, scenario.sections, &scenario.use_cases, cap));
         Recorder {
             window,
             is_open: false,
@@ -294,10 +292,10 @@ impl Recorder {
 }
 
 impl UseCase {
-    fn new(spec: &scenario::UseCase, cap: usize) -> Self {
+    fn new(use_case: &scenario::UseCase, cap: usize) -> Self {
         UseCase {
-            bounds: Bounds::new(&spec.slo),
-            arrived: Arrived::new(cap, spec.thinking.is_some()),
+            bounds: Bounds::new(&use_case.slo),
+            arrived: Arrived::new(use_case, cap),
             happened: Happened::default(),
         }
     }

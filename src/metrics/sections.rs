@@ -10,6 +10,7 @@ use super::arrived::{Arrived, Happened};
 use super::record::{PoolRecord, Stretch};
 use super::recorder::{Pool, UseCase, Window};
 use crate::kernel::{Span, Time};
+use crate::scenario;
 
 /// Sections of a window, those that have ended and those to come.
 #[derive(Clone, Debug)]
@@ -38,14 +39,12 @@ struct Ended {
 
 impl Sections {
     /// `count` equal sections of `window`, which must have an end, keeping up to
-    /// `cap` exact values of each metric and use case, of which some may think.
-    pub fn new(window: Window, count: u32, may_think: &[bool], cap: usize) -> Self {
+    /// `cap` exact values of each metric and use case.
+    pub fn new(window: Window, count: u32, use_cases: &[scenario::UseCase], cap: usize) -> Self {
         assert!(window.until < Time::MAX, "checked by the scenario");
         let length = Span::from_ticks(window.until.since(window.from).ticks() / u64::from(count));
-        let arrived: Vec<Arrived> = may_think
-            .iter()
-            .map(|&may_think| Arrived::new(cap / count as usize, may_think))
-            .collect();
+        let arrived = use_cases.iter().map(|case| Arrived::new(case, cap / count as usize));
+        let arrived: Vec<Arrived> = arrived.collect();
         Sections {
             from: window.from,
             length,

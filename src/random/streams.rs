@@ -56,6 +56,8 @@ pub enum Component {
     Difficulty = 17,
     /// How much it thinks.
     Thinking = 18,
+    /// Regions of recorded calls.
+    Region = 19,
 }
 
 /// Steps of the two SplitMix64 sequences: odd, bits well spread, and apart by

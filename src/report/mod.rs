@@ -14,6 +14,7 @@ mod glossary;
 mod html;
 mod outputs;
 mod page;
+mod regions;
 mod run;
 mod seek;
 mod story;

@@ -4,9 +4,11 @@
 //! called and what an absent figure reads like is decided here.
 
 use super::figure::{Figure, Measure, grouped};
+use super::regions;
 use super::story;
 use crate::statistics::Interval;
 use crate::study::{Latency, PoolSummary, SessionsSummary, Summary, TierSummary, UseCaseSummary};
+use std::borrow::Cow;
 use std::ops::Range;
 
 /// A table: one caption, named columns, named rows.
@@ -24,7 +26,7 @@ pub struct Table {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
     /// Its name.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// Its cells.
     pub cells: Vec<String>,
 }
@@ -32,7 +34,7 @@ pub struct Row {
 impl Row {
     /// The same row with only some of its columns.
     pub fn columns(&self, columns: Range<usize>) -> Row {
-        Row { name: self.name, cells: self.cells[columns].to_vec() }
+        Row { name: self.name.clone(), cells: self.cells[columns].to_vec() }
     }
 }
 
@@ -49,6 +51,13 @@ pub fn tables(summary: &Summary) -> Vec<Table> {
         .map(|(name, use_case)| latencies(name, use_case, is_stable(summary, use_case)))
         .collect();
     tables.push(use_cases(summary));
+    tables.extend(
+        summary
+            .use_cases
+            .iter()
+            .map(|(name, use_case)| regions::seen(name, use_case, is_stable(summary, use_case))),
+    );
+    tables.extend(summary.use_cases.iter().map(|(name, use_case)| regions::served(name, use_case)));
     tables.push(pools(summary));
     // HBM alone has nothing to show that the pool has not.
     let tiered = summary.pools.iter().filter(|(_, pool)| pool.tiers.len() > 1);
@@ -58,14 +67,19 @@ pub fn tables(summary: &Summary) -> Vec<Table> {
     tables
 }
 
-/// Whether the pool that serves `use_case` can sustain its load.
+/// Whether the pools that serve `use_case` can sustain their load.
 pub fn is_stable(summary: &Summary, use_case: &UseCaseSummary) -> bool {
-    summary.pools.get(&use_case.pool).is_none_or(|pool| pool.stable)
+    use_case.pool.split(", ").all(|name| summary.pools.get(name).is_none_or(|pool| pool.stable))
+}
+
+/// Whether its TTFT has parts beside queue and prefill.
+fn has_parts(use_case: &UseCaseSummary) -> bool {
+    use_case.fetch_s.is_some() || use_case.network_s.is_some()
 }
 
 fn latencies(name: &str, use_case: &UseCaseSummary, stable: bool) -> Table {
     let row = |name, latency: &Latency| Row {
-        name,
+        name: Cow::Borrowed(name),
         cells: [&latency.mean, &latency.p50, &latency.p90, &latency.p95, &latency.p99]
             .into_iter()
             .map(|interval| cell(interval.as_ref(), Measure::Seconds, stable))
@@ -87,12 +101,12 @@ fn latencies(name: &str, use_case: &UseCaseSummary, stable: bool) -> Table {
 fn use_cases(summary: &Summary) -> Table {
     let all: Vec<&UseCaseSummary> = summary.use_cases.values().collect();
     let count = |name, value: fn(&UseCaseSummary) -> u64| Row {
-        name,
+        name: Cow::Borrowed(name),
         cells: all.iter().map(|u| grouped(value(u) as f64, 0)).collect(),
     };
     let row = |name, measure, value: fn(&UseCaseSummary) -> Option<&Interval>| {
         let cells = all.iter().map(|u| cell(value(u), measure, is_stable(summary, u))).collect();
-        all.iter().any(|u| value(u).is_some()).then_some(Row { name, cells })
+        all.iter().any(|u| value(u).is_some()).then_some(Row { name: Cow::Borrowed(name), cells })
     };
     // A single call's figure is too small to read.
     let thousand = |name, measure, value: fn(&UseCaseSummary) -> Option<Interval>| {
@@ -101,23 +115,26 @@ fn use_cases(summary: &Summary) -> Table {
             cell(scaled.as_ref(), measure, is_stable(summary, u))
         });
         let cells = cells.collect();
-        all.iter().any(|u| value(u).is_some()).then_some(Row { name, cells })
+        all.iter().any(|u| value(u).is_some()).then_some(Row { name: Cow::Borrowed(name), cells })
     };
     let slo = all.iter().any(|u| u.slo_met.is_some()).then(|| Row {
-        name: "SLO",
+        name: Cow::Borrowed("SLO"),
         cells: all.iter().map(|u| slo_cell(u.slo_met, is_stable(summary, u))).collect(),
     });
     let aborted = |sessions: &SessionsSummary| grouped(sessions.aborted as f64, 0);
     let aborted =
         all.iter().any(|u| u.sessions.as_ref().is_some_and(|s| s.aborted > 0)).then(|| Row {
-            name: "sessions ended early",
+            name: Cow::Borrowed("sessions ended early"),
             cells: all
                 .iter()
                 .map(|u| u.sessions.as_ref().map_or(ABSENT.to_string(), aborted))
                 .collect(),
         });
     let rows = [
-        Some(Row { name: "pool", cells: all.iter().map(|u| u.pool.clone()).collect() }),
+        Some(Row {
+            name: Cow::Borrowed("pool"),
+            cells: all.iter().map(|u| u.pool.clone()).collect(),
+        }),
         Some(count("calls measured", |u| u.calls)),
         all.iter().any(|u| u.rejected > 0).then(|| count("calls rejected", |u| u.rejected)),
         row("calls finished", Measure::Plain("/s"), |u| u.calls_per_s.as_ref()),
@@ -126,12 +143,13 @@ fn use_cases(summary: &Summary) -> Table {
         aborted,
         row("prompt per call", Measure::Plain("tok"), |u| u.prompt_tokens_mean.as_ref()),
         row("prompt from cache", Measure::Fraction, |u| u.cache_hit_fraction.as_ref()),
+        row("TTFT: network, mean", Measure::Seconds, |u| u.network_s.as_ref()?.mean.as_ref()),
         row("TTFT: queue, mean", Measure::Seconds, |u| {
-            u.fetch_s.as_ref().and(u.queue_s.mean.as_ref())
+            has_parts(u).then_some(u.queue_s.mean.as_ref())?
         }),
         row("TTFT: fetch, mean", Measure::Seconds, |u| u.fetch_s.as_ref()?.mean.as_ref()),
         row("TTFT: prefill, mean", Measure::Seconds, |u| {
-            u.fetch_s.as_ref().and(u.prefill_s.mean.as_ref())
+            has_parts(u).then_some(u.prefill_s.mean.as_ref())?
         }),
         row("output per call", Measure::Plain("tok"), |u| u.output_tokens_mean.as_ref()),
         slo,
@@ -150,12 +168,12 @@ fn use_cases(summary: &Summary) -> Table {
 fn pools(summary: &Summary) -> Table {
     let all: Vec<&PoolSummary> = summary.pools.values().collect();
     let count = |name, value: fn(&PoolSummary) -> u64| Row {
-        name,
+        name: Cow::Borrowed(name),
         cells: all.iter().map(|p| grouped(value(p) as f64, 0)).collect(),
     };
     let row = |name, measure, value: fn(&PoolSummary) -> Option<&Interval>| {
         let cells = all.iter().map(|p| cell(value(p), measure, p.stable)).collect();
-        all.iter().any(|p| value(p).is_some()).then_some(Row { name, cells })
+        all.iter().any(|p| value(p).is_some()).then_some(Row { name: Cow::Borrowed(name), cells })
     };
     let load = |p: &&PoolSummary| {
         let share = story::load(p).map(|share| Figure::exact(share, Measure::Fraction).plain());
@@ -167,7 +185,7 @@ fn pools(summary: &Summary) -> Table {
         }
     };
     let capacity = Row {
-        name: "capacity, estimated",
+        name: Cow::Borrowed("capacity, estimated"),
         cells: all
             .iter()
             .map(|p| match p.capacity_calls_per_s {
@@ -177,7 +195,7 @@ fn pools(summary: &Summary) -> Table {
             .collect(),
     };
     let sustainable = all.iter().any(|p| p.sustainable_calls_per_s.is_some()).then(|| Row {
-        name: "sustainable load",
+        name: Cow::Borrowed("sustainable load"),
         cells: all
             .iter()
             .map(|p| cell(p.sustainable_calls_per_s.as_ref(), Measure::Plain("calls/s"), true))
@@ -189,7 +207,7 @@ fn pools(summary: &Summary) -> Table {
         Some(count("GPUs", |p| u64::from(p.gpus))),
         Some(count("replicas", |p| u64::from(p.replicas))),
         Some(count("KV blocks per rank", |p| p.kv_blocks)),
-        Some(Row { name: "load", cells: all.iter().map(load).collect() }),
+        Some(Row { name: Cow::Borrowed("load"), cells: all.iter().map(load).collect() }),
         Some(capacity),
         sustainable,
         row("utilization", Measure::Fraction, |p| p.utilization.as_ref()),
@@ -226,14 +244,14 @@ fn tiers(name: &str, pool: &PoolSummary) -> Table {
             cell(scaled.as_ref(), measure, true)
         };
         let is_there = all.iter().any(|tier| value(tier).is_some());
-        is_there.then(|| Row { name, cells: all.iter().map(shown).collect() })
+        is_there.then(|| Row { name: Cow::Borrowed(name), cells: all.iter().map(shown).collect() })
     };
     let gb = Measure::Plain("GB");
     let rate = Measure::Plain("GB/s");
     let (share, usd) = (Measure::Fraction, Measure::Dollars);
     let capacity = |tier: &&TierSummary| Figure::exact(tier.capacity_bytes / 1e9, gb).plain();
     let rows = [
-        Some(Row { name: "capacity", cells: all.iter().map(capacity).collect() }),
+        Some(Row { name: Cow::Borrowed("capacity"), cells: all.iter().map(capacity).collect() }),
         row("prompt from it", share, 1.0, |tier| tier.hit_fraction),
         row("tokens from it", Measure::Plain("tok/s"), 1.0, |tier| tier.hit_tok_per_s),
         row("KV blocks from it", Measure::Plain("/s"), 1.0, |tier| tier.hit_blocks_per_s),
@@ -255,7 +273,8 @@ fn tiers(name: &str, pool: &PoolSummary) -> Table {
 fn factory(summary: &Summary) -> Table {
     let total = &summary.total;
     let row = |name, measure, interval: Option<&Interval>| {
-        interval.map(|i| Row { name, cells: vec![cell(Some(i), measure, true)] })
+        interval
+            .map(|i| Row { name: Cow::Borrowed(name), cells: vec![cell(Some(i), measure, true)] })
     };
     let rows = [
         row("cost per hour", Measure::Dollars, total.usd_per_hour.as_ref()),
@@ -278,7 +297,7 @@ fn times(factor: f64, interval: Interval) -> Interval {
     }
 }
 
-fn cell(interval: Option<&Interval>, measure: Measure, stable: bool) -> String {
+pub(super) fn cell(interval: Option<&Interval>, measure: Measure, stable: bool) -> String {
     match interval {
         Some(interval) => Figure::of(interval, measure).plus_minus(),
         None if stable => ABSENT.into(),

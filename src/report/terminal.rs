@@ -82,7 +82,7 @@ fn narrow(table: Table) -> Vec<Table> {
 }
 
 fn name_width(table: &Table) -> usize {
-    let names = table.rows.iter().map(|row| length(row.name));
+    let names = table.rows.iter().map(|row| length(&row.name));
     let caption = Some(length(&table.caption)).filter(|&length| length <= CAPTION);
     names.chain(caption).max().unwrap_or(0)
 }
@@ -113,7 +113,7 @@ fn write_table(out: &mut String, table: &Table) {
     let rule = "─".repeat(names + widths.iter().sum::<usize>());
     line(&rule, &[]);
     for row in &table.rows {
-        line(row.name, &row.cells);
+        line(&row.name, &row.cells);
     }
 }
 

@@ -1,6 +1,7 @@
 //! How demand varies, as checked.
 
-use crate::demand::curve::{Curve, DayPlan, Shape};
+use super::Arrivals;
+use crate::demand::curve::{self, Curve, DayPlan, Shape};
 use crate::demand::variability::{Gaps, Variability};
 use crate::kernel::{Span, Time};
 use crate::random::Distribution;
@@ -62,5 +63,34 @@ impl Demand {
             _ if self.is_stationary() => self.curve.rate,
             duration => self.curve.arrivals(Time::ZERO, Time::ZERO + duration) / duration.seconds(),
         }
+    }
+}
+
+impl Arrivals {
+    /// Arrivals a second in the mean that come whatever happens; none of closed
+    /// loops.
+    pub fn mean_rate(&self) -> f64 {
+        match self {
+            Arrivals::Poisson { rate } | Arrivals::Constant { rate } => *rate,
+            Arrivals::Varying(demand) => demand.mean_rate(),
+            Arrivals::ClosedLoop { .. } => 0.0,
+            Arrivals::Trace { trace, time_scale } => {
+                let length_s = trace.length.seconds() * time_scale;
+                if length_s > 0.0 { (trace.calls as f64 - 1.0) / length_s } else { 0.0 }
+            }
+            Arrivals::Regions(_) => self.parts().map(Arrivals::mean_rate).sum(),
+        }
+    }
+
+    /// The highest rate that is forecast before `end`, all regions together.
+    pub fn peak_rate(&self, end: Time) -> f64 {
+        let curves = self.parts().filter_map(|part| match part {
+            Arrivals::Varying(demand) => Some(&demand.curve),
+            _ => None,
+        });
+        let curves: Vec<&Curve> = curves.collect();
+        let is_even = |part: &&Arrivals| !matches!(part, Arrivals::Varying(_));
+        let even: f64 = self.parts().filter(is_even).map(Arrivals::mean_rate).sum();
+        even + curve::peak(&curves, Time::ZERO, end)
     }
 }

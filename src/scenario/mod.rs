@@ -11,6 +11,7 @@ mod overrides;
 pub mod range;
 pub mod raw;
 pub mod raw_distribution;
+mod region;
 pub mod seek;
 pub mod shape;
 pub mod sweep;
@@ -20,6 +21,7 @@ pub mod units;
 pub use check::{BASELINE, Loaded, Variants, load, open, open_file, parse};
 pub use demand::{Demand, Tenants};
 pub use overrides::Overrides;
+pub use region::{Origin, Origins};
 pub use shape::schema;
 
 use crate::catalog::{GpuHour, Hardware, Model, Precision, Scope, Tier};
@@ -62,6 +64,11 @@ pub struct Scenario {
 }
 
 impl Scenario {
+    /// The pools that serve `use_case`.
+    pub fn pools_of(&self, use_case: &UseCase) -> impl Iterator<Item = &Pool> {
+        use_case.pools().iter().map(|&pool| &self.pools[pool])
+    }
+
     /// Whether anything is drawn at random; if not, one replication is exact.
     pub fn is_random(&self) -> bool {
         let draws = |pool: &Pool| pool.router.policy.draws() && pool.lanes() > 1;
@@ -118,6 +125,8 @@ pub struct Pool {
     pub name: String,
     /// The model served.
     pub model: Arc<Model>,
+    /// The region it stands in, if the scenario has regions.
+    pub region: Option<String>,
     /// The GPU it is served on.
     pub hardware: Arc<Hardware>,
     /// Number formats of weights and KV cache.
@@ -224,8 +233,11 @@ pub struct Engine {
 pub struct UseCase {
     /// Name, unique among use cases.
     pub name: String,
-    /// Index of the pool that serves it.
+    /// Index of the pool that serves it, the first where there are several.
     pub pool: usize,
+    /// Where its users are and which pools serve them; `None`: one pool without a
+    /// network before it.
+    pub origins: Option<Arc<Origins>>,
     /// When calls arrive.
     pub arrivals: Arrivals,
     /// What calls ask for.
@@ -257,15 +269,50 @@ pub struct TokenPrices {
 }
 
 impl UseCase {
+    /// Indices of the pools that serve it; their order numbers its sites.
+    pub fn pools(&self) -> &[usize] {
+        match &self.origins {
+            Some(origins) => &origins.pools,
+            None => std::slice::from_ref(&self.pool),
+        }
+    }
+
+    /// Regions of its users; 1 where there are none.
+    pub fn regions(&self) -> usize {
+        self.origins.as_ref().map_or(1, |origins| origins.regions.len())
+    }
+
+    /// Share of its calls that the pool at index `pool` is expected to serve.
+    pub fn expected_at(&self, pool: usize) -> f64 {
+        let at = self.pools().iter().position(|&other| other == pool);
+        match (at, &self.origins) {
+            (Some(at), Some(origins)) => origins.expected[at],
+            (at, _) => f64::from(u8::from(at.is_some())),
+        }
+    }
+
+    /// Where its users are, if they are told apart by region.
+    pub fn by_region(&self) -> Option<&Origins> {
+        self.origins.as_deref().filter(|origins| origins.has_regions())
+    }
+
+    /// Whether its calls spend time on the network.
+    pub fn has_network(&self) -> bool {
+        self.origins.as_ref().is_some_and(|origins| origins.has_network())
+    }
+
     fn is_random(&self) -> bool {
-        let arrives_at_random = match &self.arrivals {
+        let arrives_at_random = |arrivals: &Arrivals| match arrivals {
             Arrivals::Poisson { .. } => true,
             Arrivals::Varying(demand) => demand.is_random(),
             Arrivals::ClosedLoop { think, .. } => {
                 think.as_ref().is_some_and(|think| !think.is_constant())
             }
-            Arrivals::Constant { .. } | Arrivals::Trace { .. } => false,
+            // The regions of recorded calls are drawn.
+            Arrivals::Trace { .. } => self.regions() > 1,
+            Arrivals::Constant { .. } | Arrivals::Regions(_) => false,
         };
+        let arrives_at_random = self.arrivals.parts().any(arrives_at_random);
         let has_random_sessions = self.session.as_ref().is_some_and(|session| {
             let think = session.think.as_ref().is_some_and(|think| !think.is_constant());
             think || !session.turns.is_constant()
@@ -313,6 +360,20 @@ pub enum Arrivals {
         /// Recorded intervals are multiplied by this (2 = half the rate).
         time_scale: f64,
     },
+    /// Users of several regions, each with arrivals of their own: the name of each
+    /// region, in the order of [`Origins::regions`], and what arrives there.
+    Regions(Vec<(String, Arrivals)>),
+}
+
+impl Arrivals {
+    /// Those of each region; themselves where they are not told apart.
+    pub fn parts(&self) -> impl Iterator<Item = &Arrivals> {
+        let (whole, regions) = match self {
+            Arrivals::Regions(regions) => (None, &regions[..]),
+            whole => (Some(whole), &[][..]),
+        };
+        whole.into_iter().chain(regions.iter().map(|(_, arrivals)| arrivals))
+    }
 }
 
 /// What calls ask for.

@@ -130,6 +130,8 @@ impl Findings {
             .flat_map(|keys| keys.iter().map(|(key, schema)| (key.as_str(), schema)))
             .collect();
         let pattern = schema["patternProperties"].as_object();
+        // Of tables whose keys are names that the user gives.
+        let named = parts.iter().map(|part| &part["additionalProperties"]).find(|s| s.is_object());
         for key in at.node.and_then(Node::table).into_iter().flat_map(|table| table.keys()) {
             let place = at.key(key);
             match known.iter().find(|(name, _)| name == key) {
@@ -137,7 +139,10 @@ impl Findings {
                 // Whoever reads such keys checks them: patterns would need a
                 // regular-expression engine. All patterns want values of one type.
                 None if pattern.is_some() => self.walk_type(&place, pattern),
-                None => self.mistakes.push(unknown_key(&place, key, &known)),
+                None => match named {
+                    Some(schema) => self.walk(&place, schema),
+                    None => self.mistakes.push(unknown_key(&place, key, &known)),
+                },
             }
         }
         for key in parts.iter().flat_map(|part| members(part, "required")) {

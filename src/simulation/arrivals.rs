@@ -4,8 +4,8 @@ use super::Simulation;
 use crate::demand::{Process, Source};
 use crate::factory::{Call, Engine, Waiter};
 use crate::kernel::{Slot, Time};
-use crate::random::Streams;
-use crate::scenario::{Regime, Scenario};
+use crate::random::{Component, Streams, entity};
+use crate::scenario::{Arrivals, Regime, Scenario};
 use crate::workload::Script;
 
 /// One use case while it runs.
@@ -56,22 +56,40 @@ impl<E: Engine> Simulation<'_, E> {
 
     /// A call, or a session, begins.
     fn begin(&mut self, now: Time, use_case: usize, client: Option<u32>) {
-        let UseCase { script, issued, .. } = &mut self.sources[use_case];
-        let number = *issued;
-        *issued += 1;
+        let number = self.sources[use_case].issued;
+        self.sources[use_case].issued += 1;
+        let region = self.region(use_case, number, client);
+        let script = &mut self.sources[use_case].script;
         if script.has_sessions() {
-            return self.begin_session(now, use_case, number, client);
+            return self.begin_session(now, use_case, number, region, client);
         }
         let (ask, content) = script.call(number, || self.calls.blank());
         let mut call = Call::new(use_case as u16, number, now, ask.prompt, ask.output);
         call.thinking = ask.thinking;
         call.is_cut = ask.is_cut;
         call.given = ask.given;
+        call.region = region;
         call.waiter = client.map_or(Waiter::Nobody, Waiter::Client);
-        let is_served = self.dispatch(now, call, content);
-        if let (Some(client), false) = (client, is_served) {
-            self.ask_again(now, use_case, client, true);
-        }
+        self.send(now, call, content);
+    }
+
+    /// The region whose user begins: told by the source, or else drawn for each
+    /// recorded call, while clients are divided among regions.
+    #[inline]
+    fn region(&self, use_case: usize, number: u64, client: Option<u32>) -> u16 {
+        let spec = &self.scenario.use_cases[use_case];
+        let Some(origins) = &spec.origins else { return 0 };
+        let fraction = match (&spec.arrivals, &self.sources[use_case].source) {
+            (Arrivals::Regions(_), Source::Open(process)) => return process.region(),
+            (_, Source::Closed(clients)) => {
+                let client = client.expect("a client begins");
+                (f64::from(client) + 0.5) / f64::from(clients.clients())
+            }
+            (_, Source::Open(_)) => {
+                self.streams.stream(Component::Region, entity(&spec.name), number).unit()
+            }
+        };
+        origins.at_fraction(fraction)
     }
 
     /// A client got its answer (or was turned away) and will ask again.

@@ -1,7 +1,7 @@
 //! Conservation laws, checked while a run goes on.
 //!
 //! Kept apart from the code it checks and fed by the same events: calls that
-//! arrived are finished, rejected or in the system; tokens sampled are those
+//! were sent are on their way or arrived; calls that arrived are finished, rejected or in the system; tokens sampled are those
 //! that calls asked for; an engine at rest holds no KV block; the time engines
 //! are seen stepping is the sum of their steps; time never goes back; and the
 //! integral of the calls in the system is the sum of their sojourns (Little's
@@ -20,6 +20,7 @@ const RECOUNT_EVERY: u64 = if cfg!(test) { 1 << 6 } else { 1 << 14 };
 #[derive(Clone, Debug, Default)]
 pub struct Audit {
     is_on: bool,
+    sent: u64,
     arrived: u64,
     rejected: u64,
     finished: u64,
@@ -52,6 +53,12 @@ impl Audit {
         self.now = now;
         let known = self.rejected + self.finished + in_system as u64;
         assert_eq!(self.arrived, known, "calls arrived, and calls accounted for");
+    }
+
+    /// A user sent a call.
+    #[inline]
+    pub fn sent(&mut self) {
+        self.sent += 1;
     }
 
     /// A call arrived, to be served or rejected.
@@ -135,8 +142,14 @@ impl Audit {
         self.is_on
     }
 
-    /// The run is over with `left` still in the system.
-    pub fn close<'c>(&mut self, left: impl Iterator<Item = &'c Call>, is_empty: bool) {
+    /// The run is over with `left` still in the system, and others on their way.
+    pub fn close<'c>(
+        &mut self,
+        left: impl Iterator<Item = &'c Call>,
+        on_their_way: usize,
+        is_empty: bool,
+    ) {
+        assert_eq!(self.sent, self.arrived + on_their_way as u64, "calls sent, and calls arrived");
         for call in left {
             self.sojourn_ticks += u128::from(self.now.since(call.arrived).ticks());
         }

@@ -3,8 +3,9 @@
 //! Every entity that can have an event pending has one slot: replicas first
 //! (their order breaks ties between boundaries), then sources and clients,
 //! then the housekeeping. Behind them lie slots that are lent for one event,
-//! such as the next turn of a session: as many as are pending at once.
+//! such as the next turn of a session or a call on its way: as many as are pending at once.
 
+use super::network::FlightId;
 use crate::kernel::{PendingSet, Slot, SlotHeap};
 use crate::scenario::{Arrivals, Scenario};
 use crate::workload::SessionId;
@@ -35,6 +36,11 @@ pub enum Event {
     Turn {
         /// The session.
         session: SessionId,
+    },
+    /// A call comes to its pool.
+    Delivery {
+        /// The call on its way.
+        flight: FlightId,
     },
     /// The timeline takes a sample.
     Sample,

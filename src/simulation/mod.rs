@@ -7,6 +7,7 @@
 mod arrivals;
 mod audit;
 mod event;
+mod network;
 #[cfg(test)]
 mod oracle;
 mod outcome;
@@ -29,6 +30,7 @@ use crate::workload::{Content, Session};
 use arrivals::UseCase;
 use audit::Audit;
 use event::{Event, Slots};
+use network::{Flight, Occupancy};
 use outcome::Kind;
 
 /// Most calls in the system at once.
@@ -64,6 +66,7 @@ pub struct Options {
 /// One replication of a scenario; see the module text.
 pub struct Simulation<'s, E: Engine = Replica> {
     scenario: &'s Scenario,
+    streams: Streams,
     pending: PendingSet,
     slots: Slots,
     sources: Vec<UseCase>,
@@ -71,6 +74,10 @@ pub struct Simulation<'s, E: Engine = Replica> {
     tiers: Tiers<E::Store>,
     calls: Calls,
     sessions: Arena<Session>,
+    /// Calls on their way to a pool.
+    flights: Arena<Flight>,
+    /// How full each pool is.
+    occupancy: Vec<Occupancy>,
     outcomes: Vec<Outcome>,
     recorder: Recorder,
     timeline: Timeline,
@@ -129,6 +136,7 @@ impl<'s, E: Engine> Simulation<'s, E> {
         let (levels, tiers) = setup::tiers(scenario);
         let mut simulation = Simulation {
             scenario,
+            streams,
             pending: PendingSet::new(slots.len()),
             sources: arrivals::sources(scenario, streams),
             pools: setup::pools(scenario, levels, &slots, streams),
@@ -136,6 +144,8 @@ impl<'s, E: Engine> Simulation<'s, E> {
             slots,
             calls: Calls::default(),
             sessions: Arena::default(),
+            flights: Arena::default(),
+            occupancy: scenario.pools.iter().map(Occupancy::of).collect(),
             outcomes: Vec::new(),
             recorder: Recorder::new(scenario, window),
             timeline: Timeline::new(scenario.pools.len(), interval),
@@ -198,6 +208,7 @@ impl<'s, E: Engine> Simulation<'s, E> {
                     self.on_client(now, use_case.into(), client);
                 }
                 Event::Turn { session } => self.on_turn(now, session, slot),
+                Event::Delivery { flight } => self.on_delivery(now, flight, slot),
                 Event::Sample => self.on_sample(now, slot),
                 Event::Open => self.on_open(now),
                 Event::Section => self.on_section(now),
@@ -248,7 +259,7 @@ impl<'s, E: Engine> Simulation<'s, E> {
     fn dispatch(&mut self, now: Time, call: Call, content: Option<Content>) -> bool {
         self.arrived += 1;
         let use_case = usize::from(call.use_case);
-        let at = self.scenario.use_cases[use_case].pool;
+        let at = self.scenario.use_cases[use_case].pools()[usize::from(call.site)];
         let fits = self.scenario.pools[at].accepts(call.prompt, call.output);
         self.note(now, if fits { Kind::Arrived } else { Kind::Rejected }, &call);
         self.audit.arrived(fits);
@@ -264,6 +275,7 @@ impl<'s, E: Engine> Simulation<'s, E> {
         let (replica, rank) = pool.router.place(lane);
         self.window_calls += u64::from(self.window.contains(now));
         self.recorder.arrived(now, at);
+        self.occupancy[at].calls += 1;
         let slot = pool.first_slot + replica;
         match pool.engines[replica as usize].enqueue(now, id, rank, &self.calls) {
             Enqueued::Wake => self.pending.schedule_wake(slot, now),
@@ -343,6 +355,7 @@ impl<'s, E: Engine> Simulation<'s, E> {
     fn on_finished(&mut self, now: Time, pool: usize, id: CallId) {
         let (call, content) = self.calls.remove(id);
         self.window_calls -= u64::from(self.window.contains(call.arrived));
+        self.occupancy[pool].calls -= 1;
         if !self.pools[pool].spec.offload.is_empty() {
             self.recorder.supplied(&call, &self.tiers.settle(id));
         }
@@ -353,11 +366,12 @@ impl<'s, E: Engine> Simulation<'s, E> {
             watch.finished(now, pool, replica, &call);
         }
         self.pools[pool].router.left(now, &call);
+        let heard = now + network::ways(call.network).1;
         match call.waiter {
-            Waiter::Session(session) => self.on_answer(now, session, &call, content),
+            Waiter::Session(session) => self.on_answer(heard, session, &call, content),
             Waiter::Client(client) => {
                 self.calls.recycle(content);
-                self.ask_again(now, call.use_case.into(), client, false);
+                self.ask_again(heard, call.use_case.into(), client, false);
             }
             Waiter::Nobody => self.calls.recycle(content),
         }
@@ -460,11 +474,12 @@ impl<'s, E: Engine> Simulation<'s, E> {
         let Measured { mut pools, length } = self.measured.take().expect("closed");
         if self.audit.wants_close() {
             self.recount(now);
-            self.audit.close(self.calls.iter(), self.calls.is_empty());
+            self.audit.close(self.calls.iter(), self.flights.len(), self.calls.is_empty());
         }
         self.kv_use(&mut pools, self.window.from, now);
         for call in self.calls.iter().filter(|call| self.window.contains(call.arrived)) {
-            pools[self.scenario.use_cases[usize::from(call.use_case)].pool].unfinished += 1;
+            let use_case = &self.scenario.use_cases[usize::from(call.use_case)];
+            pools[use_case.pools()[usize::from(call.site)]].unfinished += 1;
         }
         let sections = self.recorder.sections().into_iter().map(|(from, until, mut section)| {
             self.kv_use(&mut section.pools, from, until);

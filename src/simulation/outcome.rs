@@ -33,8 +33,9 @@ pub fn kind(outcome: &Outcome) -> (Kind, CallId) {
     }
 }
 
-/// What happened to `call` and where, in one word: kind, use case, replica.
+/// What happened to `call` and where, in one word: kind, use case, site, replica.
 #[inline]
 pub fn what(kind: Kind, call: &Call) -> u64 {
-    kind as u64 | u64::from(call.use_case) << 8 | u64::from(call.lane) << 32
+    let site = u64::from(call.site) << 24;
+    kind as u64 | u64::from(call.use_case) << 8 | site | u64::from(call.lane) << 32
 }

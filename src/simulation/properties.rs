@@ -6,17 +6,21 @@
 use super::oracle::Oracle;
 use super::{Options, Simulation};
 use crate::catalog::{Catalog, GpuHour, Per, Scope, Tier, Transfer};
+use crate::demand::Clock;
 use crate::factory::{
-    CacheRules, Eviction, Experts, KvPlan, Parallelism, Policy, Replica, Routing, StepTime, Writing,
+    CacheRules, Eviction, Experts, KvPlan, Parallelism, Policy, Replica, Routing, Serve, StepTime,
+    Writing,
 };
-use crate::kernel::{Span, Time};
+use crate::kernel::{Span, TICKS_PER_SECOND, Time};
 use crate::metrics::{PoolRecord, RunRecord, SessionsRecord, Stretch, UseCaseRecord};
 use crate::random::Distribution;
 use crate::scenario::{
-    Arrivals, Engine, Lengths, Offload, Pool, Regime, Scenario, Segment, Sessions, Slo, Thinking,
-    ThinkingAmount, Thinks, UseCase, WarmUp,
+    Arrivals, Engine, Lengths, Offload, Origin, Origins, Pool, Regime, Scenario, Segment, Sessions,
+    Slo, Thinking, ThinkingAmount, Thinks, UseCase, WarmUp,
 };
 use crate::workload::{Trace, TraceCall};
+use jiff::Timestamp;
+use jiff::tz::TimeZoneDatabase;
 use proptest::prelude::*;
 use std::sync::Arc;
 
@@ -170,6 +174,7 @@ fn pool() -> impl Strategy<Value = Pool> {
             model: Catalog::embedded().model("llama-3.1-8b").unwrap(),
             hardware: Catalog::embedded().hardware("h100-sxm").unwrap(),
             precision: "bf16".parse().unwrap(),
+            region: None,
             replicas,
             parallelism: Parallelism { tensor: 1, data, expert: 1 },
             router,
@@ -278,6 +283,7 @@ fn use_case() -> impl Strategy<Value = UseCase> {
         UseCase {
             name: String::new(),
             pool: 0,
+            origins: None,
             arrivals,
             lengths,
             thinking,
@@ -290,10 +296,56 @@ fn use_case() -> impl Strategy<Value = UseCase> {
     })
 }
 
+/// A policy, the shares of users, and how far pools are, in ticks of a hundredth of
+/// a second.
+fn places() -> impl Strategy<Value = (Serve, Vec<f64>, u64)> {
+    let serve = prop_oneof![
+        Just(Serve::Home),
+        (0..24u64).prop_map(|hour| Serve::ByClock { hour: hour * 3_600 * TICKS_PER_SECOND }),
+        (0.05..1.0).prop_map(|fill| Serve::Overflow { fill }),
+    ];
+    (serve, proptest::collection::vec(0.1..1.0f64, 1..4), 0..50u64)
+}
+
+/// Users of several regions, who may be served in any of the pools, the first of
+/// which is at `pool`.
+fn origins(pool: usize, pools: usize, (serve, shares, far): (Serve, Vec<f64>, u64)) -> Origins {
+    let sites: Vec<usize> = (0..pools).map(|at| (pool + at) % pools).collect();
+    let sum: f64 = shares.iter().sum();
+    let origin = |(at, share): (usize, &f64)| {
+        let trip = |site: usize| Span::from_ticks(far * (site + at) as u64 * TICKS_PER_SECOND / 99);
+        let mut near: Vec<usize> = (0..sites.len()).collect();
+        near.sort_by_key(|&site| trip(site));
+        let round_trips = (0..sites.len()).map(trip).collect();
+        Origin { region: format!("region-{at}"), share: share / sum, round_trips, near }
+    };
+    let zones = ["America/New_York", "Europe/Berlin", "Asia/Singapore"].into_iter().cycle();
+    let clock = |zone: &str| {
+        let zone = TimeZoneDatabase::bundled().get(zone).unwrap();
+        Clock::new(&zone, Timestamp::UNIX_EPOCH, Time::ZERO + Span::from_seconds(9.0))
+    };
+    Origins {
+        regions: shares.iter().enumerate().map(origin).collect(),
+        serve,
+        clocks: zones.take(pools).map(clock).collect(),
+        expected: vec![1.0 / pools as f64; pools],
+        pools: sites,
+    }
+}
+
+fn by_region(rate: f64, origins: &Origins) -> Arrivals {
+    let arrivals =
+        |origin: &Origin| (origin.region.clone(), Arrivals::Poisson { rate: rate * origin.share });
+    Arrivals::Regions(origins.regions.iter().map(arrivals).collect())
+}
+
 prop_compose! {
     fn scenario()(
         pools in proptest::collection::vec(pool(), 1..3),
-        use_cases in proptest::collection::vec((use_case(), any::<prop::sample::Index>()), 1..4),
+        use_cases in proptest::collection::vec(
+            (use_case(), any::<prop::sample::Index>(), proptest::option::of(places())),
+            1..4,
+        ),
         seed in any::<u64>(),
         steady in any::<bool>(),
         sections in prop_oneof![Just(1), 2..9u32],
@@ -304,7 +356,15 @@ prop_compose! {
         }
         let mut use_cases: Vec<UseCase> = use_cases
             .into_iter()
-            .map(|(use_case, pool)| UseCase { pool: pool.index(pools.len()), ..use_case })
+            .map(|(use_case, pool, places)| {
+                let pool = pool.index(pools.len());
+                let origins = places.map(|places| Arc::new(origins(pool, pools.len(), places)));
+                let arrivals = match (use_case.arrivals, &origins) {
+                    (Arrivals::Poisson { rate }, Some(origins)) => by_region(rate, origins),
+                    (other, _) => other,
+                };
+                UseCase { pool, origins, arrivals, ..use_case }
+            })
             .collect();
         for (at, use_case) in use_cases.iter_mut().enumerate() {
             use_case.name = format!("use-case-{at}");

@@ -16,10 +16,12 @@ impl<E: Engine> Simulation<'_, E> {
         now: Time,
         use_case: usize,
         number: u64,
+        region: u16,
         client: Option<u32>,
     ) {
         let mut session = self.sources[use_case].script.session(number, self.calls.blank());
         session.client = client;
+        session.region = region;
         let id = self.sessions.insert(session);
         self.recorder.session_began(use_case);
         self.audit.session_began();
@@ -40,15 +42,14 @@ impl<E: Engine> Simulation<'_, E> {
         call.turn = session.turn;
         call.thinking = ask.thinking;
         call.is_cut = ask.is_cut;
+        call.region = session.region;
         call.given = ask.given;
         call.waiter = Waiter::Session(id);
         let content = session.content.take();
-        if !self.dispatch(now, call, content) {
-            self.end_session(now, id, false);
-        }
+        self.send(now, call, content);
     }
 
-    /// The answer to a session's turn is there.
+    /// The answer to a session's turn is with its user at `now`.
     pub(super) fn on_answer(
         &mut self,
         now: Time,
@@ -71,7 +72,7 @@ impl<E: Engine> Simulation<'_, E> {
     }
 
     /// A session had all its turns, or one that is too long to be served.
-    fn end_session(&mut self, now: Time, id: SessionId, is_complete: bool) {
+    pub(super) fn end_session(&mut self, now: Time, id: SessionId, is_complete: bool) {
         let session = self.sessions.remove(id);
         let use_case = usize::from(session.use_case);
         self.calls.recycle(session.content);

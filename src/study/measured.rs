@@ -103,7 +103,7 @@ impl<'a> Measured<'a> {
         });
         let stability = self.stability();
         let is_unstable = |pool: usize| !stability[pool].is_stable;
-        let withheld = self.figures.iter().filter(|fig| fig.steady_on.is_some_and(is_unstable));
+        let withheld = self.figures.iter().filter(|fig| fig.is_withheld(is_unstable));
         let unstable = (0..stability.len()).filter(|&pool| is_unstable(pool));
         ArmSummary {
             changes: arm.changes.clone(),

@@ -36,8 +36,13 @@ impl Mix {
     /// The mean call of the pool at index `pool`; `None` when no use case names it.
     pub fn of(scenario: &Scenario, pool: usize) -> Option<Mix> {
         let use_cases = 0..scenario.use_cases.len();
-        let served = use_cases.filter(|&at| scenario.use_cases[at].pool == pool);
-        let all: Vec<Mix> = served.map(|at| Mix::of_calls(scenario, at)).collect();
+        let served = use_cases.filter(|&at| scenario.use_cases[at].pools().contains(&pool));
+        let at_pool = |at: usize| {
+            let mix = Mix::of_calls(scenario, at);
+            let share = scenario.use_cases[at].expected_at(pool);
+            Mix { calls_per_s: mix.calls_per_s * share, ..mix }
+        };
+        let all: Vec<Mix> = served.map(at_pool).collect();
         let offered: f64 = all.iter().map(|mix| mix.calls_per_s).sum();
         // Closed loops count as much as each other when nothing else is offered.
         let weight = |mix: &Mix| {
@@ -61,8 +66,8 @@ impl Mix {
         let sums = sum(scenario, at, |_| begun += 1);
         let use_case = &scenario.use_cases[at];
         let calls = match use_case.session {
-            Some(_) => calls_per_s(&use_case.arrivals) * sums.all / f64::from(begun),
-            None => calls_per_s(&use_case.arrivals),
+            Some(_) => use_case.arrivals.mean_rate() * sums.all / f64::from(begun),
+            None => use_case.arrivals.mean_rate(),
         };
         sums.mean(calls)
     }
@@ -136,19 +141,6 @@ fn sum(scenario: &Scenario, at: usize, mut visit: impl FnMut(&Sums<'_>)) -> Sums
 /// Tokens before a call's own.
 fn shared(content: &Content) -> u32 {
     content.stretches().iter().rev().nth(1).map_or(0, |stretch| stretch.until)
-}
-
-/// Calls (or sessions) per second that arrive whatever happens.
-fn calls_per_s(arrivals: &Arrivals) -> f64 {
-    match arrivals {
-        Arrivals::Poisson { rate } | Arrivals::Constant { rate } => *rate,
-        Arrivals::Varying(demand) => demand.mean_rate(),
-        Arrivals::ClosedLoop { .. } => 0.0,
-        Arrivals::Trace { trace, time_scale } => {
-            let length_s = trace.length.seconds() * time_scale;
-            if length_s > 0.0 { (trace.calls as f64 - 1.0) / length_s } else { 0.0 }
-        }
-    }
 }
 
 /// Sums over the calls that a pool does not refuse.

@@ -52,7 +52,7 @@ pub struct Summary {
 /// Figures of one use case.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct UseCaseSummary {
-    /// The pool that serves it.
+    /// The pool that serves it; several are joined by a comma.
     pub pool: String,
     /// Calls measured, all replications together.
     pub calls: u64,
@@ -88,6 +88,10 @@ pub struct UseCaseSummary {
     pub e2e_s: Latency,
     /// Arrival to first scheduling, s.
     pub queue_s: Latency,
+    /// On the network, there and back, s: the part of the mean TTFT before that of
+    /// `queue_s`; absent without a network.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network_s: Option<Mean>,
     /// Fetching KV blocks for it from a tier, s: the part of the mean TTFT between
     /// those of `queue_s` and `prefill_s`; absent without tiers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -104,6 +108,30 @@ pub struct UseCaseSummary {
     pub slo_met: Option<bool>,
     /// Dollars a call, its pool's cost shared by tokens processed.
     pub usd_per_call: Option<Interval>,
+    /// By the region of its users, in scenario order; absent where they are not told
+    /// apart.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub regions: IndexMap<String, RegionSummary>,
+}
+
+/// What users in one region see.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct RegionSummary {
+    /// Calls measured, all replications together.
+    pub calls: u64,
+    /// Calls measured, per second.
+    pub calls_per_s: Option<Interval>,
+    /// Time to first token, network included, s.
+    pub ttft_s: Latency,
+    /// Sending to last token, network included, s.
+    pub e2e_s: Latency,
+    /// On the network, there and back, s; absent without a network.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network_s: Option<Mean>,
+    /// Share of calls that kept every bound of the SLO; absent without an SLO.
+    pub goodput_fraction: Option<Interval>,
+    /// Share of calls that each pool served.
+    pub served_fraction: IndexMap<String, Option<Interval>>,
 }
 
 /// What HBM or a tier below it supplied to the calls of a use case.

@@ -22,6 +22,8 @@ pub struct Session {
     pub use_case: u16,
     /// Serial number within its use case.
     pub number: u64,
+    /// Region of its user, as its use case numbers them.
+    pub region: u16,
     /// The client that runs it, in a closed loop.
     pub client: Option<u32>,
     /// Turns answered; the number of the next one.
@@ -81,7 +83,7 @@ impl SessionSource {
         let own = Strand::new(use_case, Author::Session, number);
         let history = prefix.write(number, &mut content, own).tokens;
         let content = Some(content);
-        Session { use_case, number, client: None, turn: 0, turns, history, content }
+        Session { use_case, number, region: 0, client: None, turn: 0, turns, history, content }
     }
 
     /// How long the reader of the answer to the last turn thinks.

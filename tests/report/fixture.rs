@@ -56,6 +56,8 @@ fn use_case(pool: &str, rate: f64, slowness: f64) -> UseCaseSummary {
         e2e_s: latency(5.2 * slowness, 0.7),
         queue_s: latency(0.0021 * slowness, 1.6),
         fetch_s: None,
+        network_s: None,
+        regions: Default::default(),
         prefill_s: tokenmill::study::Mean { mean: None },
         preemptions_per_call: interval(0.0034, 0.3),
         goodput_fraction: interval(0.973, 0.004),

@@ -12,11 +12,13 @@ mod day;
 mod growth;
 mod pieces;
 mod shape;
+mod sum;
 
 pub use day::{Day, Spell, days};
 pub use growth::Growth;
 pub use pieces::{Piece, Pieces, Place};
 pub use shape::{HOUR, Shape};
+pub use sum::peak;
 
 use crate::kernel::Time;
 use std::sync::Arc;

@@ -40,7 +40,7 @@ fn row(headline: &Headline, baseline: &ArmSummary, arm: &ArmSummary) -> Row {
         or_absent(headline.verdict(arm).map(|verdict| word(verdict).to_owned())),
         or_absent(found.and_then(gain)),
     ];
-    Row { name: key.name, cells }
+    Row { name: key.name.into(), cells }
 }
 
 /// "-84.5 ± 15.7 ms", with digits that matter beside the baseline's figure.

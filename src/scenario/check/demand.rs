@@ -31,7 +31,7 @@ const FOREVER_S: f64 = 30.0 * 365.0 * 86_400.0;
 const LINGER: Span = simulation::DRAIN_MAX;
 /// Shortest times that demand may change in, s: shorter ones are one instant.
 const CHANGE_S_MIN: f64 = 1e-3;
-const SECONDS_PER_DAY: f64 = 86_400.0;
+pub(super) const SECONDS_PER_DAY: f64 = 86_400.0;
 
 /// Time zero and the end of arrivals.
 #[derive(Clone, Copy, Debug, Default)]
@@ -39,6 +39,19 @@ pub(super) struct Horizon {
     pub start: Option<Timestamp>,
     pub is_start_given: bool,
     pub duration: Option<Span>,
+}
+
+/// Which keys make the arrivals of a use case vary: those written at `at`, and
+/// those that a region adds to `raw`.
+pub(super) fn varies(at: &At<'_>, raw: &RawUseCase) -> impl Iterator<Item = &'static str> {
+    let added = [
+        ("time_zone", raw.time_zone.is_some()),
+        ("profile", raw.profile.is_some()),
+        ("calendar", raw.calendar.is_some()),
+    ];
+    KEYS.into_iter().filter(move |key| {
+        at.key(key).node.is_some() || added.iter().any(|(name, is_there)| name == key && *is_there)
+    })
 }
 
 impl Check<'_> {
@@ -73,12 +86,15 @@ impl Check<'_> {
         raw: &RawUseCase,
         steady: Arrivals,
     ) -> Option<Arrivals> {
-        let varies: Vec<&str> = KEYS.into_iter().filter(|key| at.key(key).node.is_some()).collect();
-        let (Some(first), rate) = (varies.first(), &steady) else { return Some(steady) };
+        let keys: Vec<&str> = varies(at, raw).collect();
+        let (Some(first), rate) = (keys.first(), &steady) else { return Some(steady) };
         let (rate, law) = match rate {
             Arrivals::Poisson { rate } => (*rate, Law::Exponential),
             Arrivals::Constant { rate } => (*rate, Law::Constant),
-            Arrivals::ClosedLoop { .. } | Arrivals::Trace { .. } | Arrivals::Varying(_) => {
+            Arrivals::ClosedLoop { .. }
+            | Arrivals::Trace { .. }
+            | Arrivals::Varying(_)
+            | Arrivals::Regions(_) => {
                 let problem = "makes a rate of arrivals vary, and here is none";
                 let fix = "remove it, or write users or arrivals = { process = \"poisson\", ... }";
                 self.wrong(&at.key(first), problem, fix);
@@ -86,7 +102,7 @@ impl Check<'_> {
             }
         };
         let zone = self.zone(&at.key("time_zone"), raw.time_zone.as_deref().unwrap_or("UTC"))?;
-        let has_days = ["season", "profile", "calendar"].iter().any(|key| varies.contains(key))
+        let has_days = ["season", "profile", "calendar"].iter().any(|key| keys.contains(key))
             || raw.variability.as_ref().is_some_and(|spec| spec.day_noise.is_some());
         let curve = self.curve(at, raw, &zone, rate, has_days);
         let growth = self.growth(at, raw, &zone);
@@ -108,7 +124,7 @@ impl Check<'_> {
         Some(Arrivals::Varying(Arc::new(demand)))
     }
 
-    fn zone(&mut self, at: &At<'_>, name: &str) -> Option<TimeZone> {
+    pub(super) fn zone(&mut self, at: &At<'_>, name: &str) -> Option<TimeZone> {
         let zones = TimeZoneDatabase::bundled();
         match zones.get(name) {
             Ok(zone) => Some(zone),
@@ -167,7 +183,7 @@ impl Check<'_> {
     }
 
     /// The calendar instant of time zero, which something at `at` depends on.
-    fn start_of(&mut self, at: &At<'_>) -> Option<Timestamp> {
+    pub(super) fn start_of(&mut self, at: &At<'_>) -> Option<Timestamp> {
         if self.horizon.start.is_none() && !self.horizon.is_start_given {
             let fix = "add e.g. start = \"2026-11-16T00:00:00Z\" at the top";
             self.wrong(at, "varies with the calendar, and the scenario has no start", fix);
@@ -175,7 +191,7 @@ impl Check<'_> {
         self.horizon.start
     }
 
-    fn profile(&mut self, at: &At<'_>, raw: Option<&RawProfile>) -> Option<Profile> {
+    pub(super) fn profile(&mut self, at: &At<'_>, raw: Option<&RawProfile>) -> Option<Profile> {
         let flat = self.catalog.profile("flat").expect("it is in the catalog");
         match raw {
             None => Some((*flat).clone()),

@@ -65,11 +65,13 @@ impl Check<'_> {
     }
 
     fn volume(&mut self, root: &At<'_>, duration: Option<Span>, use_cases: &[Option<UseCase>]) {
-        let rate = |use_case: &UseCase| match use_case.arrivals {
-            Arrivals::Poisson { rate } | Arrivals::Constant { rate } => rate * turns(use_case),
-            Arrivals::Varying(ref demand) => demand.mean_rate() * turns(use_case),
-            Arrivals::ClosedLoop { .. } | Arrivals::Trace { .. } => 0.0,
+        let rate = |arrivals: &Arrivals| match arrivals {
+            Arrivals::Poisson { rate } | Arrivals::Constant { rate } => *rate,
+            Arrivals::Varying(demand) => demand.mean_rate(),
+            Arrivals::ClosedLoop { .. } | Arrivals::Trace { .. } | Arrivals::Regions(_) => 0.0,
         };
+        let rate =
+            |use_case: &UseCase| use_case.arrivals.parts().map(rate).sum::<f64>() * turns(use_case);
         let rate: f64 = use_cases.iter().flatten().map(rate).sum();
         let calls = rate * duration.map_or(0.0, Span::seconds);
         if calls > CALLS_MAX {

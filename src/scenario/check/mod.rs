@@ -12,6 +12,7 @@ mod demand;
 mod limits;
 mod offload;
 mod pool;
+mod region;
 mod replications;
 mod router;
 mod session;
@@ -38,6 +39,7 @@ use indexmap::IndexMap;
 use indexmap::map::Entry;
 use jiff::Timestamp;
 use limits::{POOLS_MAX, USE_CASES_MAX};
+use region::Region;
 use serde::de::DeserializeOwned;
 use std::fs::File;
 use std::io::Read;
@@ -162,13 +164,15 @@ fn hash(resolved_toml: &str, scenario: &Scenario) -> String {
     let mut digest = Digest::default();
     resolved_toml.bytes().for_each(|byte| digest.word(u64::from(byte)));
     for use_case in &scenario.use_cases {
-        match &use_case.arrivals {
-            Arrivals::Trace { trace, .. } => digest.word(trace.digest),
-            // Days may come from a file.
-            Arrivals::Varying(demand) => {
-                demand.curve.days.iter().for_each(|plan| digest.word(plan.factor.to_bits()));
+        for arrivals in use_case.arrivals.parts() {
+            match arrivals {
+                Arrivals::Trace { trace, .. } => digest.word(trace.digest),
+                // Days may come from a file.
+                Arrivals::Varying(demand) => {
+                    demand.curve.days.iter().for_each(|plan| digest.word(plan.factor.to_bits()));
+                }
+                _ => {}
             }
-            _ => {}
         }
     }
     digest.to_string()
@@ -193,6 +197,8 @@ struct Check<'b> {
     traces: &'b Traces,
     /// Known before use cases are looked at.
     horizon: Horizon,
+    /// Known before pools are looked at.
+    regions: Vec<Region>,
     /// With the scenario's own entries, once those are known.
     catalog: Catalog,
 }
@@ -208,6 +214,7 @@ impl<'b> Check<'b> {
             unusable_entries: Vec::new(),
             traces,
             horizon: Horizon::default(),
+            regions: Vec::new(),
             catalog: Catalog::embedded().clone(),
         }
     }
@@ -246,6 +253,7 @@ impl Check<'_> {
         let mut raw = self.head(root)?;
         self.name(&root.key("name"), &raw.name);
         let catalog = self.catalog(root, &mut raw);
+        self.regions(root, &mut raw);
         let mut pools = self.pools(root, &catalog, &mut raw);
         self.catalog = catalog;
         self.shared_tiers(root, &mut pools);

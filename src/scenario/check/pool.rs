@@ -29,6 +29,7 @@ impl Check<'_> {
             data: raw.data_parallel,
             expert: raw.expert_parallel,
         };
+        let region = self.region_of_pool(at, raw.region.as_ref());
         self.cost(at, raw);
         let engine_works = self.engine_limits(&at.key("engine"), &raw.engine);
         let (model, hardware) = (model?, hardware?);
@@ -67,6 +68,7 @@ impl Check<'_> {
             StepTime::new(&model, &hardware, precision, parallelism, engine.step_scale, overhead_s);
         let mut pool = Pool {
             name: raw.name.clone(),
+            region,
             precision,
             replicas: raw.replicas,
             parallelism,

@@ -2,11 +2,11 @@
 
 use super::Check;
 use crate::random::Distribution;
-use crate::scenario::raw::{RawArrivals, RawPrice, RawUseCase};
+use crate::scenario::raw::{RawArrivals, RawPools, RawPrice, RawUseCase};
 use crate::scenario::raw_distribution::{Quantum, RawDistribution};
 use crate::scenario::tree::{At, suggest};
 use crate::scenario::units::Rate;
-use crate::scenario::{Arrivals, Lengths, Pool, Thinking, TokenPrices, UseCase};
+use crate::scenario::{Arrivals, Lengths, Origins, Pool, Thinking, TokenPrices, UseCase};
 use crate::workload::TraceCall;
 
 /// Fastest arrivals: a call a microsecond, beyond any single source.
@@ -23,8 +23,9 @@ impl Check<'_> {
         raw: &mut RawUseCase,
     ) -> Option<UseCase> {
         self.name(&at.key("name"), &raw.name);
-        let pool = self.pool_of(at, pool_names, raw);
-        let arrivals = self.arrivals(at, raw);
+        let sites = self.sites(at, pool_names, pools, raw);
+        let origins = self.origins(at, raw, sites.as_deref(), pools);
+        let arrivals = self.arrivals(at, raw, origins.as_ref().and_then(Option::as_deref));
         let lengths = self.lengths(at, raw);
         let thinking = match &raw.thinking {
             Some(thinking) => Some(self.thinking(&at.key("thinking"), thinking)?),
@@ -41,7 +42,8 @@ impl Check<'_> {
         let slo = self.slo(&at.key("slo"), &raw.slo);
         let use_case = UseCase {
             name: raw.name.clone(),
-            pool: pool?,
+            pool: *sites?.first()?,
+            origins: origins?,
             arrivals: arrivals?,
             lengths: lengths?,
             thinking,
@@ -52,29 +54,59 @@ impl Check<'_> {
             price: raw.price.as_ref().map(prices),
         };
         self.names(&at.key("prefix"), &use_case);
-        if let Some(Some(pool)) = pools.get(use_case.pool) {
-            self.fit(&use_case, pool);
+        for &pool in use_case.pools() {
+            if let Some(Some(pool)) = pools.get(pool) {
+                self.fit(&use_case, pool);
+            }
         }
         Some(use_case)
     }
 
-    fn pool_of(&mut self, at: &At<'_>, names: &[&str], raw: &mut RawUseCase) -> Option<usize> {
+    /// The pools that serve a use case: those it names, the only one, or all that
+    /// stand in a region.
+    fn sites(
+        &mut self,
+        at: &At<'_>,
+        names: &[&str],
+        pools: &[Option<Pool>],
+        raw: &mut RawUseCase,
+    ) -> Option<Vec<usize>> {
         let place = at.key("pool");
         match &raw.pool {
-            Some(name) => {
-                let found = names.iter().position(|known| known == name);
-                if found.is_none() {
-                    let fix = suggest(name, names.iter().copied());
-                    self.wrong(&place, "there is no pool of this name", fix);
+            Some(named) => {
+                let mut sites = Vec::new();
+                for name in named.names() {
+                    let found = names.iter().position(|known| known == name);
+                    if found.is_none() {
+                        let fix = suggest(name, names.iter().copied());
+                        self.wrong(&place, "there is no pool of this name", fix);
+                    }
+                    sites.push(found);
                 }
-                found
+                if sites.is_empty() {
+                    self.wrong(&place, "names no pool", "name one, or one a region");
+                    return None;
+                }
+                sites.into_iter().collect()
+            }
+            None if !raw.regions.is_empty() => {
+                let stands =
+                    |pool: &Option<Pool>| pool.as_ref().is_some_and(|p| p.region.is_some());
+                let sites: Vec<usize> = (0..pools.len()).filter(|&at| stands(&pools[at])).collect();
+                if sites.is_empty() && pools.iter().all(Option::is_some) {
+                    let fix = "add region = \"...\" to the pools that serve it";
+                    self.wrong(&at.key("regions"), "are given, and no pool stands in one", fix);
+                }
+                let named = sites.iter().map(|&site| names[site].to_owned()).collect();
+                raw.pool = Some(RawPools::Several(named));
+                (!sites.is_empty()).then_some(sites)
             }
             None => match names {
                 // No pool at all has been reported already.
                 [] => None,
                 [only] => {
-                    raw.pool = Some((*only).to_owned());
-                    Some(0)
+                    raw.pool = Some(RawPools::One((*only).to_owned()));
+                    Some(vec![0])
                 }
                 several => {
                     let fix = format!("name one of the pools: {}", several.join(", "));
@@ -85,10 +117,18 @@ impl Check<'_> {
         }
     }
 
-    fn arrivals(&mut self, at: &At<'_>, raw: &mut RawUseCase) -> Option<Arrivals> {
+    fn arrivals(
+        &mut self,
+        at: &At<'_>,
+        raw: &mut RawUseCase,
+        origins: Option<&Origins>,
+    ) -> Option<Arrivals> {
         let users = self.users(at, raw);
         let steady = self.steady_arrivals(at, raw, users)?;
-        self.varying(at, raw, steady)
+        match origins.filter(|origins| origins.has_regions()) {
+            Some(origins) => self.varying_by_region(at, raw, steady, origins),
+            None => self.varying(at, raw, steady),
+        }
     }
 
     /// When calls arrive, apart from what makes their rate vary.
@@ -245,11 +285,16 @@ impl UseCase {
             Arrivals::Poisson { .. } | Arrivals::Constant { .. } | Arrivals::Varying(_) => false,
             Arrivals::ClosedLoop { requests, .. } => requests.is_some(),
             Arrivals::Trace { .. } => true,
+            Arrivals::Regions(_) => false,
         }
     }
 
     /// Whether the rate of its arrivals is forecast to vary.
     pub fn varies(&self) -> bool {
-        matches!(&self.arrivals, Arrivals::Varying(demand) if !demand.is_stationary())
+        let varies = |arrivals: &Arrivals| match arrivals {
+            Arrivals::Varying(demand) => !demand.is_stationary(),
+            _ => false,
+        };
+        self.arrivals.parts().any(varies)
     }
 }

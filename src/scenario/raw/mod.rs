@@ -7,11 +7,13 @@
 
 mod demand;
 mod pool;
+mod region;
 mod study;
 mod use_case;
 
 pub use demand::*;
 pub use pool::*;
+pub use region::*;
 pub use study::*;
 pub use use_case::*;
 
@@ -50,6 +52,9 @@ pub struct RawScenario {
     #[serde(default = "one")]
     #[schemars(range(min = 1, max = 100))]
     pub sections: u32,
+    /// Parts of the world with users, pools, or both.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub region: Vec<RawRegion>,
     /// Pools of GPUs.
     #[serde(default)]
     pub pool: Vec<RawPool>,

@@ -15,6 +15,8 @@ pub struct RawPool {
     pub model: String,
     /// GPU it is served on, a name of the catalog (`tokenmill catalog hardware`).
     pub hardware: String,
+    /// Region that it stands in.
+    pub region: Option<String>,
     /// Number of replicas.
     #[serde(default = "one")]
     #[schemars(range(min = 1, max = 1_000_000))]

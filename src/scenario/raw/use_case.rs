@@ -1,6 +1,6 @@
 //! `[[use_case]]` as written: who calls, when, with what, and what was promised.
 
-use super::{RawGrowth, RawProfile, RawVariability};
+use super::{RawGrowth, RawOrigin, RawPools, RawProfile, RawServe, RawVariability};
 use crate::scenario::raw_distribution::RawDistribution;
 use crate::scenario::units::{Duration, Fraction, Rate, TokenPrice};
 use indexmap::IndexMap;
@@ -14,8 +14,16 @@ use std::borrow::Cow;
 pub struct RawUseCase {
     /// Name, unique among use cases.
     pub name: String,
-    /// Pool that serves it; may be absent when there is one.
-    pub pool: Option<String>,
+    /// Pool that serves it; may be absent when there is one. Several, one a region,
+    /// where `regions` are given; all pools with a region when absent.
+    pub pool: Option<RawPools>,
+    /// Regions of its users, and their shares, which add up to 1.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub regions: IndexMap<String, RawOrigin>,
+    /// Which region's pool serves a call; `home` when absent.
+    pub serve: Option<RawServe>,
+    /// Network round trip of its calls, beside those of their regions.
+    pub round_trip: Option<Duration>,
     /// When calls arrive.
     pub arrivals: Option<RawArrivals>,
     /// A recording that gives arrivals and, unless stated here, token counts.

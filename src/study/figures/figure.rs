@@ -27,20 +27,25 @@ pub enum Share {
 pub struct Figure {
     /// Its path.
     pub path: String,
-    /// The pool whose instability withholds it.
-    pub steady_on: Option<usize>,
+    /// The pools whose instability withholds it.
+    pub steady_on: Vec<usize>,
     share: Box<dyn Fn(&Stretch) -> Share + Send + Sync>,
 }
 
 impl Figure {
     /// The figure at `path` to which a replication contributes `share`.
     pub fn new(path: String, share: impl Fn(&Stretch) -> Share + Send + Sync + 'static) -> Figure {
-        Figure { path, steady_on: None, share: Box::new(share) }
+        Figure { path, steady_on: Vec::new(), share: Box::new(share) }
     }
 
-    /// The same figure, withheld where the pool at index `pool` is unstable.
-    pub fn steady_on(self, pool: usize) -> Figure {
-        Figure { steady_on: Some(pool), ..self }
+    /// The same figure, withheld where one of the pools at these indices is unstable.
+    pub fn steady_on(self, pools: &[usize]) -> Figure {
+        Figure { steady_on: pools.to_vec(), ..self }
+    }
+
+    /// Whether it is withheld, where `is_unstable` tells of the pool at an index.
+    pub fn is_withheld(&self, is_unstable: impl Fn(usize) -> bool) -> bool {
+        self.steady_on.iter().any(|&pool| is_unstable(pool))
     }
 
     /// What `stretch`, a window or one of its sections, contributes.

@@ -3,6 +3,7 @@
 
 mod figure;
 mod pool;
+mod region;
 mod shares;
 mod tier;
 mod unit;

@@ -36,6 +36,7 @@ impl Unit {
         match last {
             _ if owner.ends_with("_s") && is_statistic => Unit::Seconds,
             _ if owner == "usd_per_mtok" => Unit::UsdPerMtok,
+            _ if owner == "served_fraction" => Unit::Share,
             "read_utilization" | "write_utilization" => Unit::Share,
             "utilization" | "kv_use_mean" | "kv_use_peak" => Unit::Share,
             _ if last.ends_with("_fraction") => Unit::Share,

@@ -1,13 +1,13 @@
 //! Figures of a use case.
 
-use super::{Figure, Share, tier};
+use super::{Figure, Share, region, tier};
 use crate::economics::usd_per_second;
 use crate::kernel::TICKS_PER_SECOND;
 use crate::metrics::{LatencyRecord, Stretch, ThinkingRecord, TtftParts, UseCaseRecord};
-use crate::scenario::{Metric, Scenario};
+use crate::scenario::{Metric, Scenario, UseCase};
 
 type Count = fn(&UseCaseRecord) -> u64;
-type Statistic = fn(&LatencyRecord) -> f64;
+pub(super) type Statistic = fn(&LatencyRecord) -> f64;
 type Ticks = fn(&TtftParts) -> u128;
 
 /// Latencies by the name of their key, in the order of the summary.
@@ -21,7 +21,7 @@ const LATENCIES: [(&str, Metric); 6] = [
 ];
 
 /// Statistics of a latency by the name of their key.
-const STATISTICS: [(&str, Statistic); 5] = [
+pub(super) const STATISTICS: [(&str, Statistic); 5] = [
     ("mean", |latency| latency.mean),
     ("p50", |latency| latency.quantiles[0]),
     ("p90", |latency| latency.quantiles[1]),
@@ -36,8 +36,9 @@ const PER_CALL: [(&str, Count); 3] = [
     ("preemptions_per_call", |calls| calls.preemptions),
 ];
 
-/// Parts of the mean time to first token, beside `queue_s.mean`; the first where
-/// there are tiers.
+/// Parts of the mean time to first token, beside `queue_s.mean`: where there is a
+/// network, where there are tiers, and always.
+const NETWORK: (&str, Ticks) = ("network_s.mean", |parts| parts.network);
 const FETCH: (&str, Ticks) = ("fetch_s.mean", |parts| parts.fetch);
 const PREFILL: (&str, Ticks) = ("prefill_s.mean", |parts| parts.prefill);
 
@@ -45,7 +46,7 @@ const PREFILL: (&str, Ticks) = ("prefill_s.mean", |parts| parts.prefill);
 pub fn figures(scenario: &Scenario, at: usize) -> Vec<Figure> {
     let use_case = &scenario.use_cases[at];
     let path = |key: &str| format!("use_cases.{}.{key}", use_case.name);
-    let pool = use_case.pool;
+    let (pool, pools) = (use_case.pool, use_case.pools());
     let mut figures = vec![per_second(path("calls_per_s"), at, |calls| calls.finished)];
     figures.extend(PER_CALL.map(|(key, count)| per_call(path(key), at, count)));
     if use_case.cache_hit.is_some() || scenario.pools[pool].engine.prefix_cache.is_some() {
@@ -69,17 +70,14 @@ pub fn figures(scenario: &Scenario, at: usize) -> Vec<Figure> {
     let latencies = LATENCIES.into_iter();
     for (key, metric) in latencies.filter(|(_, m)| thinks || *m != Metric::VisibleTtft) {
         for (statistic, value) in STATISTICS {
-            let share = move |run: &Stretch| match latency(run, at, metric) {
-                // A replication without a value has no statistic to contribute.
-                latency if latency.count == 0 => Share::Nothing,
-                latency => Share::Value(value(latency)),
-            };
-            figures.push(Figure::new(path(&format!("{key}.{statistic}")), share).steady_on(pool));
+            let share = move |run: &Stretch| statistic_of(latency(run, at, metric), value);
+            figures.push(Figure::new(path(&format!("{key}.{statistic}")), share).steady_on(pools));
         }
     }
+    let network = use_case.has_network().then_some(NETWORK);
     let fetch = (!scenario.pools[pool].offload.is_empty()).then_some(FETCH);
-    let parts = fetch.into_iter().chain([PREFILL]);
-    figures.extend(parts.map(|(key, ticks)| part(path(key), at, ticks).steady_on(pool)));
+    let parts = network.into_iter().chain(fetch).chain([PREFILL]);
+    figures.extend(parts.map(|(key, ticks)| part(path(key), at, ticks).steady_on(pools)));
     if !use_case.slo.targets.is_empty() {
         let good: Count = |calls| calls.good;
         // A call that was refused kept no promise.
@@ -87,11 +85,17 @@ pub fn figures(scenario: &Scenario, at: usize) -> Vec<Figure> {
             let record = &run.use_cases[at];
             Share::Ratio(record.good as f64, (record.calls + record.rejected) as f64)
         });
-        figures.push(fraction.steady_on(pool));
-        figures.push(per_second(path("goodput_calls_per_s"), at, good).steady_on(pool));
+        figures.push(fraction.steady_on(pools));
+        figures.push(per_second(path("goodput_calls_per_s"), at, good).steady_on(pools));
     }
     figures.extend(usd_per_call(scenario, path("usd_per_call"), at));
+    figures.extend(region::figures(scenario, at));
     figures
+}
+
+/// What a replication contributes to a statistic: nothing without a value.
+pub(super) fn statistic_of(latency: &LatencyRecord, value: Statistic) -> Share {
+    if latency.count == 0 { Share::Nothing } else { Share::Value(value(latency)) }
 }
 
 /// The record of `metric` of the use case at index `at`.
@@ -168,20 +172,52 @@ fn per_second(path: String, at: usize, count: Count) -> Figure {
     Figure::new(path, move |run| Share::Ratio(count(&run.use_cases[at]) as f64, run.window_s))
 }
 
-/// Dollars a call: the pool's cost shared among its use cases by the tokens
-/// (prompt and output) that they processed. `None` without a price.
+/// Dollars a call: the cost of each pool shared among its use cases by the tokens
+/// (prompt and output) that they processed there. `None` without a price.
 fn usd_per_call(scenario: &Scenario, path: String, at: usize) -> Option<Figure> {
-    let pool = scenario.use_cases[at].pool;
-    let usd_per_s = usd_per_second(&scenario.pools[pool])?;
-    let on_pool: Vec<bool> = scenario.use_cases.iter().map(|case| case.pool == pool).collect();
-    let tokens = |record: &UseCaseRecord| (record.prompt_tokens + record.output_tokens) as f64;
+    let use_case = &scenario.use_cases[at];
+    let costs: Option<Vec<Cost>> =
+        use_case.pools().iter().map(|&pool| Cost::of(scenario, pool)).collect();
+    let costs = costs?;
     let figure = Figure::new(path, move |run| {
-        let cases = run.use_cases.iter().zip(&on_pool).filter(|(_, on_pool)| **on_pool);
-        let all: f64 = cases.map(|(record, _)| tokens(record)).sum();
-        let record = &run.use_cases[at];
-        let share = if all > 0.0 { tokens(record) / all } else { 0.0 };
-        Share::Ratio(usd_per_s * run.window_s * share, record.calls as f64)
+        let usd = costs.iter().map(|cost| cost.usd(run, at)).sum::<f64>();
+        Share::Ratio(usd, run.use_cases[at].calls as f64)
     });
     // Without a steady state the calls that arrive are not those that are served.
-    Some(figure.steady_on(pool))
+    Some(figure.steady_on(use_case.pools()))
+}
+
+/// What a pool costs, and whose tokens it is shared by.
+struct Cost {
+    usd_per_s: f64,
+    /// Use cases that it serves, and which of their sites it is.
+    served: Vec<(usize, usize)>,
+}
+
+impl Cost {
+    fn of(scenario: &Scenario, pool: usize) -> Option<Cost> {
+        let use_cases = scenario.use_cases.iter().enumerate();
+        let site = |(at, case): (usize, &UseCase)| {
+            Some((at, case.pools().iter().position(|&other| other == pool)?))
+        };
+        let usd_per_s = usd_per_second(&scenario.pools[pool])?;
+        Some(Cost { usd_per_s, served: use_cases.filter_map(site).collect() })
+    }
+
+    /// What the use case at index `at` has to pay of it.
+    fn usd(&self, run: &Stretch, at: usize) -> f64 {
+        let tokens = |&(case, site): &(usize, usize)| tokens(&run.use_cases[case], site);
+        let all: f64 = self.served.iter().map(tokens).sum();
+        let own = self.served.iter().find(|(case, _)| *case == at).map_or(0.0, tokens);
+        let share = if all > 0.0 { own / all } else { 0.0 };
+        self.usd_per_s * run.window_s * share
+    }
+}
+
+/// Tokens of a use case, prompt and output, that one of its sites processed.
+fn tokens(record: &UseCaseRecord, site: usize) -> f64 {
+    match record.regions.is_empty() {
+        true => (record.prompt_tokens + record.output_tokens) as f64,
+        false => record.regions.iter().map(|region| region.sites[site].tokens).sum::<u64>() as f64,
+    }
 }

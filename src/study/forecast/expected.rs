@@ -28,8 +28,8 @@ pub struct Expected<'s> {
     brings: Brings,
     /// Of arrivals that bring what was drawn, not recorded.
     is_drawn: bool,
-    /// The rate without growth.
-    varied: Option<Curve>,
+    /// Arrivals of each region, with their rate without growth where they vary.
+    parts: Vec<(&'s Arrivals, Option<Curve>)>,
     /// When arrivals end.
     pub end: Time,
 }
@@ -39,11 +39,14 @@ impl<'s> Expected<'s> {
     /// closed loop.
     pub fn new(scenario: &'s Scenario, at: usize, end: Time) -> Option<Expected<'s>> {
         let use_case = &scenario.use_cases[at];
-        let varied = match &use_case.arrivals {
-            Arrivals::ClosedLoop { .. } => return None,
+        if let Arrivals::ClosedLoop { .. } = use_case.arrivals {
+            return None;
+        }
+        let varied = |arrivals: &Arrivals| match arrivals {
             Arrivals::Varying(demand) => Some(Curve { growth: Vec::new(), ..demand.curve.clone() }),
             _ => None,
         };
+        let parts = use_case.arrivals.parts().map(|part| (part, varied(part))).collect();
         let is_drawn = !matches!(use_case.lengths, Lengths::Recorded);
         let mut brings = Brings::default();
         let mut instants = instants(use_case, scenario);
@@ -57,7 +60,7 @@ impl<'s> Expected<'s> {
                 brings.add(&brought);
             }
         });
-        Some(Expected { scenario, at, brings, is_drawn, varied, end })
+        Some(Expected { scenario, at, brings, is_drawn, parts, end })
     }
 
     /// The use case.
@@ -68,16 +71,17 @@ impl<'s> Expected<'s> {
     /// Arrivals over the whole horizon.
     pub fn arrivals(&self, upto: Upto) -> f64 {
         let seconds = self.end.seconds();
-        match (&self.use_case().arrivals, &self.varied, upto) {
-            (Arrivals::Poisson { rate } | Arrivals::Constant { rate }, ..) => rate * seconds,
-            (Arrivals::Varying(demand), _, Upto::Base) => demand.curve.rate * seconds,
-            (Arrivals::Varying(demand), Some(varied), _) => {
+        let arrivals = |(arrivals, varied): &(&Arrivals, Option<Curve>)| match (arrivals, varied) {
+            (Arrivals::Poisson { rate } | Arrivals::Constant { rate }, _) => rate * seconds,
+            (Arrivals::Varying(demand), _) if upto == Upto::Base => demand.curve.rate * seconds,
+            (Arrivals::Varying(demand), Some(varied)) => {
                 let curve = if upto == Upto::Growth { &demand.curve } else { varied };
                 expected(demand, curve, Time::ZERO, self.end)
             }
             _ if self.is_drawn => self.replayed().count() as f64,
             _ => self.brings.count(),
-        }
+        };
+        self.parts.iter().map(arrivals).sum()
     }
 
     /// That of all arrivals over the whole horizon.
@@ -92,8 +96,18 @@ impl<'s> Expected<'s> {
 
     /// Tokens to be computed of each hour, with growth or without, added to `sums`.
     pub fn add_hours(&self, hours: &Hours, upto: Upto, sums: &mut [f64]) {
+        self.parts.iter().for_each(|part| self.add_hours_of(part, hours, upto, sums));
+    }
+
+    fn add_hours_of(
+        &self,
+        (arrivals, varied): &(&Arrivals, Option<Curve>),
+        hours: &Hours,
+        upto: Upto,
+        sums: &mut [f64],
+    ) {
         let mean = self.brings.mean(Of::Computed).mean;
-        match (&self.use_case().arrivals, &self.varied) {
+        match (arrivals, varied) {
             (Arrivals::Poisson { rate } | Arrivals::Constant { rate }, _) => {
                 sums.iter_mut().for_each(|sum| *sum += mean * rate * hours.length_s());
             }

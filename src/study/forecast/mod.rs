@@ -93,8 +93,9 @@ pub fn forecast(scenario: &Scenario) -> Forecast {
         .map(|at| end.and_then(|end| Expected::new(scenario, at, end)))
         .collect();
     let total = end.filter(|_| all.iter().any(Option::is_some)).map(|end| {
+        let all_arrivals = scenario.use_cases.iter().map(|use_case| &use_case.arrivals);
         let parts: Vec<&Expected<'_>> = all.iter().flatten().collect();
-        Figures::of(&parts, &Hours::new(start, shared_zone(scenario), end))
+        Figures::of(&parts, &Hours::new(start, zone(all_arrivals), end))
     });
     let use_cases: Vec<UseCaseForecast> = scenario
         .use_cases
@@ -102,14 +103,19 @@ pub fn forecast(scenario: &Scenario) -> Forecast {
         .zip(&all)
         .map(|(use_case, expected)| UseCaseForecast {
             name: use_case.name.clone(),
-            pool: scenario.pools[use_case.pool].name.clone(),
+            pool: scenario
+                .pools_of(use_case)
+                .map(|pool| &*pool.name)
+                .collect::<Vec<_>>()
+                .join(", "),
             cache: match (use_case.cache_hit, scenario.pools[use_case.pool].engine.prefix_cache) {
                 (Some(_), _) => CacheSource::Given,
                 (None, Some(_)) => CacheSource::NeverEvicts,
                 (None, None) => CacheSource::None,
             },
             figures: expected.as_ref().map(|expected| {
-                let hours = Hours::new(start, zone(&use_case.arrivals), expected.end);
+                let hours =
+                    Hours::new(start, zone(std::iter::once(&use_case.arrivals)), expected.end);
                 Figures::of(&[expected], &hours)
             }),
         })
@@ -146,18 +152,12 @@ fn horizon(scenario: &Scenario) -> Option<Time> {
     Some(Time::ZERO + Span::from_seconds(longest.floor() + 1.0))
 }
 
-/// The time zone of a use case's days.
-fn zone(arrivals: &Arrivals) -> TimeZone {
-    match arrivals {
-        Arrivals::Varying(demand) => demand.zone.clone(),
-        _ => TimeZone::UTC,
-    }
-}
-
-/// The one time zone of all use cases that vary, or UTC.
-fn shared_zone(scenario: &Scenario) -> TimeZone {
-    let arrivals = scenario.use_cases.iter().map(|use_case| &use_case.arrivals);
-    let mut zones = arrivals.filter(|arrivals| matches!(arrivals, Arrivals::Varying(_))).map(zone);
+/// The one time zone of all arrivals that vary, or UTC.
+fn zone<'a>(all: impl Iterator<Item = &'a Arrivals>) -> TimeZone {
+    let mut zones = all.flat_map(Arrivals::parts).filter_map(|arrivals| match arrivals {
+        Arrivals::Varying(demand) => Some(demand.zone.clone()),
+        _ => None,
+    });
     let first = zones.next().unwrap_or(TimeZone::UTC);
     if zones.all(|zone| zone == first) { first } else { TimeZone::UTC }
 }

@@ -39,7 +39,11 @@ pub fn notes(scenario: &Scenario, all: &[Option<Expected<'_>>]) -> Vec<String> {
          horizon",
     );
     note(
-        &|_, use_case| matches!(&use_case.arrivals, Arrivals::Varying(d) if !d.uncertain.is_empty()),
+        &|_, use_case| {
+            let is_uncertain =
+                |part: &Arrivals| matches!(part, Arrivals::Varying(d) if !d.uncertain.is_empty());
+            use_case.arrivals.parts().any(is_uncertain)
+        },
         "growth is drawn once a replication; the forecast takes the mean time to double, and the \
          mean over replications is higher",
     );
@@ -56,6 +60,7 @@ pub fn notes(scenario: &Scenario, all: &[Option<Expected<'_>>]) -> Vec<String> {
 
 /// Whether the peak of its crowds has a mean, if it has crowds.
 fn crowds(use_case: &UseCase) -> Option<bool> {
-    let Arrivals::Varying(demand) = &use_case.arrivals else { return None };
+    // All regions have the same.
+    let Some(Arrivals::Varying(demand)) = use_case.arrivals.parts().next() else { return None };
     Some(demand.variability.crowds.as_ref()?.peak.mean().is_some())
 }

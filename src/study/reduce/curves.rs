@@ -11,7 +11,7 @@ use crate::study::{Band, Cdf, FrontierPoint, PoolSeries, Series, Summary, UseCas
 /// Series of all use cases and pools.
 pub fn series(scenario: &Scenario, records: &[RunRecord], summary: &Summary) -> Series {
     let use_cases = scenario.use_cases.iter().enumerate().map(|(at, use_case)| {
-        let is_stable = summary.pools[use_case.pool].stable;
+        let is_stable = use_case.pools().iter().all(|&pool| summary.pools[pool].stable);
         (use_case.name.clone(), use_case_series(records, at, is_stable))
     });
     let interval = records.iter().map(|record| record.timeline.interval()).max();

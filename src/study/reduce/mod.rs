@@ -116,7 +116,7 @@ impl Found {
     ) -> Self {
         let mut found = Found { figures: IndexMap::new(), dependent: Vec::new() };
         for (figure, shares) in figures.iter().zip(shares) {
-            let is_withheld = figure.steady_on.is_some_and(|pool| !stability[pool].is_stable);
+            let is_withheld = figure.is_withheld(|pool| !stability[pool].is_stable);
             let value = if is_withheld { None } else { reduced(shares, is_random) };
             if value.is_some() && figure.path.ends_with(TELLTALE) {
                 let serial = Serial::of(&shares.series().collect::<Vec<_>>());

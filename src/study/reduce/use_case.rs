@@ -1,12 +1,12 @@
 //! Figures of each use case.
 
 use super::Found;
-use crate::metrics::{CDF_FRACTIONS, LatencyRecord, RunRecord, UseCaseRecord};
-use crate::scenario::{Metric, Scenario, Statistic, Target};
+use crate::metrics::{CDF_FRACTIONS, LatencyRecord, RegionRecord, RunRecord, UseCaseRecord};
+use crate::scenario::{Metric, Origin, Scenario, Statistic, Target};
 use crate::statistics::Interval;
-use crate::study::figures::{HBM, latency};
+use crate::study::figures::{self, HBM};
 use crate::study::{
-    Latency, Mean, SessionsSummary, SuppliedSummary, ThinkingSummary, UseCaseSummary,
+    Latency, Mean, RegionSummary, SessionsSummary, SuppliedSummary, ThinkingSummary, UseCaseSummary,
 };
 use indexmap::IndexMap;
 
@@ -66,20 +66,17 @@ fn summary(scenario: &Scenario, records: &[RunRecord], found: &Found, at: usize)
     let total = |count: fn(&UseCaseRecord) -> u64| -> u64 {
         records.iter().map(|run| count(&run.whole.use_cases[at])).sum()
     };
-    let latency = |key: &str, metric| Latency {
-        mean: get(&format!("{key}.mean")),
-        p50: get(&format!("{key}.p50")),
-        p90: get(&format!("{key}.p90")),
-        p95: get(&format!("{key}.p95")),
-        p99: get(&format!("{key}.p99")),
-        method: method(records, at, metric),
-    };
+    let latency = |key: &str, metric| latency(key, get, method(records, at, metric));
     let pool = &scenario.pools[use_case.pool];
     let part = |key: &str| Mean { mean: get(key) };
     let goodput_fraction = get("goodput_fraction");
     let kept = || use_case.slo.targets.iter().all(|target| is_met(records, at, target));
     UseCaseSummary {
-        pool: pool.name.clone(),
+        pool: scenario
+            .pools_of(use_case)
+            .map(|pool| pool.name.as_str())
+            .collect::<Vec<_>>()
+            .join(", "),
         calls: total(|record| record.calls),
         rejected: total(|record| record.rejected),
         calls_per_s: get("calls_per_s"),
@@ -104,6 +101,7 @@ fn summary(scenario: &Scenario, records: &[RunRecord], found: &Found, at: usize)
         itl_s: latency("itl_s", Metric::Itl),
         e2e_s: latency("e2e_s", Metric::E2e),
         queue_s: latency("queue_s", Metric::Queue),
+        network_s: use_case.has_network().then(|| part("network_s.mean")),
         fetch_s: (!pool.offload.is_empty()).then(|| part("fetch_s.mean")),
         prefill_s: part("prefill_s.mean"),
         preemptions_per_call: get("preemptions_per_call"),
@@ -111,6 +109,53 @@ fn summary(scenario: &Scenario, records: &[RunRecord], found: &Found, at: usize)
         goodput_calls_per_s: get("goodput_calls_per_s"),
         slo_met: goodput_fraction.map(|_| kept()),
         usd_per_call: get("usd_per_call"),
+        regions: regions(scenario, records, found, at),
+    }
+}
+
+/// What users see by region; nothing where they are not told apart.
+fn regions(
+    scenario: &Scenario,
+    records: &[RunRecord],
+    found: &Found,
+    at: usize,
+) -> IndexMap<String, RegionSummary> {
+    let use_case = &scenario.use_cases[at];
+    let regions = use_case.by_region().into_iter().flat_map(|origins| &origins.regions);
+    let summary = |(index, origin): (usize, &Origin)| {
+        let owner = format!("use_cases.{}.regions.{}", use_case.name, origin.region);
+        let get = |key: &str| found.get(&owner, key);
+        let all = || records.iter().map(|run| &run.whole.use_cases[at].regions[index]);
+        let exact = |latency: fn(&RegionRecord) -> &LatencyRecord| {
+            method_of(all().all(|region| latency(region).exact))
+        };
+        let served = scenario
+            .pools_of(use_case)
+            .map(|pool| (pool.name.clone(), get(&format!("served_fraction.{}", pool.name))));
+        let summary = RegionSummary {
+            calls: all().map(|region| region.calls).sum(),
+            calls_per_s: get("calls_per_s"),
+            ttft_s: latency("ttft_s", get, exact(|region| &region.ttft)),
+            e2e_s: latency("e2e_s", get, exact(|region| &region.e2e)),
+            network_s: use_case.has_network().then(|| Mean { mean: get("network_s.mean") }),
+            goodput_fraction: get("goodput_fraction"),
+            served_fraction: served.collect(),
+        };
+        (origin.region.clone(), summary)
+    };
+    regions.enumerate().map(summary).collect()
+}
+
+/// Statistics of the latency at `key`.
+fn latency(key: &str, get: impl Fn(&str) -> Option<Interval>, method: String) -> Latency {
+    let statistic = |name: &str| get(&format!("{key}.{name}"));
+    Latency {
+        mean: statistic("mean"),
+        p50: statistic("p50"),
+        p90: statistic("p90"),
+        p95: statistic("p95"),
+        p99: statistic("p99"),
+        method,
     }
 }
 
@@ -150,7 +195,10 @@ fn supplied(scenario: &Scenario, found: &Found, at: usize) -> IndexMap<String, S
 }
 
 fn method(records: &[RunRecord], at: usize, metric: Metric) -> String {
-    let is_exact = records.iter().all(|run| latency(&run.whole, at, metric).exact);
+    method_of(records.iter().all(|run| figures::latency(&run.whole, at, metric).exact))
+}
+
+fn method_of(is_exact: bool) -> String {
     if is_exact { "exact".to_string() } else { "histogram".to_string() }
 }
 
@@ -158,7 +206,8 @@ fn method(records: &[RunRecord], at: usize, metric: Metric) -> String {
 /// bound on every call is kept only if no replication broke it. Calls that were
 /// refused count as never answered.
 fn is_met(records: &[RunRecord], at: usize, target: &Target) -> bool {
-    let runs = records.iter().filter(|run| latency(&run.whole, at, target.metric).count > 0);
+    let runs =
+        records.iter().filter(|run| figures::latency(&run.whole, at, target.metric).count > 0);
     let values: Vec<f64> = runs.map(|run| promised(run, at, target)).collect();
     let bounds_every_call = target.statistic == Statistic::Quantile(1.0);
     let value = match values.len() {
@@ -172,8 +221,9 @@ fn is_met(records: &[RunRecord], at: usize, target: &Target) -> bool {
 /// The promised statistic in one replication; infinite where it falls among
 /// refused calls.
 fn promised(run: &RunRecord, at: usize, target: &Target) -> f64 {
-    let record = latency(&run.whole, at, target.metric);
-    let UseCaseRecord { calls, rejected, .. } = run.whole.use_cases[at];
+    let record = figures::latency(&run.whole, at, target.metric);
+    let UseCaseRecord { calls, rejected, .. } = &run.whole.use_cases[at];
+    let (calls, rejected) = (*calls, *rejected);
     match target.statistic {
         Statistic::Mean if rejected > 0 => f64::INFINITY,
         Statistic::Mean => record.mean,

@@ -74,7 +74,7 @@ pub fn measure(
         .iter()
         .map(|condition| {
             let figure = all.iter().find(|figure| figure.path == condition.metric)?;
-            if figure.steady_on.is_some_and(|pool| !stability[pool].is_stable) {
+            if figure.is_withheld(|pool| !stability[pool].is_stable) {
                 return None;
             }
             let mut shares = Shares::default();

@@ -113,8 +113,8 @@ pub struct Point {
     pub pools: Vec<String>,
     /// Paths of the figures that its runs give shares of.
     pub figures: Vec<String>,
-    /// For each figure, the pool whose instability withholds it.
-    pub steady_on: Vec<Option<usize>>,
+    /// For each figure, the pools whose instability withholds it.
+    pub steady_on: Vec<Vec<usize>>,
 }
 
 /// A finished run.

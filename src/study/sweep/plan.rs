@@ -120,9 +120,14 @@ fn checked(
     if mistakes.is_empty() { Ok(found) } else { Err(Error::Invalid(mistakes)) }
 }
 
+/// Names of the pools that serve `use_case`.
+fn pool_names(scenario: &Scenario, use_case: &UseCase) -> String {
+    scenario.pools_of(use_case).map(|pool| pool.name.as_str()).collect::<Vec<_>>().join(", ")
+}
+
 fn header(loaded: &Loaded, points: &Points) -> Header {
     let scenario = &loaded.scenario;
-    let pool = |use_case: &UseCase| scenario.pools[use_case.pool].name.clone();
+    let pool = |use_case: &UseCase| pool_names(scenario, use_case);
     let axis = |axis: &Axis| AxisLine {
         key: axis.path.clone(),
         unit: axis.unit(),
@@ -171,7 +176,7 @@ fn prepare(
 /// Calls of one run, to order points by.
 fn cost(scenario: &Scenario) -> f64 {
     let duration_s = scenario.duration.map_or(f64::INFINITY, |duration| duration.seconds());
-    let calls = |use_case: &UseCase| match &use_case.arrivals {
+    let calls = |arrivals: &Arrivals| match arrivals {
         Arrivals::Poisson { rate } | Arrivals::Constant { rate } => rate * duration_s,
         Arrivals::Varying(demand) => demand.mean_rate() * duration_s,
         Arrivals::ClosedLoop { clients, requests, .. } => {
@@ -183,8 +188,9 @@ fn cost(scenario: &Scenario) -> f64 {
             let share = if length_s > duration_s { duration_s / length_s } else { 1.0 };
             trace.calls as f64 * share
         }
+        Arrivals::Regions(_) => unreachable!("parts have no parts"),
     };
-    scenario.use_cases.iter().map(calls).sum()
+    scenario.use_cases.iter().flat_map(|use_case| use_case.arrivals.parts()).map(calls).sum()
 }
 
 /// What is done and what is left of a shard. Cost: 12 bytes a point, a bit a run.

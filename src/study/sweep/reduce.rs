@@ -297,8 +297,9 @@ fn summary(Finished { point, runs, settled }: Finished) -> PointSummary {
     runs.iter()
         .for_each(|run| digest.word(u64::from_str_radix(&run.digest, 16).unwrap_or_default()));
     let stability = stability(point.regime, point.pools.len(), &runs);
-    let figure = |(index, (path, pool)): (usize, (&String, &Option<usize>))| {
-        if pool.is_some_and(|pool| stability.get(pool).is_none_or(|verdict| !verdict.is_stable)) {
+    let is_unstable = |pool: &usize| stability.get(*pool).is_none_or(|verdict| !verdict.is_stable);
+    let figure = |(index, (path, pools)): (usize, (&String, &Vec<usize>))| {
+        if pools.iter().any(is_unstable) {
             return None;
         }
         Some((path.clone(), reduced(&shares(&runs, index), point.is_random)?))

@@ -122,7 +122,7 @@ impl Crew<'_> {
             warning: transient.warning.clone(),
             pools: scenario.pools.iter().map(|pool| pool.name.clone()).collect(),
             figures: figures.iter().map(|figure| figure.path.clone()).collect(),
-            steady_on: figures.iter().map(|figure| figure.steady_on).collect(),
+            steady_on: figures.iter().map(|figure| figure.steady_on.clone()).collect(),
         });
         let text = line::write(&line, &self.plan.header().hash);
         self.desk.point(point, transient.warm_up, &text)?;

@@ -1,0 +1,96 @@
+//! The way between a user and a pool, and which pool a call goes to.
+//!
+//! A call is sent, reaches its pool half a round trip later, and its answer is
+//! with the user half a round trip after its tokens were sampled. Where there is
+//! no way, nothing of this is an event.
+
+use super::Simulation;
+use super::event::Event;
+use crate::factory::{Call, Engine, Waiter};
+use crate::kernel::{Id, Slot, Span, Time};
+use crate::scenario::Pool;
+use crate::workload::Content;
+
+/// Names a call on its way to a pool.
+pub type FlightId = Id<Flight>;
+
+/// A call on its way to a pool, and what it says.
+pub struct Flight {
+    call: Call,
+    content: Option<Content>,
+}
+
+/// How full a pool is.
+pub struct Occupancy {
+    /// Calls that wait or run.
+    pub calls: u32,
+    /// Sequences that all its ranks together may run.
+    pub seats: f64,
+}
+
+impl Occupancy {
+    /// `pool` before anything has arrived.
+    pub fn of(pool: &Pool) -> Occupancy {
+        let ranks = f64::from(pool.replicas) * f64::from(pool.parallelism.data);
+        Occupancy { calls: 0, seats: ranks * f64::from(pool.engine.max_num_seqs) }
+    }
+
+    /// Whether it holds fewer calls than this share of its seats.
+    #[inline]
+    pub fn has_room(&self, fill: f64) -> bool {
+        f64::from(self.calls) < fill * self.seats
+    }
+}
+
+impl<E: Engine> Simulation<'_, E> {
+    /// A user sends a call to the pool that is to serve it.
+    #[inline]
+    pub(super) fn send(&mut self, now: Time, mut call: Call, content: Option<Content>) {
+        self.audit.sent();
+        let Some(origins) = &self.scenario.use_cases[usize::from(call.use_case)].origins else {
+            return self.deliver(now, call, content);
+        };
+        let origin = &origins.regions[usize::from(call.region)];
+        let has_room = |site: usize, fill| self.occupancy[origins.pools[site]].has_room(fill);
+        let site = origins.serve.choose(now, &origin.near, &origins.clocks, has_room);
+        call.site = site as u8;
+        call.network = origin.round_trips[site];
+        let (there, _) = ways(call.network);
+        if there == Span::ZERO {
+            return self.deliver(now, call, content);
+        }
+        call.arrived = now + there;
+        let flight = self.flights.insert(Flight { call, content });
+        let slot = self.slots.lend(Event::Delivery { flight }, &mut self.pending);
+        self.pending.schedule(slot, call.arrived);
+        self.arrivals_due += 1;
+    }
+
+    /// A call has come to its pool.
+    pub(super) fn on_delivery(&mut self, now: Time, flight: FlightId, slot: Slot) {
+        self.arrivals_due -= 1;
+        self.slots.take_back(slot);
+        let Flight { call, content } = self.flights.remove(flight);
+        self.deliver(now, call, content);
+    }
+
+    /// A call is taken in, or its user hears that it can never be.
+    fn deliver(&mut self, now: Time, call: Call, content: Option<Content>) {
+        if self.dispatch(now, call, content) {
+            return;
+        }
+        let heard = now + ways(call.network).1;
+        match call.waiter {
+            Waiter::Nobody => {}
+            Waiter::Client(client) => self.ask_again(heard, call.use_case.into(), client, true),
+            Waiter::Session(session) => self.end_session(heard, session, false),
+        }
+    }
+}
+
+/// The way there and the way back of a round trip, which add up to it.
+#[inline]
+pub fn ways(round_trip: Span) -> (Span, Span) {
+    let there = Span::from_ticks(round_trip.ticks() / 2);
+    (there, round_trip - there)
+}
