@@ -615,3 +615,58 @@ fn mistakes_of_the_scenario_are_not_repeated_for_its_arms() {
     let said = mistakes(&[("[[use_case]]", arm), ("2 /s", "2"), ("ttft_p95", "ttf_p95")]);
     insta::assert_snapshot!(said);
 }
+
+#[test]
+fn regions_that_cannot_be() {
+    let world = "[[region]]\nname = \"us\"\n[[region]]\nname = \"eu\"\n\n[[pool]]";
+    let told = |changes: &[(&str, &str)]| {
+        let all: Vec<(&str, &str)> =
+            [("[[pool]]", world)].into_iter().chain(changes.iter().copied()).collect();
+        mistakes(&all)
+    };
+    let use_case = |lines: &str| told(&[("arrivals", &format!("{lines}\narrivals"))]);
+    let placed = |lines: &str| {
+        told(&[
+            ("replicas", "region = \"us\"\nreplicas"),
+            ("arrivals", &format!("{lines}\narrivals")),
+        ])
+    };
+    let region = |lines: &str| told(&[("name = \"us\"", &format!("name = \"us\"\n{lines}"))]);
+    let two = |second: &str, use_case: &str| {
+        let pools = format!(
+            "region = \"us\"\nreplicas = 1\n[[pool]]\nname = \"b\"\nmodel = \"llama-3.1-8b\"\nhardware = \
+             \"h100-sxm\"\n{second}\nreplicas"
+        );
+        told(&[("replicas", &pools), ("arrivals", &format!("{use_case}\narrivals"))])
+    };
+    let said = [
+        told(&[("replicas", "region = \"su\"\nreplicas")]),
+        mistakes(&[("replicas", "region = \"us\"\nreplicas")]),
+        region("time_zone = \"America/New_Yrok\""),
+        region("round_trip = \"2 min\""),
+        region("round_trips = { us = \"1 ms\", ue = \"85 ms\" }"),
+        region("round_trips = { eu = 85 }"),
+        use_case("regions = { us = 1 }"),
+        use_case("serve = \"follow-the-sun\""),
+        use_case("pool = [\"a\", \"b\"]"),
+        use_case("round_trip = \"-3 ms\""),
+        placed("regions = { us = 0.5, su = 0.5 }"),
+        placed("regions = { us = 0.5, eu = 0.4 }\nround_trip = \"1 ms\""),
+        placed("regions = { us = 1.0, eu = 0 }"),
+        placed("regions = { us = 0.5, eu = 0.5 }"),
+        placed(
+            "regions = { us = 0.5, eu = { share = 0.5, calendar = \"retail-uk\", profile = \"caht\" } }",
+        ),
+        placed("regions = { us = 1 }\ntime_zone = \"Asia/Tokyo\""),
+        placed("regions = { us = 1 }\nserve = \"follow-the-moo\""),
+        placed("regions = { us = 1 }\nserve = { policy = \"overflow\", fill = 0 }"),
+        placed("regions = { us = 1 }\nserve = \"follow-the-sun\""),
+        placed("regions = { us = 1 }\npool = []"),
+        two("", "pool = [\"a\", \"b\"]\nregions = { us = 1 }"),
+        two("region = \"us\"", "regions = { us = 1 }"),
+        two("region = \"eu\"\noffload = [{ tier = \"host-dram\" }]", "regions = { us = 1 }"),
+        two("region = \"eu\"", "regions = { us = 1 }\nserve = \"overflow\""),
+        two("region = \"eu\"", "pool = [\"a\", \"b\"]"),
+    ];
+    insta::assert_snapshot!(said.join("\n"));
+}

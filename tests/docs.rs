@@ -127,8 +127,16 @@ name = "my-tier"
 base = "local-nvme"
 [[calendar]]
 name = "my-calendar"
+[[region]]
+name = "us"
+round_trips = { eu = "90 ms", asia = "233 ms" }
+[[region]]
+name = "eu"
+[[region]]
+name = "asia"
 [[pool]]
 name = "assistant"
+region = "us"
 model = "qwen3-30b-a3b"
 hardware = "h100-sxm"
 router = {}
@@ -161,12 +169,13 @@ fn scenario_with(heading: &str, example: &str) -> String {
         "profile" | "variability" => ("use_case", heading),
         "router" | "engine" => ("pool", heading),
         "eviction" => ("pool", "engine"),
-        "[[use_case]]" | "arrivals" | "slo" | "### Distributions" => ("use_case", ""),
+        "[[use_case]]" | "arrivals" | "regions" | "slo" | "### Distributions" => ("use_case", ""),
         "replications" => {
             scenario.insert(heading.to_owned(), toml::from_str("precision = 0.02").unwrap());
             ("", heading)
         }
         "trace" | "price" | "session" | "prefix" | "thinking" => ("use_case", heading),
+        "[[region]]" => ("region", ""),
         "[[hardware]]" => ("hardware", ""),
         "[[model]]" => ("model", ""),
         "[[tier]]" => ("tier", ""),
@@ -188,6 +197,9 @@ fn scenario_with(heading: &str, example: &str) -> String {
             toml::from_str::<toml::Table>("users = 1\nsessions_per_user_per_day = 1").unwrap(),
         );
         place.remove("arrivals");
+    }
+    if example.starts_with("serve") {
+        place.extend(toml::from_str::<toml::Table>("regions = { us = 1 }").unwrap());
     }
     if inner == "profile" {
         place.insert(inner.to_owned(), toml::from_str("weekday = [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]").unwrap());
