@@ -162,7 +162,6 @@ impl Check<'_> {
     }
 
     /// Regions of users with their shares, and the sum of those.
-    #[expect(clippy::type_complexity, reason = "used once")]
     fn shares(&mut self, at: &At<'_>, raw: &RawUseCase) -> Option<(Vec<(usize, f64)>, f64)> {
         let mut shares = Some(Vec::new());
         for (name, origin) in &raw.regions {
