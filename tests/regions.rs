@@ -82,6 +82,15 @@ fn a_round_trip_is_added_to_what_users_see_and_to_nothing_else() {
 }
 
 #[test]
+fn the_first_visible_token_has_the_same_way() {
+    let lines = format!("{CLIENT}\nthinking = {{ tokens = 50 }}");
+    let at_once = simulate(&plain(&lines));
+    let far = simulate(&plain(&format!("{lines}\nround_trip = \"85 ms\"")));
+    let visible = |record: &RunRecord| only(record).thinking.as_ref().unwrap().visible_ttft.mean;
+    near(visible(&far) - visible(&at_once), 0.085);
+}
+
+#[test]
 fn the_next_turn_of_a_session_waits_for_the_answer() {
     let lines = "prompt_tokens = 300\nsession = { turns = 6, think = \"2 s\" }\narrivals = { process = \
                  \"closed-loop\", clients = 1, requests = 3 }";
