@@ -7,8 +7,11 @@ use common::{arrivals, load, mean_of};
 use serde_json::Value;
 use std::fs;
 use tokenmill::kernel::{Span, Time};
-use tokenmill::random::Streams;
+use tokenmill::metrics::UseCaseRecord;
+use tokenmill::random::{Distribution, Streams};
 use tokenmill::scenario::{Arrivals, Scenario};
+use tokenmill::simulation::{Options, run};
+use tokenmill::statistics::Interval;
 use tokenmill::study::forecast::{CacheSource, Figures, forecast};
 use tokenmill::workload::{Content, Script, Strand};
 
@@ -59,7 +62,7 @@ fn shop(lines: &str) -> Scenario {
     scenario(&format!("{top}[[use_case]]\nname = \"shop\"\n{lines}\n{lengths}"))
 }
 
-fn error_of(interval: tokenmill::statistics::Interval) -> f64 {
+fn error_of(interval: Interval) -> f64 {
     (interval.high.unwrap() - interval.mean) / 1.96
 }
 
@@ -74,7 +77,7 @@ fn layers_multiply_to_the_total() {
     let each = forecast.use_cases.iter().filter_map(|use_case| use_case.figures.as_ref());
     for figures in each.clone().chain([total]) {
         let names: Vec<&str> = figures.layers.iter().map(|layer| layer.name).collect();
-        assert_eq!(names, ["base", "cache", "variability", "growth"]);
+        assert_eq!(names, ["base", "reasoning", "cache", "variability", "growth"]);
         let factors = |factor: fn(&_) -> f64| figures.layers.iter().map(factor).product::<f64>();
         let base = &figures.layers[0];
         let horizon = base.horizon_tokens * factors(|layer| layer.horizon_factor);
@@ -131,7 +134,7 @@ fn the_peak_hour_is_the_evening_of_cyber_monday() {
     let found = figures.peak_hour.tokens_per_s * 3_600.0 / 550.0;
     assert!((found / minutes - 1.0).abs() < 1e-9, "{found} {minutes}");
     assert!(demand.curve.peak(from, until) * 3_600.0 > minutes, "the peak minute is higher");
-    assert_eq!(figures.layers[3].horizon_factor, 1.0, "nothing grows");
+    assert_eq!(figures.layers[4].horizon_factor, 1.0, "nothing grows");
 }
 
 #[test]
@@ -196,7 +199,7 @@ fn generated_demand_agrees_with_the_forecast() {
         assert!((mean - expected).abs() < 4.0 * error, "{name}: {mean} +- {error}, {expected}");
         assert!(error < 0.05 * expected, "{name}: the test tells nothing: {error} of {expected}");
     };
-    let check = |name: &str, values: &[f64], interval: tokenmill::statistics::Interval| {
+    let check = |name: &str, values: &[f64], interval: Interval| {
         agrees(name, values, interval.mean, error_of(interval));
     };
     check("calls", &calls, figures.calls);
@@ -208,6 +211,97 @@ fn generated_demand_agrees_with_the_forecast() {
     agrees("peak hour", &peak, expected, relative * expected);
 }
 
+/// Layer `reasoning`, and its tokens less those of layer `base`.
+fn reasoning(figures: &Figures) -> (f64, f64) {
+    let [base, reasoning, ..] = &figures.layers[..] else { panic!("five layers") };
+    assert_eq!(reasoning.name, "reasoning");
+    (reasoning.horizon_factor, reasoning.horizon_tokens - base.horizon_tokens)
+}
+
+const STEADY: &str = "arrivals = { process = \"constant\", rate = \"1 /min\" }";
+
+/// Probability times E[min(lognormal, budget)], which has a closed form.
+#[test]
+fn thinking_is_a_layer_with_a_closed_form() {
+    let law = Distribution::lognormal(700.0, 1.1).unwrap();
+    for (budget, probability) in [(300, 1.0), (2_000, 0.6), (8_000, 0.25)] {
+        let figures = figures(&shop(&format!(
+            "{STEADY}\nthinking = {{ probability = {probability}, budget = {budget}, tokens = {{ \
+             distribution = \"lognormal\", median = 700, sigma = 1.1 }} }}"
+        )));
+        let calls = figures.calls.mean;
+        let expected = calls * probability * law.mean_up_to(f64::from(budget)).unwrap();
+        let thinking = figures.thinking_tokens.expect("it thinks");
+        let error = error_of(thinking);
+        assert!((thinking.mean - expected).abs() < 3.5 * error, "{thinking:?} {expected}");
+        assert!(error < 0.03 * expected);
+        // Prompts of 500 tokens and answers of 50.
+        let (factor, added) = reasoning(&figures);
+        assert!((added / thinking.mean - 1.0).abs() < 1e-9, "{added} {thinking:?}");
+        assert!((factor / (1.0 + thinking.mean / (550.0 * calls)) - 1.0).abs() < 1e-9);
+    }
+    let silent = figures(&shop(STEADY));
+    assert_eq!((silent.thinking_tokens, reasoning(&silent)), (None, (1.0, 0.0)));
+}
+
+/// Of four turns with 300 thinking tokens each, those that are kept come again in
+/// three, two and one prompt.
+#[test]
+fn kept_thinking_grows_sessions() {
+    for (thinking, again) in [("", 0.0), (", kept = true", 6.0)] {
+        let figures = figures(&shop(&format!(
+            "{STEADY}\nsession = {{ turns = 4 }}\nthinking = {{ tokens = 300{thinking} }}"
+        )));
+        let sessions = figures.calls.mean / 4.0;
+        let (factor, added) = reasoning(&figures);
+        let expected = (4.0 + again) * 300.0;
+        assert!((added / sessions / expected - 1.0).abs() < 1e-9, "{added} {expected}");
+        // Prompts of 500, 1,050, 1,600 and 2,150 tokens, and four answers.
+        assert!((factor - 1.0 - expected / 5_500.0).abs() < 1e-9, "{factor}");
+    }
+}
+
+/// What is served in whole episodes, with a cache that never has to evict, is what
+/// was forecast.
+#[test]
+fn tokens_served_agree_with_the_forecast() {
+    let kept = "thinking = { probability = 0.7, budget = 900, kept = true, tokens = { distribution \
+                = \"lognormal\", median = 300, sigma = 1 } }";
+    for thinking in ["", kept, "thinking = { share = \"deepseek-r1\", budget = 400 }"] {
+        let scenario = scenario(&format!(
+            "name = \"served\"\nduration = \"20 min\"\nregime = \"terminating\"\n[[pool]]\nname = \
+             \"a\"\nmodel = \"llama-3.1-8b\"\nhardware = \"h100-sxm\"\nengine = {{ kv_blocks = \
+             1_000_000 }}\n[[use_case]]\nname = \"chat\"\narrivals = {{ process = \"poisson\", rate = \
+             \"0.5 /s\" }}\nsession = {{ turns = {{ distribution = \"uniform\", low = 1, high = 5 }}, \
+             think = \"5 s\" }}\nprompt_tokens = {{ distribution = \"exponential\", mean = 300 \
+             }}\noutput_tokens = {{ distribution = \"lognormal\", median = 200, sigma = 0.9 }}\n{thinking}"
+        ));
+        let figures = figures(&scenario);
+        let records: Vec<_> =
+            (1..=12).map(|replication| run(&scenario, replication, Options::default())).collect();
+        let agrees = |name: &str, served: fn(&UseCaseRecord) -> u64, expected: Interval| {
+            let served: Vec<f64> =
+                records.iter().map(|record| served(&record.whole.use_cases[0]) as f64).collect();
+            let (mean, error) = mean_of(&served);
+            let error = error.hypot(error_of(expected));
+            let apart = (mean - expected.mean).abs();
+            assert!(apart < 4.0 * error, "{thinking} {name}: {mean} +- {error}, {expected:?}");
+            assert!(error < 0.04 * mean, "the test tells nothing of {name}: {mean} +- {error}");
+        };
+        agrees("calls", |served| served.calls, figures.calls);
+        agrees("input", |served| served.prompt_tokens, figures.input_tokens);
+        agrees("output", |served| served.output_tokens, figures.output_tokens);
+        agrees(
+            "computed",
+            |served| served.prompt_tokens - served.cached_tokens + served.output_tokens,
+            figures.computed_tokens,
+        );
+        if let Some(expected) = figures.thinking_tokens {
+            agrees("thinking", |served| served.thinking.as_ref().unwrap().tokens, expected);
+        }
+    }
+}
+
 #[test]
 fn crowds_are_part_of_variability() {
     let scenario = shop(
@@ -215,7 +309,7 @@ fn crowds_are_part_of_variability() {
          \"1 days\", peak = 6, decay = \"2 h\" } }",
     );
     let figures = figures(&scenario);
-    let factor = figures.layers[2].horizon_factor;
+    let factor = figures.layers[3].horizon_factor;
     // None are there at the start: 1 + 6 x 2 h / 24 h but for the first two hours.
     let by_hand = 1.0 + 0.5 * (1.0 - 2.0 / (61.0 * 24.0));
     assert!((factor - by_hand).abs() < 1e-9, "{factor} {by_hand}");

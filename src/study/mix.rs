@@ -63,7 +63,7 @@ impl Mix {
     /// The mean call of one use case, which is at index `at` of the scenario.
     pub fn of_calls(scenario: &Scenario, at: usize) -> Mix {
         let mut begun = 0;
-        let sums = sum(scenario, at, |_| begun += 1);
+        let sums = sum(scenario, script(scenario, at), |_| begun += 1);
         let use_case = &scenario.use_cases[at];
         let calls = match use_case.session {
             Some(_) => use_case.arrivals.mean_rate() * sums.all / f64::from(begun),
@@ -84,30 +84,48 @@ pub struct Brought {
     pub cached: f64,
     /// Output tokens.
     pub output: f64,
+    /// Of these, thinking tokens.
+    pub thinking: f64,
 }
 
 impl Brought {
     /// Tells `visit` of arrivals of the use case at index `at` of the scenario: all
     /// of a recording, in order, or as many as a mean is drawn from.
-    pub fn each(scenario: &Scenario, at: usize, mut visit: impl FnMut(Brought)) {
+    pub fn each(scenario: &Scenario, at: usize, visit: impl FnMut(Brought)) {
+        Brought::each_by(scenario, script(scenario, at), visit);
+    }
+
+    /// The same arrivals as if no call thought: they bring their answers alone.
+    pub fn each_unthinking(scenario: &Scenario, at: usize, visit: impl FnMut(Brought)) {
+        let mut script = script(scenario, at);
+        script.silence_thinking();
+        Brought::each_by(scenario, script, visit);
+    }
+
+    fn each_by(scenario: &Scenario, script: Script, mut visit: impl FnMut(Brought)) {
         let mut before = Brought::default();
-        sum(scenario, at, |sums| {
-            let Sums { calls, prompt, cached, output, .. } = *sums;
+        sum(scenario, script, |sums| {
+            let Sums { calls, prompt, cached, output, thinking, .. } = *sums;
             visit(Brought {
                 calls: calls - before.calls,
                 prompt: prompt - before.prompt,
                 cached: cached - before.cached,
                 output: output - before.output,
+                thinking: thinking - before.thinking,
             });
-            before = Brought { calls, prompt, cached, output };
+            before = Brought { calls, prompt, cached, output, thinking };
         });
     }
 }
 
-/// Sums over the calls of a use case; `visit` sees them after each arrival.
-fn sum(scenario: &Scenario, at: usize, mut visit: impl FnMut(&Sums<'_>)) -> Sums<'_> {
-    let use_case = &scenario.use_cases[at];
-    let mut script = Script::new(at as u16, use_case, Streams::new(scenario.seed, 0));
+/// What the calls of the use case at index `at` ask for.
+fn script(scenario: &Scenario, at: usize) -> Script {
+    Script::new(at as u16, &scenario.use_cases[at], Streams::new(scenario.seed, 0))
+}
+
+/// Sums over the calls that `script` writes; `visit` sees them after each arrival.
+fn sum(scenario: &Scenario, mut script: Script, mut visit: impl FnMut(&Sums<'_>)) -> Sums<'_> {
+    let use_case = &scenario.use_cases[script.use_case()];
     let mut sums = Sums::new(&scenario.pools[use_case.pool]);
     match &use_case.arrivals {
         Arrivals::Trace { trace, .. } if matches!(use_case.lengths, Lengths::Recorded) => {
@@ -151,6 +169,7 @@ struct Sums<'p> {
     prompt: f64,
     cached: f64,
     output: f64,
+    thinking: f64,
     pairs: f64,
     /// Context times the tokens that attend it.
     attended: f64,
@@ -166,6 +185,7 @@ impl<'p> Sums<'p> {
             prompt: zero,
             cached: zero,
             output: zero,
+            thinking: zero,
             pairs: zero,
             attended: zero,
         }
@@ -188,6 +208,7 @@ impl<'p> Sums<'p> {
         self.prompt += prompt;
         self.cached += cached;
         self.output += output;
+        self.thinking += f64::from(ask.thinking);
         self.pairs += (prompt * (prompt + 1.0) - cached * (cached + 1.0)) / 2.0;
         self.attended += output * (prompt + output / 2.0);
     }

@@ -87,6 +87,11 @@ impl Script {
         }
     }
 
+    /// Index of its use case.
+    pub fn use_case(&self) -> usize {
+        usize::from(self.use_case)
+    }
+
     /// Leaves thinking out: calls ask for their answers alone.
     pub fn silence_thinking(&mut self) {
         self.thinking.iter_mut().for_each(Thinking::silence);

@@ -15,12 +15,21 @@ const PARTS: [(&str, &str); 4] = [
 ];
 
 /// Terms of a forecast.
-const TERMS: [(&str, &str); 7] = [
+const TERMS: [(&str, &str); 8] = [
     (
         "To compute",
         "Prompt tokens that the cache does not spare. Tokens a second count these and the output.",
     ),
-    ("Base", "The mean rate of arrivals, times all tokens they bring, as if there were no cache."),
+    (
+        "Base",
+        "The mean rate of arrivals, times all tokens they bring, as if no call thought and there \
+         were no cache.",
+    ),
+    (
+        "Reasoning",
+        "All tokens, with what calls think before they answer and what of it joins later prompts, \
+         over those without.",
+    ),
     ("Cache", "What is left to compute of all tokens, over all of them."),
     (
         "Variability",

@@ -45,6 +45,8 @@ pub enum Of {
     ComputedInput,
     /// Output tokens.
     Output,
+    /// Of these, thinking tokens.
+    Thinking,
     /// All tokens, as if there were no cache.
     All,
     /// All tokens that have to be computed: prompt and output.
@@ -52,17 +54,18 @@ pub enum Of {
 }
 
 impl Of {
-    const EACH: [Of; 6] =
-        [Of::Calls, Of::Input, Of::ComputedInput, Of::Output, Of::All, Of::Computed];
+    const EACH: [Of; 7] =
+        [Of::Calls, Of::Input, Of::ComputedInput, Of::Output, Of::Thinking, Of::All, Of::Computed];
 
     /// That of `brought`.
     pub fn of(self, brought: &Brought) -> f64 {
-        let Brought { calls, prompt, cached, output } = *brought;
+        let Brought { calls, prompt, cached, output, thinking } = *brought;
         match self {
             Of::Calls => calls,
             Of::Input => prompt,
             Of::ComputedInput => prompt - cached,
             Of::Output => output,
+            Of::Thinking => thinking,
             Of::All => prompt + output,
             Of::Computed => prompt - cached + output,
         }
@@ -73,11 +76,11 @@ impl Of {
 #[derive(Clone, Debug, Default)]
 pub struct Brings {
     count: f64,
-    first: [f64; 6],
+    first: [f64; 7],
     /// Sums of differences to the first, and of their squares: where nothing
     /// varies the error is exactly 0.
-    sums: [f64; 6],
-    squares: [f64; 6],
+    sums: [f64; 7],
+    squares: [f64; 7],
 }
 
 impl Brings {

@@ -26,6 +26,8 @@ pub struct Expected<'s> {
     scenario: &'s Scenario,
     at: usize,
     brings: Brings,
+    /// What arrivals would bring if no call thought; `None`: none does.
+    unthinking: Option<Brings>,
     /// Of arrivals that bring what was drawn, not recorded.
     is_drawn: bool,
     /// Arrivals of each region, with their rate without growth where they vary.
@@ -48,19 +50,25 @@ impl<'s> Expected<'s> {
         };
         let parts = use_case.arrivals.parts().map(|part| (part, varied(part))).collect();
         let is_drawn = !matches!(use_case.lengths, Lengths::Recorded);
-        let mut brings = Brings::default();
-        let mut instants = instants(use_case, scenario);
-        let mut now = Time::ZERO;
-        Brought::each(scenario, at, |brought| {
-            if !is_drawn {
-                // A recording counts as far as it is replayed.
-                now = instants.next(now).expect("an instant for each recorded call");
-            }
-            if is_drawn || now < end {
-                brings.add(&brought);
-            }
-        });
-        Some(Expected { scenario, at, brings, is_drawn, parts, end })
+        // A recording counts as far as it is replayed.
+        let replayed = || (!is_drawn).then(|| (instants(use_case, scenario), end));
+        let brings = count(replayed(), |visit| Brought::each(scenario, at, visit));
+        let unthinking = use_case
+            .thinking
+            .as_ref()
+            .map(|_| count(replayed(), |visit| Brought::each_unthinking(scenario, at, visit)));
+        Some(Expected { scenario, at, brings, unthinking, is_drawn, parts, end })
+    }
+
+    /// Whether any call thinks.
+    pub fn thinks(&self) -> bool {
+        self.unthinking.is_some()
+    }
+
+    /// All tokens over the whole horizon at the mean rate, if no call thought.
+    pub fn base(&self) -> f64 {
+        let brings = self.unthinking.as_ref().unwrap_or(&self.brings);
+        brings.mean(Of::All).mean * self.arrivals(Upto::Base)
     }
 
     /// The use case.
@@ -87,7 +95,7 @@ impl<'s> Expected<'s> {
     /// That of all arrivals over the whole horizon.
     pub fn sum(&self, of: Of, upto: Upto) -> Estimate {
         let arrivals = self.arrivals(upto);
-        match self.is_drawn {
+        match self.is_drawn || self.thinks() {
             true => self.brings.mean(of).times(arrivals),
             // All of them were counted.
             false => Estimate { mean: self.brings.mean(of).mean * arrivals, error: 0.0 },
@@ -145,6 +153,25 @@ impl<'s> Expected<'s> {
             (now < end).then_some(now)
         })
     }
+}
+
+/// Counts the arrivals that `each` tells of; of a recording those before its end.
+fn count(
+    mut replayed: Option<(Process, Time)>,
+    each: impl FnOnce(&mut dyn FnMut(Brought)),
+) -> Brings {
+    let mut brings = Brings::default();
+    let mut now = Time::ZERO;
+    each(&mut |brought| {
+        let is_in = replayed.as_mut().is_none_or(|(instants, end)| {
+            now = instants.next(now).expect("an instant for each recorded call");
+            now < *end
+        });
+        if is_in {
+            brings.add(&brought);
+        }
+    });
+    brings
 }
 
 /// The arrivals of `use_case` as they would be simulated.

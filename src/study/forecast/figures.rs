@@ -18,8 +18,11 @@ pub struct Figures {
     pub input_tokens: Interval,
     /// Prompt tokens that the cache does not spare.
     pub computed_input_tokens: Interval,
-    /// Output tokens.
+    /// Output tokens, thinking included.
     pub output_tokens: Interval,
+    /// Of these, thinking tokens; `None`: no call thinks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub thinking_tokens: Option<Interval>,
     /// Tokens to be computed: prompt tokens that the cache does not spare, and output.
     pub computed_tokens: Interval,
     /// The same, a second.
@@ -66,7 +69,7 @@ pub struct Layer {
 }
 
 /// Names of the layers.
-const LAYERS: [&str; 4] = ["base", "cache", "variability", "growth"];
+const LAYERS: [&str; 5] = ["base", "reasoning", "cache", "variability", "growth"];
 
 impl Figures {
     /// The figures of `parts` together, with a peak among `hours`.
@@ -77,7 +80,8 @@ impl Figures {
         };
         let all = |of| sum(of, Upto::Growth).interval();
         let seconds = parts.first().map_or(0.0, |part| part.end.seconds());
-        let base = sum(Of::All, Upto::Base).mean;
+        let base: f64 = parts.iter().map(|part| part.base()).sum();
+        let thought = sum(Of::All, Upto::Base).mean;
         let cached = sum(Of::Computed, Upto::Base).mean;
         let varied = sum(Of::Computed, Upto::Variability).mean;
         let grown = sum(Of::Computed, Upto::Growth).mean;
@@ -96,6 +100,7 @@ impl Figures {
             input_tokens: all(Of::Input),
             computed_input_tokens: all(Of::ComputedInput),
             output_tokens: all(Of::Output),
+            thinking_tokens: parts.iter().any(|part| part.thinks()).then(|| all(Of::Thinking)),
             computed_tokens: all(Of::Computed),
             mean_tokens_per_s: grown / seconds,
             mean_day_tokens: grown / seconds * 86_400.0,
@@ -111,8 +116,8 @@ impl Figures {
                     .map(|local| local.time_zone().iana_name().unwrap_or("UTC").to_owned()),
             },
             layers: layers(
-                [base, cached, varied, grown],
-                [base / seconds, cached / seconds, varied_peak, grown_peak],
+                [base, thought, cached, varied, grown],
+                [base / seconds, thought / seconds, cached / seconds, varied_peak, grown_peak],
             ),
             days: days(hours, &all_hours),
         }
@@ -146,8 +151,8 @@ fn peak(hours: &Hours, sums: &[f64]) -> (usize, f64, bool) {
     (at, sums[at] / hours.length_s(), differs)
 }
 
-fn layers(horizon: [f64; 4], peak_hour: [f64; 4]) -> Vec<Layer> {
-    let factor = |values: &[f64; 4], at: usize| match at {
+fn layers(horizon: [f64; 5], peak_hour: [f64; 5]) -> Vec<Layer> {
+    let factor = |values: &[f64; 5], at: usize| match at {
         0 => 1.0,
         _ if values[at - 1] > 0.0 => values[at] / values[at - 1],
         // Nothing stays nothing.
