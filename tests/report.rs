@@ -258,10 +258,11 @@ fn points() -> impl Strategy<Value = Vec<FrontierPoint>> {
 }
 
 fn any_series() -> impl Strategy<Value = Series> {
-    let use_case =
-        (cdf(), cdf(), cdf(), cdf(), cdf()).prop_map(|(ttft_s, tpot_s, itl_s, e2e_s, queue_s)| {
-            UseCaseSeries { ttft_s, tpot_s, itl_s, e2e_s, queue_s }
-        });
+    let visible = prop_oneof![Just(Cdf::default()), cdf()];
+    let use_case = (cdf(), visible, cdf(), cdf(), cdf(), cdf()).prop_map(|cdfs| {
+        let (ttft_s, visible_ttft_s, tpot_s, itl_s, e2e_s, queue_s) = cdfs;
+        UseCaseSeries { ttft_s, visible_ttft_s, tpot_s, itl_s, e2e_s, queue_s }
+    });
     let times = prop::collection::vec(value(), 0..12);
     let pool = (times, band(), band(), band(), points(), points()).prop_map(
         |(t_s, running, waiting, kv_use, frontier, operating)| PoolSeries {

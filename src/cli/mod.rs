@@ -107,7 +107,7 @@ enum Verb {
     Export(export::ExportArgs),
     /// Turn a trace into a use case: rate, bursts and lengths, and how well they fit
     Import(import::ImportArgs),
-    /// Look up hardware, models, memory tiers, demand profiles and calendars
+    /// Look up hardware, models, memory tiers, demand profiles, calendars and reasoning
     Catalog(catalog::CatalogArgs),
     /// Latency of one engine step
     Steptime(steptime::SteptimeArgs),

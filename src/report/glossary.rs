@@ -1,13 +1,18 @@
 //! The terms of a report, for readers who are new to serving language models.
 
 /// Terms with a sentence each, in the order in which a report uses them.
-pub const GLOSSARY: [(&str, &str); 15] = [
+pub const GLOSSARY: [(&str, &str); 16] = [
     ("Call", "One request to a model: a prompt goes in, an answer comes out token by token."),
     ("Token", "The unit models read and write in; an English word is about 1.3 of them."),
     (
         "TTFT, time to first token",
         "From the arrival of a call to its first token of output: what a user waits before \
          anything appears. It holds the queue wait and the reading of the prompt.",
+    ),
+    (
+        "Thinking and visible TTFT",
+        "A reasoning model writes tokens for itself before its answer. They end the TTFT; the \
+         visible TTFT goes on to the first token of the answer.",
     ),
     (
         "TPOT, time per output token",

@@ -13,16 +13,18 @@ use crate::study::{PoolSummary, Precision, Summary, UseCaseSummary};
 pub fn notes(summary: &Summary) -> Vec<String> {
     let metrics = |u: &UseCaseSummary| {
         let all = [
-            ("TTFT", &u.ttft_s),
-            ("TPOT", &u.tpot_s),
-            ("ITL", &u.itl_s),
-            ("end to end", &u.e2e_s),
-            ("queue wait", &u.queue_s),
+            ("TTFT", Some(&u.ttft_s)),
+            ("visible TTFT", u.visible_ttft_s.as_ref()),
+            ("TPOT", Some(&u.tpot_s)),
+            ("ITL", Some(&u.itl_s)),
+            ("end to end", Some(&u.e2e_s)),
+            ("queue wait", Some(&u.queue_s)),
         ];
         let rough = all
             .iter()
+            .filter_map(|&(name, latency)| Some((name, latency?)))
             .filter(|(_, latency)| latency.mean.is_some() && latency.method == "histogram");
-        rough.map(|&(name, _)| name).collect::<Vec<_>>().join(", ")
+        rough.map(|(name, _)| name).collect::<Vec<_>>().join(", ")
     };
     let of = |(name, use_case)| match metrics(use_case) {
         rough if rough.is_empty() => None,
@@ -108,6 +110,10 @@ pub fn use_case(summary: &Summary, use_case: &UseCaseSummary) -> String {
     }
     if let Some(p95) = &use_case.ttft_s.p95 {
         parts.push(format!("95 of 100 calls see their first token within {}", with_range(p95)));
+    }
+    if let Some(p95) = use_case.visible_ttft_s.as_ref().and_then(|latency| latency.p95.as_ref()) {
+        let p95 = with_range(p95);
+        parts.push(format!("and the first that is not thinking within {p95}"));
     }
     if let Some(gap) = &use_case.itl_s.mean {
         parts.push(format!("a further token follows every {}", seconds(gap)));

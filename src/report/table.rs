@@ -88,13 +88,17 @@ fn latencies(name: &str, use_case: &UseCaseSummary, stable: bool) -> Table {
     Table {
         caption: format!("Latency of {name}"),
         columns: ["mean", "p50", "p90", "p95", "p99"].map(String::from).to_vec(),
-        rows: vec![
-            row("TTFT", &use_case.ttft_s),
-            row("TPOT", &use_case.tpot_s),
-            row("ITL", &use_case.itl_s),
-            row("end to end", &use_case.e2e_s),
-            row("queue wait", &use_case.queue_s),
-        ],
+        rows: [
+            Some(row("TTFT", &use_case.ttft_s)),
+            use_case.visible_ttft_s.as_ref().map(|latency| row("visible TTFT", latency)),
+            Some(row("TPOT", &use_case.tpot_s)),
+            Some(row("ITL", &use_case.itl_s)),
+            Some(row("end to end", &use_case.e2e_s)),
+            Some(row("queue wait", &use_case.queue_s)),
+        ]
+        .into_iter()
+        .flatten()
+        .collect(),
     }
 }
 
@@ -130,6 +134,7 @@ fn use_cases(summary: &Summary) -> Table {
                 .map(|u| u.sessions.as_ref().map_or(ABSENT.to_string(), aborted))
                 .collect(),
         });
+    let tokens = Measure::Plain("tok");
     let rows = [
         Some(Row {
             name: Cow::Borrowed("pool"),
@@ -152,6 +157,18 @@ fn use_cases(summary: &Summary) -> Table {
             has_parts(u).then_some(u.prefill_s.mean.as_ref())?
         }),
         row("output per call", Measure::Plain("tok"), |u| u.output_tokens_mean.as_ref()),
+        row("calls that think", Measure::Fraction, |u| {
+            u.thinking.as_ref()?.calls_fraction.as_ref()
+        }),
+        row("thinking of those, mean", tokens, |u| u.thinking.as_ref()?.tokens_mean.as_ref()),
+        row("thinking of those, p99", tokens, |u| u.thinking.as_ref()?.tokens_p99.as_ref()),
+        row("thinking of those, most", tokens, |u| u.thinking.as_ref()?.tokens_max.as_ref()),
+        row("calls cut by the budget", Measure::Fraction, |u| {
+            u.thinking.as_ref()?.cut_fraction.as_ref()
+        }),
+        row("thinking in the output", Measure::Fraction, |u| {
+            u.thinking.as_ref()?.output_fraction.as_ref()
+        }),
         slo,
         row("goodput, share", Measure::Fraction, |u| u.goodput_fraction.as_ref()),
         row("goodput", Measure::Plain("/s"), |u| u.goodput_calls_per_s.as_ref()),

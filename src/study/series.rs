@@ -18,6 +18,9 @@ pub struct Series {
 pub struct UseCaseSeries {
     /// Time to first token.
     pub ttft_s: Cdf,
+    /// Time to the first token that is not thinking; empty where nothing is thought.
+    #[serde(default, skip_serializing_if = "Cdf::is_empty")]
+    pub visible_ttft_s: Cdf,
     /// Time per output token.
     pub tpot_s: Cdf,
     /// Inter-token latency.
@@ -36,6 +39,13 @@ pub struct Cdf {
     pub fraction: Vec<f64>,
     /// Quantile at each fraction, mean over replications with its interval.
     pub value: Band,
+}
+
+impl Cdf {
+    /// Whether nothing was measured.
+    pub fn is_empty(&self) -> bool {
+        self.fraction.is_empty()
+    }
 }
 
 /// A curve with its 95 % band over replications.

@@ -186,6 +186,7 @@ fn cdf(median: f64, sigma: f64) -> Cdf {
 /// Distributions of a use case, `slowness` times as slow as a chat.
 pub fn use_case_series(slowness: f64) -> UseCaseSeries {
     UseCaseSeries {
+        visible_ttft_s: Default::default(),
         ttft_s: cdf(0.118 * slowness, 0.5),
         tpot_s: cdf(0.021 * slowness, 0.2),
         itl_s: cdf(0.0195 * slowness, 0.4),

@@ -16,8 +16,12 @@ const TOP: f64 = 52.0;
 /// use case.
 type Metric = (&'static str, &'static str, &'static str, fn(&UseCaseSeries) -> &Cdf);
 
-const METRICS: [Metric; 5] = [
+/// Shown where a use case has it.
+const VISIBLE: &str = "Visible TTFT";
+
+const METRICS: [Metric; 6] = [
     ("Time to first token (TTFT)", "share of calls", "arrival to first token", |u| &u.ttft_s),
+    (VISIBLE, "share of calls", "arrival to first token after thinking", |u| &u.visible_ttft_s),
     ("Time per output token (TPOT)", "share of calls", "mean gap between tokens of a call", |u| {
         &u.tpot_s
     }),
@@ -31,13 +35,21 @@ const GUIDES: [(f64, &str); 3] = [(0.5, "p50"), (0.95, "p95"), (0.99, "p99")];
 
 /// Draws the distributions of all use cases.
 pub fn draw(series: &Series, remark: &str) -> Drawing {
-    let mut drawing = Drawing::new(TOP + 3.0 * PANEL_HEIGHT);
+    let thinks = series.use_cases.values().any(|u| !u.visible_ttft_s.is_empty());
+    let metrics = METRICS.iter().filter(|(heading, ..)| thinks || *heading != VISIBLE);
+    let count = metrics.clone().count();
+    // The names of the use cases take the place after the panels.
+    let names = match count % 2 {
+        0 => 48.0 + 17.5 * series.use_cases.len().min(CURVES_MAX + 1) as f64,
+        _ => 0.0,
+    };
+    let mut drawing = Drawing::new(TOP + count.div_ceil(2) as f64 * PANEL_HEIGHT + names);
     title(&mut drawing, "Latency distributions", remark);
     let shown: Vec<&UseCaseSeries> = series.use_cases.values().take(CURVES_MAX).collect();
-    for (index, metric) in METRICS.iter().enumerate() {
+    for (index, metric) in metrics.enumerate() {
         draw_metric(&mut drawing, corner(index), metric, &shown);
     }
-    let (left, top) = corner(METRICS.len());
+    let (left, top) = corner(count);
     drawing.text(bold((left + 58.0, top + 27.0), HEADING, "Use cases"));
     let entries: Vec<Entry> = series
         .use_cases

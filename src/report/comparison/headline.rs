@@ -70,10 +70,12 @@ const fn key(
     Key { key, name, measure, factor: 1.0, good, is_charted }
 }
 
-static OF_USE_CASES: [Key; 7] = [
+static OF_USE_CASES: [Key; 9] = [
     key("ttft_s.p50", "TTFT p50", Measure::Seconds, Good::Less, false),
     key("ttft_s.p95", "TTFT p95", Measure::Seconds, Good::Less, true),
     key("ttft_s.p99", "TTFT p99", Measure::Seconds, Good::Less, false),
+    key("visible_ttft_s.p50", "visible TTFT p50", Measure::Seconds, Good::Less, false),
+    key("visible_ttft_s.p95", "visible TTFT p95", Measure::Seconds, Good::Less, true),
     key("tpot_s.p95", "TPOT p95", Measure::Seconds, Good::Less, true),
     key("e2e_s.p95", "end to end p95", Measure::Seconds, Good::Less, true),
     key("goodput_fraction", "goodput share", Measure::Fraction, Good::More, true),

@@ -83,8 +83,13 @@ pub fn means(figures: &Figures) -> String {
         true => format!(", {factor:.2} times the mean"),
         false => String::new(),
     };
+    let thinking = figures.thinking_tokens.map_or(String::new(), |thinking| {
+        let share = Figure::exact(thinking.mean / figures.output_tokens.mean, Measure::Fraction);
+        format!(" Of the output, {} is thinking.", share.plain())
+    });
     format!(
-        "To be computed: {} tokens in a mean day, {} in a mean month, {} in the peak hour{peak}.",
+        "To be computed: {} tokens in a mean day, {} in a mean month, {} in the peak \
+         hour{peak}.{thinking}",
         count(figures.mean_day_tokens),
         count(figures.mean_month_tokens),
         count(figures.peak_hour.tokens_per_s * 3600.0),

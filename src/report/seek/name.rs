@@ -5,8 +5,9 @@ use crate::study::Unit;
 use crate::study::seek::{SeekBound, SeekResult};
 
 /// Keys that people know by another name.
-const NAMES: [(&str, &str); 9] = [
+const NAMES: [(&str, &str); 10] = [
     ("ttft_s", "TTFT"),
+    ("visible_ttft_s", "visible TTFT"),
     ("tpot_s", "TPOT"),
     ("itl_s", "ITL"),
     ("e2e_s", "end to end"),

@@ -12,7 +12,8 @@ use crate::study::{Band, Cdf, FrontierPoint, PoolSeries, Series, Summary, UseCas
 pub fn series(scenario: &Scenario, records: &[RunRecord], summary: &Summary) -> Series {
     let use_cases = scenario.use_cases.iter().enumerate().map(|(at, use_case)| {
         let is_stable = use_case.pools().iter().all(|&pool| summary.pools[pool].stable);
-        (use_case.name.clone(), use_case_series(records, at, is_stable))
+        let thinks = use_case.thinking.is_some();
+        (use_case.name.clone(), use_case_series(records, at, is_stable, thinks))
     });
     let interval = records.iter().map(|record| record.timeline.interval()).max();
     let interval = interval.unwrap_or(Span::ZERO);
@@ -24,12 +25,21 @@ pub fn series(scenario: &Scenario, records: &[RunRecord], summary: &Summary) -> 
     Series { use_cases: use_cases.collect(), pools: pools.collect() }
 }
 
-fn use_case_series(records: &[RunRecord], at: usize, is_stable: bool) -> UseCaseSeries {
+fn use_case_series(
+    records: &[RunRecord],
+    at: usize,
+    is_stable: bool,
+    thinks: bool,
+) -> UseCaseSeries {
     if !is_stable {
         return UseCaseSeries::default();
     }
     UseCaseSeries {
         ttft_s: cdf(records, at, Metric::Ttft),
+        visible_ttft_s: match thinks {
+            true => cdf(records, at, Metric::VisibleTtft),
+            false => Cdf::default(),
+        },
         tpot_s: cdf(records, at, Metric::Tpot),
         itl_s: cdf(records, at, Metric::Itl),
         e2e_s: cdf(records, at, Metric::E2e),
