@@ -114,10 +114,27 @@ fn calls_come_back_with_their_lengths_and_instants_to_the_millisecond() {
 /// What is exported is what a run serves, by numbers that the run counts itself.
 #[test]
 fn an_episode_serves_the_calls_that_are_exported() {
-    let (_folder, original, replay) = round_trip(CHATS, 512);
-    let (original, replay) = (sums(&served(&original)), sums(&served(&replay)));
-    println!("{original:?}");
-    assert_eq!(original, replay);
+    let mut all = Vec::new();
+    let thinks = |thinking: &str| {
+        // In chats beside the answer, in searches as a part of the output.
+        let chats = CHATS.replacen("sigma = 0.7 }\n", &format!("sigma = 0.7 }}\n{thinking}\n"), 1);
+        chats + "thinking = { share = 0.5 }\n"
+    };
+    let dropped = thinks("thinking = { probability = 0.5, tokens = 300 }");
+    let kept = thinks("thinking = { probability = 0.5, tokens = 300, kept = true }");
+    for use_cases in [CHATS, &dropped, &kept] {
+        let (_folder, original, replay) = round_trip(use_cases, 512);
+        let (original, replay) = (sums(&served(&original)), sums(&served(&replay)));
+        println!("{original:?}");
+        assert_eq!(original, replay);
+        all.push(original);
+    }
+    // Thinking is output, and of prompts only where it is kept.
+    let [[calls, prompts, outputs], dropped, kept] = all[..] else { panic!("three of them") };
+    assert_eq!((dropped[0], dropped[1]), (calls, prompts));
+    assert!(dropped[2] > outputs + calls * 30);
+    assert_eq!((kept[0], kept[2]), (calls, dropped[2]));
+    assert!(kept[1] > prompts + calls * 30);
 }
 
 /// With the engine's own block size, the cache finds the same, call by call at

@@ -237,3 +237,22 @@ fn csv_recordings_come_with_their_times_and_lengths() {
         assert!(line.ends_with(&format!(",{},{}", call.prompt, call.output)), "{line}");
     }
 }
+
+/// A share divides the recorded output, tokens add to it; all else stays as recorded.
+#[test]
+fn recorded_calls_can_think() {
+    let azure = "format = \"azure\", path = \"sample-azure.csv\"";
+    let plain = serve(16, azure, &samples());
+    let thinking = |keys: &str| serve(16, &format!("{azure} }}\nthinking = {{ {keys}"), &samples());
+    let thought = |served: &UseCaseRecord| served.thinking.as_ref().unwrap().tokens;
+    let divided = thinking("share = 0.5");
+    assert_eq!(figures(&divided), figures(&plain));
+    assert_eq!(divided.output_tokens, plain.output_tokens);
+    // Each call is rounded by half a token at most, and keeps one for its answer.
+    let off = (2 * thought(&divided)).abs_diff(plain.output_tokens);
+    assert!(off <= plain.calls, "{off} of {} calls", plain.calls);
+    let added = thinking("tokens = 100");
+    assert_eq!(figures(&added), figures(&plain));
+    assert_eq!(added.output_tokens, plain.output_tokens + 100 * plain.calls);
+    assert_eq!(thought(&added), 100 * plain.calls);
+}
