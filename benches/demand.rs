@@ -43,7 +43,9 @@ fn draw(scenario: &Scenario) -> f64 {
         let (mut drawn, mut replication) = (0, 0);
         while drawn < ARRIVALS {
             let streams = Streams::new(1, replication);
-            let Source::Open(mut process) = Source::new(&scenario.use_cases[0], streams) else {
+            let Source::Open(mut process) =
+                Source::new(&scenario.use_cases[0], streams, Time::ZERO)
+            else {
                 unreachable!("an open source")
             };
             let mut now = Time::ZERO;

@@ -297,6 +297,52 @@ fn demand_that_cannot_be() {
 }
 
 #[test]
+fn windows_that_cannot_be() {
+    let all = [
+        "",
+        "choose = \"weekly\"",
+        "choose = \"worst\"",
+        "choose = \"worst\"\ncount = 0",
+        "choose = \"worst\"\ncount = 200",
+        "choose = \"random\"\ncount = 5000",
+        "choose = \"weekly-peaks\"\ncount = 3",
+        "choose = \"weekly-peaks\"\nat = [\"2026-01-02T10:00\"]",
+        "choose = \"weekly-peaks\"\nlength = \"0 s\"",
+        "choose = \"weekly-peaks\"\nlength = \"9 days\"",
+        "choose = \"weekly-peaks\"\nwarm_up = \"7 days\"",
+        "choose = \"weekly-peaks\"\nwarm_up = \"soon\"",
+        "choose = \"weekly-peaks\"\npool = \"b\"",
+        "at = []",
+        "at = [\"2026-01-08\"]",
+        "at = [\"2025-12-31\"]",
+        "at = [\"2026-02-30T20:00\", \"noon\"]",
+        "at = [\"2026-01-02T10:00\", \"2026-01-02T10:30\"]",
+        "at = [\"2026-01-07T23:30\"]",
+        "at = [\"2026-01-02T10:00\"]\ncount = 1",
+        "windows = 3",
+    ];
+    let start = "start = \"2026-01-01T00:00:00Z\"\nduration = \"7 days\"";
+    let told = |text: &str| {
+        mistakes(&[
+            ("duration = \"10 min\"", start),
+            ("[[pool]]", &format!("[windows]\n{text}\n[[pool]]")),
+            ("arrivals", "profile = \"chat\"\narrivals"),
+        ])
+    };
+    let said = all.map(|text| format!("{text}\n{}", told(text))).join("\n");
+    let windows = ("[[pool]]", "[windows]\nchoose = \"weekly-peaks\"\n[[pool]]");
+    let steady = mistakes(&[windows]);
+    let closed = "arrivals = { process = \"closed-loop\", clients = 2, requests = 9 }";
+    let rate = "arrivals = { process = \"poisson\", rate = \"2 /s\" }";
+    let ends = mistakes(&[windows, (rate, closed)]);
+    let without_start = mistakes(&[
+        ("[[pool]]", "[windows]\nat = [\"2026-01-02\"]\n[[pool]]"),
+        ("arrivals", "growth = \"3 %/month\"\narrivals"),
+    ]);
+    insta::assert_snapshot!(format!("{said}\n{steady}\n{ends}\n{without_start}"));
+}
+
+#[test]
 fn keys_of_later_versions() {
     insta::assert_snapshot!(mistakes(&[
         ("[[use_case]]", "[[fault]]\nname = \"x\"\n\n[[use_case]]"),

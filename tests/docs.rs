@@ -174,6 +174,17 @@ fn scenario_with(heading: &str, example: &str) -> String {
             scenario.insert(heading.to_owned(), toml::from_str("precision = 0.02").unwrap());
             ("", heading)
         }
+        "[windows]" => {
+            scenario.insert("duration".to_owned(), "14 days".into());
+            scenario["use_case"][0]
+                .as_table_mut()
+                .unwrap()
+                .insert("profile".to_owned(), "chat".into());
+            let chosen =
+                if example.starts_with("at") { "" } else { "choose = \"worst\"\ncount = 1" };
+            scenario.insert("windows".to_owned(), toml::from_str(chosen).unwrap());
+            ("", "windows")
+        }
         "trace" | "price" | "session" | "prefix" | "thinking" => ("use_case", heading),
         "[[region]]" => ("region", ""),
         "[[hardware]]" => ("hardware", ""),

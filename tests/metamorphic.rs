@@ -50,7 +50,11 @@ fn scenario() -> Scenario {
 }
 
 fn simulate(scenario: &Scenario) -> RunRecord {
-    run(scenario, 0, Options { warm_up: Span::from_seconds(10.0), audit: true })
+    run(
+        scenario,
+        0,
+        Options { warm_up: Span::from_seconds(10.0), audit: true, ..Options::default() },
+    )
 }
 
 /// Everything measured of a use case, for comparison.

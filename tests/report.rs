@@ -279,6 +279,7 @@ fn any_series() -> impl Strategy<Value = Series> {
         .prop_map(|(use_cases, pools)| Series {
             use_cases: use_cases.into_iter().collect(),
             pools: pools.into_iter().collect(),
+            horizon: None,
         })
 }
 

@@ -36,7 +36,7 @@ fn on(model: &str, replicas: u32, pool: &str, router: &str) -> UseCaseRecord {
         "#
     );
     let scenario = load(&text).scenario;
-    let options = Options { warm_up: Span::from_seconds(100.0), audit: true };
+    let options = Options { warm_up: Span::from_seconds(100.0), audit: true, ..Options::default() };
     run(&scenario, 0, options).whole.use_cases.swap_remove(0)
 }
 

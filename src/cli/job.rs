@@ -102,7 +102,7 @@ impl<'a> Job<'a> {
             true => ProgressDrawTarget::hidden(),
             false => ProgressDrawTarget::stderr(),
         };
-        let template = "{bar:32} {pos}/{len} replications, {msg}, {eta} left";
+        let template = "{bar:32} {pos}/{len} runs, {msg}, {eta} left";
         let style = ProgressStyle::with_template(template).expect("the template is well formed");
         ProgressBar::with_draw_target(Some(u64::from(runs)), target).with_style(style)
     }

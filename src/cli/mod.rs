@@ -66,6 +66,9 @@ pub struct Globals {
     /// Replications until figures are within this share of the truth, e.g. "2 %"
     #[arg(long, global = true, value_name = "SHARE", conflicts_with = "replications")]
     precision: Option<String>,
+    /// Simulate the whole horizon, whatever the scenario's [windows] say
+    #[arg(long, global = true)]
+    full_horizon: bool,
     /// Threads to use [default: one a core]
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096))]
     threads: Option<u16>,
@@ -124,6 +127,7 @@ impl Globals {
             seed: self.seed,
             replications: self.replications,
             precision: self.precision.clone(),
+            full_horizon: self.full_horizon,
             skip_bad_lines: self.skip_bad_lines,
         }
     }

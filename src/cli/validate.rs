@@ -6,9 +6,12 @@ use super::{Globals, json};
 use crate::error::Result;
 use crate::factory::{Batch, StepTime};
 use crate::kernel::{Span, Time};
-use crate::scenario::{Arrivals, Lengths, Loaded, Offload, Pool, Regime, Scenario, UseCase};
+use crate::scenario::{
+    Arrivals, Choice, Lengths, Loaded, Offload, Pool, Regime, Scenario, UseCase,
+};
 use crate::study::seek;
-use crate::study::sweep::Plan;
+use crate::study::sweep;
+use crate::study::windows::Plan;
 use crate::study::{Load, Mix, load_of};
 use clap::Args;
 use serde_json::{Value, json};
@@ -37,7 +40,7 @@ pub(super) fn validate(args: &ValidateArgs, globals: &Globals) -> Result<String>
                 }
             }
             if let Some(sweep) = loaded.sweep.clone() {
-                Plan::new(&loaded, variants, sweep)?;
+                sweep::Plan::new(&loaded, variants, sweep)?;
             }
             loaded
         }
@@ -66,6 +69,9 @@ fn text(loaded: &Loaded) -> String {
             Regime::Terminating => "terminating",
         }
     );
+    if let Some(plan) = Plan::of(scenario) {
+        text += &windows_text(&plan);
+    }
     if let Some(sweep) = &loaded.sweep {
         let _ = writeln!(text, "sweep: {} points ({}), all valid", sweep.points, sweep.design);
     }
@@ -90,6 +96,21 @@ fn text(loaded: &Loaded) -> String {
         let _ = writeln!(text, "\narm {}: {}", arm.name, arm.changes.join(", "));
     }
     text
+}
+
+fn windows_text(plan: &Plan) -> String {
+    let of = match plan.windows.choice {
+        Choice::At(_) => String::new(),
+        _ => format!(" of the {} in the horizon", plan.horizon.candidates.len()),
+    };
+    format!(
+        "windows: {} of {} s each ({}){of}, each after a warm-up of {} s ({})\n",
+        plan.chosen(0).len(),
+        plan.windows.length.seconds(),
+        plan.windows.choice.name(),
+        plan.warm_up.length.seconds(),
+        plan.warm_up.reason,
+    )
 }
 
 fn replications(scenario: &Scenario) -> String {

@@ -7,6 +7,7 @@ mod clock;
 mod closed_loop;
 mod constant;
 pub mod curve;
+mod hours;
 mod poisson;
 mod regions;
 mod replay;
@@ -17,12 +18,13 @@ mod varying;
 pub use clock::Clock;
 pub use closed_loop::ClosedLoop;
 use constant::Constant;
+pub use hours::Hours;
 use poisson::Poisson;
 use regions::Regions;
 use replay::Replay;
 pub use varying::Varying;
 
-use crate::kernel::Time;
+use crate::kernel::{Span, Time};
 use crate::random::Stream;
 use crate::random::{Component, Streams, entity};
 use crate::scenario::{Arrivals, Demand, UseCase};
@@ -42,7 +44,11 @@ pub enum Source {
 
 /// An arrival process that does not depend on how calls fare.
 #[derive(Clone, Debug)]
-pub struct Process(Kind);
+pub struct Process {
+    kind: Kind,
+    /// When the run begins, on the clock that the process has.
+    from: Span,
+}
 
 #[derive(Clone, Debug)]
 enum Kind {
@@ -55,8 +61,9 @@ enum Kind {
 }
 
 impl Source {
-    /// The source of `use_case`, whose streams are keyed by its name.
-    pub fn new(use_case: &UseCase, streams: Streams) -> Self {
+    /// The source of `use_case`, whose streams are keyed by its name, from `from`
+    /// on: time zero of the run.
+    pub fn new(use_case: &UseCase, streams: Streams, from: Time) -> Self {
         let entity = entity(&use_case.name);
         match &use_case.arrivals {
             Arrivals::ClosedLoop { clients, requests, think } => {
@@ -66,14 +73,24 @@ impl Source {
                 let process = |(region, arrivals): &(String, Arrivals)| {
                     // No name holds an `@`, so that no use case has the same streams.
                     let own = self::entity(&format!("{}@{region}", use_case.name));
-                    process(arrivals, streams, Keys { own, shared: entity })
+                    process(arrivals, streams, Keys { own, shared: entity }, from)
                 };
                 let regions = Regions::new(regions.iter().map(process).collect());
-                Source::Open(Process(Kind::Regions(Box::new(regions))))
+                // Each of them counts from `from` already.
+                let kind = Kind::Regions(Box::new(regions));
+                Source::Open(Process { kind, from: Span::ZERO })
             }
             arrivals => {
-                Source::Open(process(arrivals, streams, Keys { own: entity, shared: entity }))
+                Source::Open(process(arrivals, streams, Keys { own: entity, shared: entity }, from))
             }
+        }
+    }
+
+    /// Recorded calls that lie before its start.
+    pub fn skipped(&self) -> u64 {
+        match self {
+            Source::Open(Process { kind: Kind::Replay(replay), .. }) => replay.skipped(),
+            _ => 0,
         }
     }
 }
@@ -87,18 +104,21 @@ struct Keys {
     shared: u64,
 }
 
-/// The process of open `arrivals` of one region.
-fn process(arrivals: &Arrivals, streams: Streams, keys: Keys) -> Process {
-    Process(match arrivals {
+/// The process of open `arrivals` of one region, from `from` on.
+fn process(arrivals: &Arrivals, streams: Streams, keys: Keys, from: Time) -> Process {
+    let kind = match arrivals {
         Arrivals::Poisson { rate } => {
             let stream = streams.stream(Component::Arrivals, keys.own, 0);
             Kind::Poisson(Poisson::new(*rate, stream))
         }
-        Arrivals::Constant { rate } => Kind::Constant(Constant::new(*rate)),
-        Arrivals::Trace { trace, time_scale } => Kind::Replay(Replay::new(trace, *time_scale)),
-        Arrivals::Varying(demand) => varying(demand, streams, keys),
+        Arrivals::Constant { rate } => Kind::Constant(Constant::new(*rate, from)),
+        Arrivals::Trace { trace, time_scale } => {
+            Kind::Replay(Replay::new(trace, *time_scale, from))
+        }
+        Arrivals::Varying(demand) => varying(demand, streams, keys, from),
         Arrivals::ClosedLoop { .. } | Arrivals::Regions(_) => unreachable!("not of one region"),
-    })
+    };
+    Process { kind, from: from.since(Time::ZERO) }
 }
 
 impl Process {
@@ -106,28 +126,30 @@ impl Process {
     /// `None` when there are no more.
     #[inline]
     pub fn next(&mut self, now: Time) -> Option<Time> {
-        match &mut self.0 {
-            Kind::Poisson(process) => Some(process.next(now)),
+        let next = match &mut self.kind {
+            // It has no clock.
+            Kind::Poisson(process) => return Some(process.next(now)),
             Kind::Constant(process) => Some(process.next()),
             Kind::Replay(process) => process.next(),
             Kind::Varying(process) => process.next(),
             Kind::Tenants(tenants) => tenants.next(),
             Kind::Regions(regions) => regions.next(),
-        }
+        };
+        next.map(|next| Time::from_ticks(next.ticks() - self.from.ticks()))
     }
 
     /// The region of the last arrival, where arrivals tell; else the first.
     #[inline]
     pub fn region(&self) -> u16 {
-        match &self.0 {
+        match &self.kind {
             Kind::Regions(regions) => regions.last(),
             _ => 0,
         }
     }
 }
 
-/// The arrivals of `demand` in this replication.
-fn varying(demand: &Demand, streams: Streams, keys: Keys) -> Kind {
+/// The arrivals of `demand` in this replication, from `from` on.
+fn varying(demand: &Demand, streams: Streams, keys: Keys, from: Time) -> Kind {
     let entity = keys.own;
     let mut curve = demand.curve.clone();
     for (at, every_s) in &demand.uncertain {
@@ -135,9 +157,9 @@ fn varying(demand: &Demand, streams: Streams, keys: Keys) -> Kind {
         curve.growth[*at] = Growth::Doubling { seconds: every_s.sample(&mut stream) };
     }
     let (curve, gaps) = (Arc::new(curve), Arc::new(demand.gaps.clone()));
-    let weather = || Weather::new(&demand.variability, streams, entity, Time::ZERO);
+    let weather = || Weather::new(&demand.variability, streams, entity, from);
     let source = |share: f64, stream: Stream, weather: Weather| {
-        Varying::new(curve.clone(), share, gaps.clone(), stream, weather, Time::ZERO)
+        Varying::new(curve.clone(), share, gaps.clone(), stream, weather, from)
     };
     let Some(tenants) = demand.tenants else {
         let stream = streams.stream(Component::Arrivals, entity, 0);
@@ -152,7 +174,7 @@ fn varying(demand: &Demand, streams: Streams, keys: Keys) -> Kind {
             let states = [(1.0, on), (0.0, off)];
             let states = states.map(|(factor, mean_s)| State { factor, mean_s });
             let stream = streams.stream(Component::Tenants, entity, u64::from(k));
-            weather.add_states(&states, stream, Time::ZERO);
+            weather.add_states(&states, stream, from);
         }
         source(weight(k) / all, stream, weather)
     };

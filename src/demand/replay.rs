@@ -9,15 +9,37 @@ use std::sync::Arc;
 pub struct Replay {
     cursor: Cursor,
     time_scale: f64,
+    /// Calls before its start, and the first one after it.
+    skipped: u64,
+    first: Option<Time>,
 }
 
 impl Replay {
-    pub fn new(trace: &Arc<Trace>, time_scale: f64) -> Self {
-        Replay { cursor: trace.cursor(), time_scale }
+    /// The calls of `trace` from `from` on.
+    pub fn new(trace: &Arc<Trace>, time_scale: f64, from: Time) -> Self {
+        let mut replay = Replay { cursor: trace.cursor(), time_scale, skipped: 0, first: None };
+        if from > Time::ZERO {
+            replay.first = replay.read();
+            while replay.first.is_some_and(|first| first < from) {
+                replay.skipped += 1;
+                replay.first = replay.read();
+            }
+        }
+        replay
+    }
+
+    /// Calls before its start.
+    pub fn skipped(&self) -> u64 {
+        self.skipped
     }
 
     #[inline]
     pub fn next(&mut self) -> Option<Time> {
+        self.first.take().or_else(|| self.read())
+    }
+
+    #[inline]
+    fn read(&mut self) -> Option<Time> {
         let call = self.cursor.next()?;
         // A factor of one must not pass through floating point: recorded
         // instants stay what they are to the tick.

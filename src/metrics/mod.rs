@@ -6,6 +6,7 @@
 
 mod arrived;
 mod gauge;
+mod merged;
 mod record;
 mod recorder;
 mod regions;
@@ -17,7 +18,7 @@ mod watch;
 pub use gauge::Gauge;
 pub use record::{
     CDF_FRACTIONS, CutOff, LatencyRecord, PoolRecord, RegionRecord, RunRecord, SessionsRecord,
-    SiteRecord, Stretch, ThinkingRecord, TierRecord, TtftParts, UseCaseRecord,
+    SiteRecord, Stretch, ThinkingRecord, TierRecord, TtftParts, UseCaseRecord, WindowRecord,
 };
 pub use recorder::{Recorder, Window};
 pub use timeline::{Point, Timeline};

@@ -2,8 +2,8 @@
 
 use super::timeline::Timeline;
 use crate::factory::{Count, LEVELS_MAX};
-use crate::kernel::{Span, TICKS_PER_SECOND};
-use crate::statistics::{Histogram, Sample};
+use crate::kernel::{Span, TICKS_PER_SECOND, Time};
+use crate::statistics::{Histogram, Sample, Trend};
 use serde::{Deserialize, Serialize};
 
 /// Fractions at which latency distributions are kept for charts: every
@@ -43,8 +43,23 @@ pub struct RunRecord {
     pub whole: Stretch,
     /// Its sections, in order; none where it is not divided.
     pub sections: Vec<Stretch>,
-    /// State of the pools over time.
+    /// The windows of the horizon that it is put together from, in order; none
+    /// where the horizon ran as a whole.
+    pub windows: Vec<WindowRecord>,
+    /// State of the pools over time; empty where it is put together.
     pub timeline: Timeline,
+}
+
+/// A window of the horizon in one replication.
+#[derive(Clone, Debug)]
+pub struct WindowRecord {
+    /// When it begins, warm-up apart.
+    pub from: Time,
+    /// What it measured; its timeline is not kept.
+    pub run: RunRecord,
+    /// By pool, how the number of calls in it grew over the window, and from the
+    /// beginning of the warm-up on.
+    pub growth: Vec<[Option<Trend>; 2]>,
 }
 
 /// What a stretch of a run measured: its window, or a section of that.

@@ -10,8 +10,11 @@ use super::beta::Beta;
 use super::discrete::{Empirical, Quantiles, Weights};
 use super::gamma::Gamma;
 use super::normal::normal_quantile;
-use super::streams::Stream;
+use super::streams::{Component, Stream, Streams};
 use super::zipf::Zipf;
+
+/// Draws behind a mean for which there is no formula.
+const DRAWS: u32 = 10_000;
 
 /// A probability law of one real quantity, perhaps clamped to bounds.
 ///
@@ -221,6 +224,16 @@ impl Distribution {
             (Some((min, max)), _) => (min == max).then_some(min),
             (None, law) => law.mean().filter(|mean| mean.is_finite()),
         }
+    }
+
+    /// The mean of its draws above zero, estimated where bounds or a heavy tail
+    /// leave no formula.
+    pub fn expected(&self) -> f64 {
+        self.mean().unwrap_or_else(|| {
+            let mut stream = Streams::new(0, 0).stream(Component::Think, 0, 0);
+            let draws = (0..DRAWS).map(|_| self.sample(&mut stream).max(0.0));
+            draws.sum::<f64>() / f64::from(DRAWS)
+        })
     }
 
     /// Whether every draw is the same.

@@ -58,6 +58,16 @@ pub enum Component {
     Thinking = 18,
     /// Regions of recorded calls.
     Region = 19,
+    /// Hours of a horizon, chosen at random.
+    Windows = 20,
+}
+
+impl Component {
+    /// Whether it is the same in all parts of a horizon: days are as good as they
+    /// are, and texts as long, in whichever window one meets them.
+    const fn lasts(self) -> bool {
+        matches!(self, Component::DayNoise | Component::Growth | Component::Segment)
+    }
 }
 
 /// Steps of the two SplitMix64 sequences: odd, bits well spread, and apart by
@@ -77,6 +87,8 @@ pub(crate) const fn mix(word: u64) -> u64 {
 #[derive(Clone, Copy, Debug)]
 pub struct Streams {
     base: [u64; 2],
+    /// Those of what lasts over the whole horizon.
+    lasting: [u64; 2],
 }
 
 impl Streams {
@@ -86,15 +98,26 @@ impl Streams {
             let root = mix(root.wrapping_add(gamma));
             mix((root ^ replication).wrapping_add(gamma))
         };
-        Streams { base: GAMMA.map(lane) }
+        let base = GAMMA.map(lane);
+        Streams { base, lasting: base }
+    }
+
+    /// The streams of a part of the horizon that begins `from` after its start:
+    /// others than those of other parts, but for what lasts. The part that begins
+    /// with the horizon has the streams of the whole.
+    pub fn part(&self, from: u64) -> Self {
+        match from {
+            0 => *self,
+            from => Streams { base: self.base.map(|base| mix(base ^ mix(from))), ..*self },
+        }
     }
 
     /// The stream for `component` of the `item`-th item of `entity`.
     #[inline]
     pub fn stream(&self, component: Component, entity: u64, item: u64) -> Stream {
         let owner = mix(entity ^ (component as u64) << 56);
-        let lane =
-            |w: usize| self.base[w].wrapping_add(owner).wrapping_add(item.wrapping_mul(GAMMA[w]));
+        let base = if component.lasts() { &self.lasting } else { &self.base };
+        let lane = |w: usize| base[w].wrapping_add(owner).wrapping_add(item.wrapping_mul(GAMMA[w]));
         let (a, b) = (lane(0), lane(1));
         Stream::from_words([
             mix(a),

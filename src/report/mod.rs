@@ -22,6 +22,7 @@ mod sweep;
 mod table;
 mod terminal;
 mod timeline;
+mod windows;
 
 pub use cache::CacheReport;
 pub use charts::{Chart, Drawing, Mark, Text, WIDTH, charts, png, replay_chart, svg};

@@ -3,6 +3,7 @@
 use super::charts::charts;
 use super::html::html;
 use super::outputs::{Artifact, Identity, Outputs, json};
+use super::windows;
 use crate::study::{Series, Summary};
 
 /// The files of a run; `scenario_toml` is the scenario as resolved.
@@ -14,6 +15,9 @@ pub fn run(summary: &Summary, series: &Series, scenario_toml: &str) -> Outputs {
         Artifact::Text("series.json", curves),
         Artifact::Text("report.html", html(summary, series, scenario_toml)),
     ];
+    if !summary.windows.is_empty() {
+        artifacts.push(Artifact::Text("windows.csv", windows::csv(summary)));
+    }
     artifacts.extend(charts(summary, series).into_iter().map(Artifact::Chart));
     let identity = Identity {
         version: summary.version.clone(),

@@ -41,15 +41,28 @@ pub fn notes(summary: &Summary) -> Vec<String> {
 /// What was simulated: "12 replications of 1.00 h in steady state, after ...".
 pub fn setting(summary: &Summary) -> String {
     let Summary { replications, measured_s, ref regime, warm_up_s, .. } = *summary;
-    setting_of(replications, measured_s, regime, warm_up_s)
+    let Some(horizon) = &summary.horizon else {
+        return setting_of(replications, measured_s, regime, warm_up_s);
+    };
+    let length = unbroken(Figure::exact(horizon.length_s, Measure::Seconds).plain());
+    let windows = match horizon.windows {
+        1 => format!("a window of {length}"),
+        n => format!("{} windows of {length}", grouped(n as f64, 0)),
+    };
+    let of = unbroken(Figure::exact(horizon.horizon_s, Measure::Seconds).plain());
+    let warm_up = match warm_up_s {
+        0.0 => String::new(),
+        s => format!(
+            ", each after a warm-up of {}",
+            unbroken(Figure::exact(s, Measure::Seconds).plain())
+        ),
+    };
+    format!("{} of {windows} out of {of}{warm_up}", count(replications))
 }
 
 /// [`setting`] from its parts.
 pub fn setting_of(replications: u32, measured_s: f64, regime: &str, warm_up_s: f64) -> String {
-    let count = match replications {
-        1 => "1 replication".into(),
-        n => format!("{} replications", grouped(f64::from(n), 0)),
-    };
+    let count = count(replications);
     let span = unbroken(Figure::exact(measured_s, Measure::Seconds).plain());
     let regime = match regime {
         "steady" => " in steady state",
@@ -63,6 +76,13 @@ pub fn setting_of(replications: u32, measured_s: f64, regime: &str, warm_up_s: f
         String::new()
     };
     format!("{count} of {span}{regime}{warm_up}")
+}
+
+fn count(replications: u32) -> String {
+    match replications {
+        1 => "1 replication".into(),
+        n => format!("{} replications", grouped(f64::from(n), 0)),
+    }
 }
 
 /// What intervals are taken over: "32 replications", "20 sections of one

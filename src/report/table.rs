@@ -6,6 +6,7 @@
 use super::figure::{Figure, Measure, grouped};
 use super::regions;
 use super::story;
+use super::windows;
 use crate::statistics::Interval;
 use crate::study::{Latency, PoolSummary, SessionsSummary, Summary, TierSummary, UseCaseSummary};
 use std::borrow::Cow;
@@ -50,6 +51,7 @@ pub fn tables(summary: &Summary) -> Vec<Table> {
         .iter()
         .map(|(name, use_case)| latencies(name, use_case, is_stable(summary, use_case)))
         .collect();
+    tables.extend(windows::tables(summary));
     tables.push(use_cases(summary));
     tables.extend(
         summary

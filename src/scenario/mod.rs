@@ -17,12 +17,14 @@ pub mod shape;
 pub mod sweep;
 pub mod tree;
 pub mod units;
+pub mod windows;
 
 pub use check::{BASELINE, Loaded, Variants, load, open, open_file, parse};
 pub use demand::{Demand, Tenants};
 pub use overrides::Overrides;
 pub use region::{Origin, Origins};
 pub use shape::schema;
+pub use windows::{Choice, Windows, shared_zone};
 
 use crate::catalog::{GpuHour, Hardware, Model, Precision, Scope, Tier};
 use crate::factory::{CacheRules, KvPlan, Parallelism, Routing, StepTime, Writing};
@@ -59,6 +61,8 @@ pub struct Scenario {
     pub pools: Vec<Pool>,
     /// The streams of work.
     pub use_cases: Vec<UseCase>,
+    /// The parts of the horizon that run; `None`: all of it.
+    pub windows: Option<Windows>,
     /// What the user should know but need not mend.
     pub warnings: Vec<String>,
 }

@@ -20,6 +20,8 @@ pub struct Overrides {
     pub replications: Option<u32>,
     /// Replications until figures are as precise as this, e.g. "2 %".
     pub precision: Option<String>,
+    /// Simulate the whole horizon, whatever `[windows]` says.
+    pub full_horizon: bool,
     /// Leave broken trace lines out and count them.
     pub skip_bad_lines: bool,
 }
@@ -48,6 +50,9 @@ impl Overrides {
         for (key, option, value) in seed.into_iter().chain(replications) {
             let outcome = set(tree, key, &value, option);
             mistakes.extend(outcome.err().map(|mistake| *mistake));
+        }
+        if let (true, Value::Table(table)) = (self.full_horizon, &mut tree.value) {
+            table.shift_remove("windows");
         }
         mistakes
     }

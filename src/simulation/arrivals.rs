@@ -16,12 +16,13 @@ pub struct UseCase {
     issued: u64,
 }
 
-/// The use cases of `scenario` before anything has happened.
-pub fn sources(scenario: &Scenario, streams: Streams) -> Vec<UseCase> {
-    let use_case = |(at, use_case)| UseCase {
-        source: Source::new(use_case, streams),
-        script: Script::new(at as u16, use_case, streams),
-        issued: 0,
+/// The use cases of `scenario` before anything has happened, at `from`.
+pub fn sources(scenario: &Scenario, streams: Streams, from: Time) -> Vec<UseCase> {
+    let use_case = |(at, use_case)| {
+        let source = Source::new(use_case, streams, from);
+        let mut script = Script::new(at as u16, use_case, streams);
+        script.skip(source.skipped());
+        UseCase { source, script, issued: 0 }
     };
     scenario.use_cases.iter().enumerate().map(use_case).collect()
 }
@@ -117,7 +118,7 @@ impl<E: Engine> Simulation<'_, E> {
     fn schedule_if_in_time(&mut self, slot: Slot, time: Time) {
         let is_episode = self.scenario.regime == Regime::Terminating;
         let end = self.scenario.duration.filter(|_| is_episode);
-        if end.is_none_or(|duration| time < Time::ZERO + duration) {
+        if end.is_none_or(|duration| self.on_horizon(time) < Time::ZERO + duration) {
             self.arrivals_due += 1;
             self.pending.schedule(slot, time);
         }

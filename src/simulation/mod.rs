@@ -61,6 +61,19 @@ pub struct Options {
     pub warm_up: Span,
     /// Check conservation laws while running (always on in debug builds).
     pub audit: bool,
+    /// The part of the horizon that runs; `None`: all of it.
+    pub part: Option<Part>,
+}
+
+/// A part of the horizon of a scenario: a run that begins at `from`, its time
+/// zero. After the warm-up it is measured for `length`, and then goes on until
+/// the calls that arrived in that time are done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// When it begins, warm-up included.
+    pub from: Time,
+    /// How long it is measured.
+    pub length: Span,
 }
 
 /// One replication of a scenario; see the module text.
@@ -81,6 +94,7 @@ pub struct Simulation<'s, E: Engine = Replica> {
     outcomes: Vec<Outcome>,
     recorder: Recorder,
     timeline: Timeline,
+    part: Option<Part>,
     window: Window,
     measured: Option<Measured>,
     digest: Digest,
@@ -126,10 +140,12 @@ pub fn watch(
 impl<'s, E: Engine> Simulation<'s, E> {
     /// A simulation at time zero.
     pub fn new(scenario: &'s Scenario, replication: u64, options: Options) -> Self {
-        let streams = Streams::new(scenario.seed, replication);
-        let window = setup::window(scenario, options.warm_up);
+        let from = options.part.map_or(Time::ZERO, |part| part.from);
+        let streams = Streams::new(scenario.seed, replication).part(from.ticks());
+        let window = setup::window(scenario, &options);
         let slots = Slots::new(scenario);
-        let interval = match scenario.duration {
+        let of_part = options.part.map(|part| options.warm_up + part.length);
+        let interval = match of_part.or(scenario.duration) {
             Some(duration) => Span::from_ticks((duration.ticks() / SAMPLES).max(1)),
             None => FIRST_INTERVAL,
         };
@@ -138,7 +154,7 @@ impl<'s, E: Engine> Simulation<'s, E> {
             scenario,
             streams,
             pending: PendingSet::new(slots.len()),
-            sources: arrivals::sources(scenario, streams),
+            sources: arrivals::sources(scenario, streams, from),
             pools: setup::pools(scenario, levels, &slots, streams),
             tiers,
             slots,
@@ -149,6 +165,7 @@ impl<'s, E: Engine> Simulation<'s, E> {
             outcomes: Vec::new(),
             recorder: Recorder::new(scenario, window),
             timeline: Timeline::new(scenario.pools.len(), interval),
+            part: options.part,
             window,
             measured: None,
             digest: Digest::default(),
@@ -164,6 +181,12 @@ impl<'s, E: Engine> Simulation<'s, E> {
         };
         simulation.start();
         simulation
+    }
+
+    /// When `now` is on the clock of the horizon.
+    #[inline]
+    fn on_horizon(&self, now: Time) -> Time {
+        Time::from_ticks(now.ticks() + self.part.map_or(0, |part| part.from.ticks()))
     }
 
     /// Runs to the end.
@@ -447,12 +470,16 @@ impl<'s, E: Engine> Simulation<'s, E> {
         }
     }
 
-    /// A steady run is over when the calls of its window are done, an episode
-    /// when all calls are.
+    /// A steady run, or a part of one, is over when the calls of its window are
+    /// done, an episode when all calls are.
     fn is_over(&self) -> bool {
         match self.scenario.regime {
-            Regime::Steady => self.measured.is_some() && self.window_calls == 0,
-            Regime::Terminating => self.arrivals_due == 0 && self.calls.is_empty(),
+            Regime::Terminating if self.part.is_none() => {
+                self.arrivals_due == 0 && self.calls.is_empty()
+            }
+            Regime::Terminating | Regime::Steady => {
+                self.measured.is_some() && self.window_calls == 0
+            }
         }
     }
 
@@ -496,6 +523,7 @@ impl<'s, E: Engine> Simulation<'s, E> {
             cut_off: self.cut_off,
             whole: Stretch { window_s: length.seconds(), use_cases, pools },
             sections,
+            windows: Vec::new(),
             timeline: self.timeline,
         }
     }

@@ -52,7 +52,8 @@ impl<E: Engine> Simulation<'_, E> {
         };
         let origin = &origins.regions[usize::from(call.region)];
         let has_room = |site: usize, fill| self.occupancy[origins.pools[site]].has_room(fill);
-        let site = origins.serve.choose(now, &origin.near, &origins.clocks, has_room);
+        let site =
+            origins.serve.choose(self.on_horizon(now), &origin.near, &origins.clocks, has_room);
         call.site = site as u8;
         call.network = origin.round_trips[site];
         let (there, _) = ways(call.network);

@@ -4,7 +4,7 @@
 //! same measurements and the same timeline.
 
 use super::oracle::Oracle;
-use super::{Options, Simulation};
+use super::{Options, Part, Simulation};
 use crate::catalog::{Catalog, GpuHour, Per, Scope, Tier, Transfer};
 use crate::demand::Clock;
 use crate::factory::{
@@ -27,7 +27,15 @@ use std::sync::Arc;
 /// The journal of a run and its record, without the number of events: the
 /// oracle has one for every step, and that is the whole point.
 fn run<E: crate::factory::Engine>(scenario: &Scenario, warm_up: f64) -> (Journal, RunRecord) {
-    let options = Options { warm_up: Span::from_seconds(warm_up), audit: true };
+    run_part::<E>(scenario, warm_up, None)
+}
+
+fn run_part<E: crate::factory::Engine>(
+    scenario: &Scenario,
+    warm_up: f64,
+    part: Option<Part>,
+) -> (Journal, RunRecord) {
+    let options = Options { warm_up: Span::from_seconds(warm_up), audit: true, part };
     let mut simulation = Simulation::<E>::new(scenario, 3, options);
     let end = simulation.run_to_end();
     let journal = std::mem::take(&mut simulation.journal);
@@ -391,6 +399,7 @@ prop_compose! {
             sections: if steady { sections } else { 1 },
             pools,
             use_cases,
+            windows: None,
             warnings: Vec::new(),
         }
     }
@@ -398,6 +407,24 @@ prop_compose! {
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+
+    /// The part of the horizon that is all of it is a run of it: the same events,
+    /// and of an episode those up to the end of its window.
+    #[test]
+    fn the_part_that_is_all_is_the_whole(scenario in scenario(), warm_up in prop_oneof![Just(0.0), 0.0..1.0f64]) {
+        let is_steady = scenario.regime == Regime::Steady;
+        let warm_up = if is_steady { warm_up } else { 0.0 };
+        let length = scenario.duration.unwrap() - Span::from_seconds(warm_up);
+        let part = Part { from: Time::ZERO, length };
+        let (whole, whole_record) = run::<Replica>(&scenario, warm_up);
+        let (events, record) = run_part::<Replica>(&scenario, warm_up, Some(part));
+        let common = if is_steady { whole.len() } else { events.len() };
+        prop_assert_eq!(&events[..], &whole[..common]);
+        if is_steady {
+            prop_assert_eq!(record.digest, whole_record.digest);
+            prop_assert_eq!(record.whole.window_s, whole_record.whole.window_s);
+        }
+    }
 
     /// Jumping over steps changes nothing, to the last bit.
     #[test]

@@ -1,5 +1,6 @@
 //! Puts a simulation together from its checked scenario.
 
+use super::Options;
 use super::event::Slots;
 use crate::catalog::{Per, Scope};
 use crate::factory::{
@@ -13,14 +14,15 @@ use indexmap::IndexMap;
 use std::sync::Arc;
 
 /// What is measured: a steady state after the warm-up and up to the end of
-/// arrivals, an episode from its start to its last token.
-pub fn window(scenario: &Scenario, warm_up: Span) -> Window {
+/// arrivals, an episode from its start to its last token, a part of either for
+/// the time that is asked for.
+pub fn window(scenario: &Scenario, options: &Options) -> Window {
+    let from = Time::ZERO + options.warm_up;
     let end = |duration| Time::ZERO + duration;
-    match scenario.regime {
-        Regime::Steady => {
-            Window { from: Time::ZERO + warm_up, until: scenario.duration.map_or(Time::MAX, end) }
-        }
-        Regime::Terminating => Window { from: Time::ZERO, until: Time::MAX },
+    match (options.part, scenario.regime) {
+        (Some(part), _) => Window { from, until: from + part.length },
+        (None, Regime::Steady) => Window { from, until: scenario.duration.map_or(Time::MAX, end) },
+        (None, Regime::Terminating) => Window { from: Time::ZERO, until: Time::MAX },
     }
 }
 

@@ -8,6 +8,7 @@
 
 use super::measured::Measured;
 use super::precision::{Precision, waves};
+use super::runs::runs_a_replication;
 use super::transient::{Transient, pilots};
 use crate::kernel::{Digest, Span};
 use crate::scenario::{Arm, Regime, Scenario};
@@ -92,10 +93,11 @@ pub struct Compared {
     pub calls: u64,
 }
 
-/// Replications that [`compare`] will run, at most, pilots included.
+/// Runs that [`compare`] will do, at most, pilots included.
 pub fn runs(arms: &[Arm]) -> u32 {
     let pilots: u32 = arms.iter().map(|arm| pilots(&arm.scenario)).sum();
-    arms.len() as u32 * most_demanding(arms).replications + pilots
+    let runs: u32 = arms.iter().map(|arm| runs_a_replication(&arm.scenario)).sum();
+    runs * most_demanding(arms).replications + pilots
 }
 
 /// The arm that asks for most replications: all run as many as it does, because
@@ -158,7 +160,7 @@ pub fn compare(arms: &[Arm], audit: bool, done: impl Fn(u64) + Sync) -> Compared
     let transients: Vec<Transient> =
         arms.iter().map(|arm| Transient::of(&arm.scenario, audit, &done)).collect();
     let warm_up = transients.iter().map(|found| found.warm_up).max().unwrap_or(Span::ZERO);
-    let options = Options { warm_up, audit };
+    let options = Options { warm_up, audit, ..Options::default() };
     let measured = measure(arms, options, &done);
     let confidence = 1.0 - ERROR_SHARE / (arms.len() - 1).max(1) as f64;
     let of = |(at, (arm, found)): (usize, (&Arm, &Measured))| {

@@ -55,7 +55,7 @@ impl<'s> Generated<'s> {
         let streams = Streams::new(scenario.seed, replication);
         let use_cases = scenario.use_cases.iter().enumerate();
         let source = |(at, use_case)| {
-            (Source::new(use_case, streams), Script::new(at as u16, use_case, streams))
+            (Source::new(use_case, streams, Time::ZERO), Script::new(at as u16, use_case, streams))
         };
         let mut generated = Generated {
             scenario,

@@ -4,7 +4,7 @@ use super::compare::{ArmSummary, Difference};
 use super::figures::{Figure, Shares, figures};
 use super::precision::Precision;
 use super::reduce::{Evidence, Found, Stability, rejections};
-use super::replicate::run_all;
+use super::runs::Runs;
 use crate::kernel::Digest;
 use crate::scenario::{Arm, Scenario};
 use crate::simulation::Options;
@@ -13,6 +13,7 @@ use crate::statistics::{Interval, Paired};
 /// What the replications of one arm contribute; records are not kept.
 pub struct Measured<'a> {
     scenario: &'a Scenario,
+    of: Runs<'a>,
     figures: Vec<Figure>,
     /// By figure.
     shares: Vec<Shares>,
@@ -37,6 +38,7 @@ impl<'a> Measured<'a> {
         let figures = figures(scenario);
         Measured {
             scenario,
+            of: Runs::of(scenario),
             shares: vec![Shares::default(); figures.len()],
             evidence: vec![Vec::new(); scenario.pools.len()],
             rejected: vec![0; scenario.use_cases.len()],
@@ -51,7 +53,7 @@ impl<'a> Measured<'a> {
 
     /// Runs the replications up to number `until` that have not run yet.
     pub fn run_until(&mut self, until: u32, options: Options, done: &(impl Fn(u64) + Sync)) {
-        for record in run_all(self.scenario, self.runs..until, options, done) {
+        for record in self.of.all(self.runs..until, options, done) {
             for (figure, shares) in self.figures.iter().zip(&mut self.shares) {
                 shares.add(figure, &record);
             }

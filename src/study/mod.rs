@@ -26,6 +26,7 @@ mod mix;
 mod precision;
 mod reduce;
 mod replicate;
+mod runs;
 pub mod seek;
 mod series;
 mod step_table;
@@ -33,6 +34,7 @@ mod summary;
 pub mod sweep;
 mod transient;
 pub mod validation;
+pub mod windows;
 
 pub use cache_replay::{
     CacheAnswer, CacheQuestion, CacheReplay, CurvePoint, Distances, Freshness, Hits, MissCurve,

@@ -5,14 +5,14 @@
 
 use super::precision::{Precision, waves};
 use super::reduce::{self, Found};
+use super::runs::{Runs, runs_a_replication};
 use super::transient::{Transient, pilots};
+use super::windows::summarize;
 use super::{Series, Summary};
 use crate::kernel::Digest;
 use crate::metrics::RunRecord;
 use crate::scenario::Scenario;
-use crate::simulation::{self, Options};
-use rayon::prelude::*;
-use std::ops::Range;
+use crate::simulation::Options;
 
 /// The result of a study of one scenario.
 #[derive(Clone, Debug)]
@@ -60,58 +60,46 @@ pub struct Replicated {
 /// ```
 pub fn replicate(scenario: &Scenario, audit: bool, done: impl Fn(u64) + Sync) -> Replicated {
     let transient = Transient::of(scenario, audit, &done);
-    let options = Options { warm_up: transient.warm_up, audit };
-    let records = run_waves(scenario, options, &done);
+    let options = Options { warm_up: transient.warm_up, audit, ..Options::default() };
+    let runs = Runs::of(scenario);
+    let records = run_waves(&runs, options, &done);
     let mut summary = reduce::summary(scenario, &records, digest(&records));
     // A load that grows has no warm-up to find; its own warning says more.
     if summary.pools.values().all(|pool| pool.stable) {
         summary.warnings.extend(transient.warning);
     }
+    let mut series = reduce::series(scenario, &records, &summary);
+    if let Some(plan) = &runs.plan {
+        series.horizon = Some(summarize(plan, scenario, &records, &mut summary));
+    }
     Replicated {
-        series: reduce::series(scenario, &records, &summary),
+        series,
         summary,
         calls: transient.calls + records.iter().map(|record| record.calls).sum::<u64>(),
         events: transient.events + records.iter().map(|record| record.events).sum::<u64>(),
     }
 }
 
-/// Replications that [`replicate`] will run, at most, pilots included.
+/// Runs that [`replicate`] will do, at most, pilots included: replications, or
+/// windows of them.
 pub fn runs(scenario: &Scenario) -> u32 {
-    scenario.replications + pilots(scenario)
+    (scenario.replications + pilots(scenario)) * runs_a_replication(scenario)
 }
 
 /// Runs waves of replications until they are enough.
 pub(super) fn run_waves(
-    scenario: &Scenario,
+    runs: &Runs<'_>,
     options: Options,
     done: &(impl Fn(u64) + Sync),
 ) -> Vec<RunRecord> {
     let mut records = Vec::new();
-    for wave in waves(scenario) {
-        records.extend(run_all(scenario, records.len() as u32..wave, options, done));
-        if Precision::is_reached(scenario, || Found::of(scenario, &records)) {
+    for wave in waves(runs.scenario) {
+        records.extend(runs.all(records.len() as u32..wave, options, done));
+        if Precision::is_reached(runs.scenario, || Found::of(runs.scenario, &records)) {
             break;
         }
     }
     records
-}
-
-/// Runs these replications of `scenario` on the current rayon pool; their
-/// records in order.
-pub(super) fn run_all(
-    scenario: &Scenario,
-    replications: Range<u32>,
-    options: Options,
-    done: &(impl Fn(u64) + Sync),
-) -> Vec<RunRecord> {
-    replications
-        .into_par_iter()
-        .map(|replication| {
-            let record = simulation::run(scenario, u64::from(replication), options);
-            done(record.calls);
-            record
-        })
-        .collect()
 }
 
 /// Fold of the replications' digests, in their order.

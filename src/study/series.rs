@@ -1,6 +1,7 @@
 //! The series that charts are drawn from; kept beside the summary so that a
 //! report can be drawn again without running anything.
 
+use super::windows::HorizonSeries;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +12,10 @@ pub struct Series {
     pub use_cases: IndexMap<String, UseCaseSeries>,
     /// By pool.
     pub pools: IndexMap<String, PoolSeries>,
+    /// What is expected over the horizon that windows were chosen from; absent
+    /// where all of it ran.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub horizon: Option<HorizonSeries>,
 }
 
 /// Latency distributions of one use case, in seconds.

@@ -5,6 +5,7 @@
 //! a changed meaning raises it.
 
 use super::Precision;
+use super::windows::{HorizonSummary, WindowSummary};
 use crate::statistics::Interval;
 use indexmap::IndexMap;
 use schemars::JsonSchema;
@@ -47,6 +48,12 @@ pub struct Summary {
     pub pools: IndexMap<String, PoolSummary>,
     /// The whole factory.
     pub total: TotalSummary,
+    /// The horizon that windows were chosen from; absent where all of it ran.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub horizon: Option<HorizonSummary>,
+    /// Its windows that ran, in order of time; absent where all of it ran.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub windows: Vec<WindowSummary>,
 }
 
 /// Figures of one use case.
@@ -197,7 +204,8 @@ pub struct Latency {
     /// 99th percentile.
     pub p99: Option<Interval>,
     /// `exact`, or `histogram` (within 0.4 %): ITL, which has a value a token, and what
-    /// has more than a million values a replication, all use cases together.
+    /// has more than a million values a replication, all use cases together; `mixture` where
+    /// windows are put together by the quantiles that each of them keeps.
     pub method: String,
 }
 

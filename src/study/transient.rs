@@ -1,7 +1,7 @@
 //! The initial transient: how much of each replication's start is not measured.
 
 use super::reduce::mean_in_system;
-use super::replicate::run_all;
+use super::runs::Runs;
 use crate::kernel::Span;
 use crate::metrics::RunRecord;
 use crate::scenario::{Regime, Scenario, WarmUp};
@@ -29,8 +29,8 @@ impl Transient {
     /// serves all replications.
     pub fn of(scenario: &Scenario, audit: bool, done: &(impl Fn(u64) + Sync)) -> Self {
         Self::known(scenario).unwrap_or_else(|| {
-            let options = Options { warm_up: Span::ZERO, audit };
-            Self::detect(&run_all(scenario, 0..pilots(scenario), options, done))
+            let options = Options { warm_up: Span::ZERO, audit, ..Options::default() };
+            Self::detect(&Runs::of(scenario).all(0..pilots(scenario), options, done))
         })
     }
 

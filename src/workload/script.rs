@@ -131,6 +131,13 @@ impl Script {
         (self.ask(shared.tokens, number, asked), Some(content))
     }
 
+    /// Leaves out the first `calls` of a recording.
+    pub fn skip(&mut self, calls: u64) {
+        if let Asked::Recorded(cursor) = &mut self.asked {
+            (0..calls).for_each(|_| _ = cursor.next());
+        }
+    }
+
     /// Session `number`.
     pub fn session(&self, number: u64, blank: Content) -> Session {
         self.source().begin(self.use_case, number, &self.prefix, blank)

@@ -29,7 +29,8 @@ pub fn simulate(scenario: &Scenario) -> RunRecord {
 /// Arrivals of the use case at index `at` before the end of the duration.
 pub fn arrivals(scenario: &Scenario, at: usize, replication: u64) -> Vec<Time> {
     let streams = Streams::new(scenario.seed, replication);
-    let Source::Open(mut process) = Source::new(&scenario.use_cases[at], streams) else {
+    let Source::Open(mut process) = Source::new(&scenario.use_cases[at], streams, Time::ZERO)
+    else {
         panic!("an open source")
     };
     let end = Time::ZERO + scenario.duration.expect("it has one");

@@ -132,6 +132,8 @@ pub fn summary() -> Summary {
             mean_mw: interval(0.0171, 0.01),
             peak_mw: interval(0.0236, 0.0),
         },
+        horizon: None,
+        windows: Vec::new(),
     }
 }
 
@@ -249,6 +251,7 @@ pub fn series() -> Series {
             ("batch".to_string(), pool_series(2.2, 0.0)),
         ]
         .into(),
+        horizon: None,
     }
 }
 
@@ -271,5 +274,6 @@ pub fn crowded_series(count: usize) -> Series {
     Series {
         use_cases: (0..count).map(|i| (name(i), use_case_series(size(i)))).collect(),
         pools: (0..count).map(|i| (name(i), pool_series(size(i), 0.0))).collect(),
+        horizon: None,
     }
 }

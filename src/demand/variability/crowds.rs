@@ -9,6 +9,9 @@ use crate::random::{Distribution, Stream};
 const KNOTS: f64 = 16.0;
 /// Share of the usual rate below which a crowd is gone.
 const GONE: f64 = 1e-3;
+/// Times in which a crowd falls to 1/e after which it is forgotten by a run that
+/// begins then: it may have a ten-thousandth of its peak left.
+const FORGOTTEN: f64 = 10.0;
 
 /// A crowd.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -73,8 +76,10 @@ pub struct Crowds {
 }
 
 impl Crowds {
-    /// Crowds from `from` on.
+    /// Crowds as they are from `from` on; none comes before time zero.
     pub fn new(spec: &Crowding, stream: Stream, from: Time) -> Crowds {
+        let before = Span::from_seconds((FORGOTTEN * spec.decay_s).min(from.seconds()));
+        let from = Time::from_ticks(from.ticks().saturating_sub(before.ticks()));
         let next = Flash { at: from, peak: 0.0, decay_s: spec.decay_s };
         let mut crowds = Crowds {
             gap_s: Distribution::exponential(spec.every_s).expect("checked by the scenario"),

@@ -51,7 +51,8 @@ pub struct Weather {
 }
 
 impl Weather {
-    /// The weather of the use case `entity` from `from` on.
+    /// The weather of the use case `entity` from `from` on. Crowds may have come
+    /// before that, and states are as they are at any time.
     pub fn new(spec: &Variability, streams: Streams, entity: u64, from: Time) -> Weather {
         let stream = |component| streams.stream(component, entity, 0);
         let mut weather = Weather {

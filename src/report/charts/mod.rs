@@ -20,6 +20,7 @@ mod style;
 mod sweep;
 mod throughput;
 mod waterfall;
+mod windows;
 
 pub use demand::draw as demand_chart;
 pub use drawing::{Drawing, Mark, Text, WIDTH};
@@ -48,6 +49,25 @@ pub fn charts(summary: &Summary, series: &Series) -> Vec<Chart> {
         1 => "One replication.".to_string(),
         n => format!("Mean of {n} replications; bands: 95 % confidence interval."),
     };
+    let bars = match summary.windows.iter().any(|window| window.replications > 1) {
+        true => remark.replace("bands", "bars"),
+        false => "A run each.".to_owned(),
+    };
+    let over_time = match summary.windows.is_empty() {
+        true => Chart {
+            name: "load",
+            caption: "Load over time. A waiting line that keeps climbing is a pool that cannot \
+                      keep up; KV cache near 100 % leads to preemptions.",
+            drawing: load::draw(series, summary.warm_up_s, &remark),
+        },
+        false => Chart {
+            name: "windows",
+            caption: "Windows along the horizon. Above: what is expected to be asked for, and which \
+                      parts of it ran. Below: what these came to; bars are intervals, large dots \
+                      are windows in which a pool cannot keep up.",
+            drawing: windows::draw(summary, series, &bars),
+        },
+    };
     vec![
         Chart {
             name: "latency",
@@ -55,12 +75,7 @@ pub fn charts(summary: &Summary, series: &Series) -> Vec<Chart> {
                       calls took 300 ms or less; the further left, the faster.",
             drawing: latency::draw(series, &remark),
         },
-        Chart {
-            name: "load",
-            caption: "Load over time. A waiting line that keeps climbing is a pool that cannot \
-                      keep up; KV cache near 100 % leads to preemptions.",
-            drawing: load::draw(series, summary.warm_up_s, &remark),
-        },
+        over_time,
         Chart {
             name: "throughput",
             caption: "Throughput against interactivity. Larger batches move a pool up and to the \

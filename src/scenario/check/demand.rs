@@ -291,7 +291,7 @@ impl Check<'_> {
     }
 
     /// A local date, or date and time, as simulated time.
-    fn instant(&mut self, at: &At<'_>, text: &str, zone: &TimeZone) -> Option<Time> {
+    pub(super) fn instant(&mut self, at: &At<'_>, text: &str, zone: &TimeZone) -> Option<Time> {
         let start = self.start_of(at)?;
         let local = text.parse::<DateTime>().ok().and_then(|at| at.to_zoned(zone.clone()).ok());
         let instant = text.parse::<Timestamp>().ok().or(local.map(|zoned| zoned.timestamp()));

@@ -2,7 +2,7 @@
 
 use super::{Check, HORIZON_S_MAX};
 use crate::kernel::{SlotHeap, Span};
-use crate::random::{Component, Distribution, Streams};
+use crate::random::Distribution;
 use crate::scenario::tree::At;
 use crate::scenario::{Arrivals, Pool, UseCase};
 use crate::simulation::SESSIONS_MAX;
@@ -19,8 +19,6 @@ const POOL_BYTES_MAX: u64 = 4_000_000_000;
 const RANK_BYTES: u64 = 600;
 const SEQUENCE_BYTES: u64 = 100;
 const COUNT_BYTES: u64 = 4;
-/// Draws behind a mean for which there is no formula.
-const DRAWS: u32 = 10_000;
 
 impl Check<'_> {
     /// Objects to a list that is missing or empty, or longer than `most`.
@@ -122,7 +120,7 @@ impl Check<'_> {
     /// A finite number of calls may still take for ever.
     fn episode(&mut self, at: &At<'_>, use_case: &UseCase) {
         let session = use_case.session.as_ref().and_then(|session| session.think.as_ref());
-        let session_s = session.map_or(0.0, |think| turns(use_case) * mean(think));
+        let session_s = session.map_or(0.0, |think| turns(use_case) * think.expected());
         let fix = "shorten it, ask for fewer turns, or give the scenario a duration";
         if session_s > HORIZON_S_MAX {
             let problem = "makes a session pause for more than ten years";
@@ -133,7 +131,7 @@ impl Check<'_> {
             return;
         };
         let rounds = (*requests as f64 / f64::from(*clients)).ceil();
-        let pause_s = think.as_ref().map_or(0.0, mean);
+        let pause_s = think.as_ref().map_or(0.0, Distribution::expected);
         if rounds * (pause_s + session_s) > HORIZON_S_MAX {
             let problem = "makes the clients pause for more than ten years";
             let fix = "shorten it, ask for fewer `requests`, or give the scenario a duration";
@@ -148,15 +146,5 @@ impl Check<'_> {
 
 /// Calls of a session, in the mean; 1 where calls stand by themselves.
 fn turns(use_case: &UseCase) -> f64 {
-    use_case.session.as_ref().map_or(1.0, |session| mean(&session.turns))
-}
-
-/// The mean of a distribution, estimated where bounds or a heavy tail leave no
-/// formula.
-fn mean(distribution: &Distribution) -> f64 {
-    distribution.mean().unwrap_or_else(|| {
-        let mut stream = Streams::new(0, 0).stream(Component::Think, 0, 0);
-        let draws = (0..DRAWS).map(|_| distribution.sample(&mut stream).max(0.0));
-        draws.sum::<f64>() / f64::from(DRAWS)
-    })
+    use_case.session.as_ref().map_or(1.0, |session| session.turns.expected())
 }

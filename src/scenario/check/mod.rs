@@ -21,6 +21,7 @@ mod thinking;
 mod trace;
 mod use_case;
 mod variants;
+mod windows;
 
 pub use variants::Variants;
 
@@ -278,12 +279,14 @@ impl Check<'_> {
             regime,
             warm_up,
             sections: raw.sections,
+            windows: None,
             pools,
             use_cases,
             warnings: std::mem::take(&mut self.warnings),
         };
         self.replications(root, &mut scenario, &mut raw);
         self.sections(root, regime, raw.sections);
+        self.windows(root, &mut scenario, &mut raw);
         Some((scenario, raw))
     }
 

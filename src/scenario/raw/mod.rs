@@ -10,12 +10,14 @@ mod pool;
 mod region;
 mod study;
 mod use_case;
+mod windows;
 
 pub use demand::*;
 pub use pool::*;
 pub use region::*;
 pub use study::*;
 pub use use_case::*;
+pub use windows::*;
 
 use super::units::{Duration, Fraction};
 use crate::catalog::{RawCalendar, RawHardware, RawModel, RawTier};
@@ -52,6 +54,8 @@ pub struct RawScenario {
     #[serde(default = "one")]
     #[schemars(range(min = 1, max = 100))]
     pub sections: u32,
+    /// Windows of a long horizon that are simulated in place of all of it.
+    pub windows: Option<RawWindows>,
     /// Parts of the world with users, pools, or both.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub region: Vec<RawRegion>,

@@ -1,6 +1,6 @@
 //! The days of a horizon: what is expected of each, as its hours add up.
 
-use super::hours::Hours;
+use crate::demand::Hours;
 use jiff::civil::Date;
 use serde::Serialize;
 

@@ -1,7 +1,7 @@
 //! Arrivals that are expected of one use case, and the tokens they bring.
 
 use super::brings::{Brings, Estimate, Of};
-use super::hours::Hours;
+use crate::demand::Hours;
 use crate::demand::curve::Curve;
 use crate::demand::variability::Crowding;
 use crate::demand::{Process, Source};
@@ -104,40 +104,51 @@ impl<'s> Expected<'s> {
 
     /// Tokens to be computed of each hour, with growth or without, added to `sums`.
     pub fn add_hours(&self, hours: &Hours, upto: Upto, sums: &mut [f64]) {
-        self.parts.iter().for_each(|part| self.add_hours_of(part, hours, upto, sums));
+        let stretches: Vec<_> = (0..hours.count()).map(|index| hours.at(index)).collect();
+        self.add(&stretches, Of::Computed, upto, sums);
     }
 
-    fn add_hours_of(
+    /// What is expected of each of these stretches, with growth or without, added
+    /// to `sums`. They are in order and do not overlap.
+    pub fn add(&self, stretches: &[(Time, Time)], of: Of, upto: Upto, sums: &mut [f64]) {
+        self.parts.iter().for_each(|part| self.add_of(part, stretches, of, upto, sums));
+    }
+
+    fn add_of(
         &self,
         (arrivals, varied): &(&Arrivals, Option<Curve>),
-        hours: &Hours,
+        stretches: &[(Time, Time)],
+        of: Of,
         upto: Upto,
         sums: &mut [f64],
     ) {
-        let mean = self.brings.mean(Of::Computed).mean;
+        let mean = self.brings.mean(of).mean;
+        let holding = |now: Time| {
+            let at = stretches.partition_point(|(_, until)| *until <= now);
+            stretches.get(at).is_some_and(|(from, _)| *from <= now).then_some(at)
+        };
         match (arrivals, varied) {
             (Arrivals::Poisson { rate } | Arrivals::Constant { rate }, _) => {
-                sums.iter_mut().for_each(|sum| *sum += mean * rate * hours.length_s());
+                for (sum, (from, until)) in sums.iter_mut().zip(stretches) {
+                    *sum += mean * rate * until.since(*from).seconds();
+                }
             }
             (Arrivals::Varying(demand), Some(varied)) => {
                 let curve = if upto == Upto::Growth { &demand.curve } else { varied };
-                for (index, sum) in sums.iter_mut().enumerate() {
-                    let (from, until) = hours.at(index);
-                    *sum += mean * expected(demand, curve, from, until);
+                for (sum, (from, until)) in sums.iter_mut().zip(stretches) {
+                    *sum += mean * expected(demand, curve, *from, *until);
                 }
             }
             _ if self.is_drawn => {
-                self.replayed().filter_map(|now| hours.holding(now)).for_each(|hour| {
-                    sums[hour] += mean;
-                });
+                self.replayed().filter_map(holding).for_each(|at| sums[at] += mean);
             }
             _ => {
                 let mut instants = instants(self.use_case(), self.scenario);
                 let mut now = Time::ZERO;
                 Brought::each(self.scenario, self.at, |brought| {
                     now = instants.next(now).expect("an instant for each recorded call");
-                    if let Some(hour) = hours.holding(now).filter(|_| now < self.end) {
-                        sums[hour] += Of::Computed.of(&brought);
+                    if let Some(at) = holding(now).filter(|_| now < self.end) {
+                        sums[at] += of.of(&brought);
                     }
                 });
             }
@@ -176,7 +187,7 @@ fn count(
 
 /// The arrivals of `use_case` as they would be simulated.
 fn instants(use_case: &UseCase, scenario: &Scenario) -> Process {
-    match Source::new(use_case, Streams::new(scenario.seed, 0)) {
+    match Source::new(use_case, Streams::new(scenario.seed, 0), Time::ZERO) {
         Source::Open(process) => process,
         Source::Closed(_) => unreachable!("closed loops are not forecast"),
     }

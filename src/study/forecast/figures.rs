@@ -4,7 +4,7 @@ use super::DAYS_PER_MONTH;
 use super::brings::{Estimate, Of};
 use super::days::{Day, days};
 use super::expected::{Expected, Upto};
-use super::hours::Hours;
+use crate::demand::Hours;
 use crate::kernel::Digest;
 use crate::statistics::Interval;
 use serde::Serialize;

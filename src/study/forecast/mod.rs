@@ -9,23 +9,21 @@
 //! Nothing is simulated: this is what is offered, whether or not a pool can
 //! serve it.
 
-mod brings;
+pub mod brings;
 mod days;
-mod expected;
+pub mod expected;
 mod figures;
-mod hours;
 mod notes;
 
 pub use brings::Estimate;
 pub use days::Day;
 pub use figures::{Figures, Layer, PeakHour};
 
+use crate::demand::Hours;
 use crate::kernel::{Digest, Span, Time};
-use crate::scenario::{Arrivals, Scenario};
+use crate::scenario::{Arrivals, Scenario, shared_zone};
 use expected::Expected;
-use hours::Hours;
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use serde::Serialize;
 
 /// Days in a mean month.
@@ -96,7 +94,7 @@ pub fn forecast(scenario: &Scenario) -> Forecast {
     let total = end.filter(|_| all.iter().any(Option::is_some)).map(|end| {
         let all_arrivals = scenario.use_cases.iter().map(|use_case| &use_case.arrivals);
         let parts: Vec<&Expected<'_>> = all.iter().flatten().collect();
-        Figures::of(&parts, &Hours::new(start, zone(all_arrivals), end))
+        Figures::of(&parts, &Hours::new(start, shared_zone(all_arrivals), end))
     });
     let use_cases: Vec<UseCaseForecast> = scenario
         .use_cases
@@ -115,8 +113,11 @@ pub fn forecast(scenario: &Scenario) -> Forecast {
                 (None, None) => CacheSource::None,
             },
             figures: expected.as_ref().map(|expected| {
-                let hours =
-                    Hours::new(start, zone(std::iter::once(&use_case.arrivals)), expected.end);
+                let hours = Hours::new(
+                    start,
+                    shared_zone(std::iter::once(&use_case.arrivals)),
+                    expected.end,
+                );
                 Figures::of(&[expected], &hours)
             }),
         })
@@ -140,8 +141,9 @@ pub fn forecast(scenario: &Scenario) -> Forecast {
     }
 }
 
-/// The duration, or whole seconds that hold all recorded calls.
-fn horizon(scenario: &Scenario) -> Option<Time> {
+/// The duration, or whole seconds that hold all recorded calls; `None`: closed
+/// loops only, which have no end that is known.
+pub fn horizon(scenario: &Scenario) -> Option<Time> {
     if let Some(duration) = scenario.duration {
         return Some(Time::ZERO + duration);
     }
@@ -151,14 +153,4 @@ fn horizon(scenario: &Scenario) -> Option<Time> {
     });
     let longest = lengths.reduce(f64::max)?;
     Some(Time::ZERO + Span::from_seconds(longest.floor() + 1.0))
-}
-
-/// The one time zone of all arrivals that vary, or UTC.
-fn zone<'a>(all: impl Iterator<Item = &'a Arrivals>) -> TimeZone {
-    let mut zones = all.flat_map(Arrivals::parts).filter_map(|arrivals| match arrivals {
-        Arrivals::Varying(demand) => Some(demand.zone.clone()),
-        _ => None,
-    });
-    let first = zones.next().unwrap_or(TimeZone::UTC);
-    if zones.all(|zone| zone == first) { first } else { TimeZone::UTC }
 }

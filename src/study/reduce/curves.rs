@@ -22,7 +22,7 @@ pub fn series(scenario: &Scenario, records: &[RunRecord], summary: &Summary) -> 
     let pools = scenario.pools.iter().enumerate().map(|(at, pool)| {
         (pool.name.clone(), pool_series(scenario, records, &timelines, at, summary))
     });
-    Series { use_cases: use_cases.collect(), pools: pools.collect() }
+    Series { use_cases: use_cases.collect(), pools: pools.collect(), horizon: None }
 }
 
 fn use_case_series(

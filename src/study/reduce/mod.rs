@@ -12,13 +12,13 @@ mod total;
 mod use_case;
 
 pub use curves::series;
-pub use stability::{Evidence, Stability, mean_in_system};
+pub use stability::{Evidence, Stability, counts, mean_in_system};
 pub use use_case::rejections;
 
-use super::Summary;
 use super::capacity::{Load, load_of};
 use super::figures::{Figure, Shares, figures};
 use super::precision::Precision;
+use super::{PoolSummary, Summary, UseCaseSummary};
 use crate::kernel::Digest;
 use crate::metrics::RunRecord;
 use crate::scenario::{Regime, Scenario};
@@ -73,7 +73,22 @@ pub fn summary(scenario: &Scenario, records: &[RunRecord], digest: Digest) -> Su
         total: total::summary(scenario),
         notes: total::notes(scenario, records.len()),
         warnings,
+        horizon: None,
+        windows: Vec::new(),
     }
+}
+
+/// Figures of all use cases and pools in one window of the horizon, of which
+/// `records` are all runs; an overloaded pool is told, its figures stay.
+pub fn window(
+    scenario: &Scenario,
+    records: &[RunRecord],
+    verdicts: &[Stability],
+    loads: &[Option<Load>],
+) -> (IndexMap<String, UseCaseSummary>, IndexMap<String, PoolSummary>) {
+    let found = Found::of(scenario, records);
+    let use_cases = use_case::summaries(scenario, records, &found);
+    (use_cases, pool::summaries(scenario, &found, verdicts, loads))
 }
 
 /// The verdict on each pool.

@@ -38,15 +38,15 @@ impl Evidence {
     pub fn of(record: &RunRecord, pool: usize) -> Evidence {
         let interval_s = record.timeline.interval().seconds();
         let before = (record.window_from_s / interval_s) as usize;
-        let counts: Vec<f64> =
-            record.timeline.pool(pool).iter().skip(before).map(in_system).collect();
+        let counts = counts(record, pool);
+        let counts = counts.get(before..).unwrap_or(&[]);
         let PoolRecord { arrived, finished, unfinished, .. } = record.whole.pools[pool];
         Evidence {
             window_s: record.whole.window_s,
             arrived,
             finished,
             left_over: record.cut_off.filter(|_| unfinished > 0),
-            trend: Trend::of(&counts, interval_s),
+            trend: Trend::of(counts, interval_s),
         }
     }
 }
@@ -81,6 +81,11 @@ impl Stability {
         };
         Stability { is_stable, arrivals_per_s, finished_per_s: rate(|run| run.finished) }
     }
+}
+
+/// Calls in a pool at each sample.
+pub fn counts(record: &RunRecord, pool: usize) -> Vec<f64> {
+    record.timeline.pool(pool).iter().map(in_system).collect()
 }
 
 fn in_system(point: &Point) -> f64 {

@@ -195,6 +195,9 @@ fn supplied(scenario: &Scenario, found: &Found, at: usize) -> IndexMap<String, S
 }
 
 fn method(records: &[RunRecord], at: usize, metric: Metric) -> String {
+    if records.iter().any(|run| run.windows.len() > 1) {
+        return "mixture".to_string();
+    }
     method_of(records.iter().all(|run| figures::latency(&run.whole, at, metric).exact))
 }
 

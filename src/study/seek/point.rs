@@ -11,6 +11,7 @@ use crate::study::figures::{Shares, figures};
 use crate::study::precision::Precision;
 use crate::study::reduce::{Found, rejections, stability};
 use crate::study::replicate::{digest, run_waves};
+use crate::study::runs::Runs;
 use crate::study::transient::Transient;
 use indexmap::IndexMap;
 use schemars::JsonSchema;
@@ -65,8 +66,8 @@ pub fn measure(
 ) -> Result<Measured> {
     let scenario = plan.at(value)?;
     let transient = Transient::of(&scenario, audit, done);
-    let options = Options { warm_up: transient.warm_up, audit };
-    let records = run_waves(&scenario, options, done);
+    let options = Options { warm_up: transient.warm_up, audit, ..Options::default() };
+    let records = run_waves(&Runs::of(&scenario), options, done);
     let stability = stability(&scenario, &records);
     let all = figures(&scenario);
     let bounded: Vec<Option<Interval>> = plan

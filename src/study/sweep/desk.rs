@@ -283,7 +283,7 @@ impl Open {
         let Stage::Runs(Some(runs)) = &mut self.stage else { return None };
         runs.sort_by_key(|run| run.replication);
         let runs = &runs[..self.until as usize];
-        let Prepared { scenario, figures } = self.ready.get(plan, self.point);
+        let Prepared { scenario, figures, .. } = self.ready.get(plan, self.point);
         let stability = stability(scenario.regime, scenario.pools.len(), runs);
         let shares: Vec<Shares> = (0..figures.len()).map(|index| shares(runs, index)).collect();
         let found = Found::from(figures, &shares, &stability, scenario.is_random());

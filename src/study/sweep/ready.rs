@@ -3,6 +3,7 @@
 use super::plan::Plan;
 use crate::scenario::Scenario;
 use crate::study::figures::{Figure, figures};
+use crate::study::windows::Plan as Windows;
 use std::sync::OnceLock;
 
 /// A point, made ready when asked for.
@@ -13,6 +14,7 @@ pub(super) struct Ready(OnceLock<Prepared>);
 pub(super) struct Prepared {
     pub scenario: Scenario,
     pub figures: Vec<Figure>,
+    pub windows: Option<Windows>,
 }
 
 impl Ready {
@@ -20,7 +22,7 @@ impl Ready {
     pub(super) fn get(&self, plan: &Plan, point: u32) -> &Prepared {
         self.0.get_or_init(|| {
             let scenario = plan.scenario(point);
-            Prepared { figures: figures(&scenario), scenario }
+            Prepared { figures: figures(&scenario), windows: Windows::of(&scenario), scenario }
         })
     }
 }

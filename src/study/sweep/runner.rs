@@ -15,6 +15,7 @@ use crate::kernel::Span;
 use crate::metrics::{RunRecord, Stretch};
 use crate::simulation::{self, Options};
 use crate::study::reduce::Evidence;
+use crate::study::runs::run_one;
 use crate::study::transient::Transient;
 use std::sync::OnceLock;
 
@@ -85,7 +86,7 @@ impl Crew<'_> {
 
     /// Runs a pilot; the last one of a point finds its warm-up.
     fn pilot(&self, point: u32, number: u32, prepared: &Prepared) -> Result<()> {
-        let options = Options { warm_up: Span::ZERO, audit: self.audit };
+        let options = Options { warm_up: Span::ZERO, audit: self.audit, ..Options::default() };
         let record = simulation::run(&prepared.scenario, u64::from(number), options);
         (self.done)(record.calls);
         match self.desk.pilot(point, number, record) {
@@ -95,8 +96,9 @@ impl Crew<'_> {
     }
 
     fn run(&self, point: u32, replication: u32, prepared: &Prepared, warm_up: Span) -> Result<()> {
-        let options = Options { warm_up, audit: self.audit };
-        let record = simulation::run(&prepared.scenario, u64::from(replication), options);
+        let options = Options { warm_up, audit: self.audit, ..Options::default() };
+        let Prepared { scenario, windows, .. } = prepared;
+        let record = run_one(scenario, windows.as_ref(), u64::from(replication), options);
         self.desk.run(contribution(point, replication, prepared, &record))?;
         (self.done)(record.calls);
         Ok(())
@@ -104,7 +106,7 @@ impl Crew<'_> {
 
     /// Writes the line of a point.
     fn begin(&self, point: u32, prepared: &Prepared, transient: &Transient) -> Result<Span> {
-        let Prepared { scenario, figures } = prepared;
+        let Prepared { scenario, figures, .. } = prepared;
         let values = self.plan.points.at(point);
         let line = Line::Point(Point {
             point,

@@ -1,9 +1,11 @@
-//! The hours of a horizon, as a wall clock counts them.
+//! The hours of a horizon, or other equal stretches, as a wall clock counts them.
 
-use crate::demand::curve::HOUR;
+use super::curve::HOUR;
 use crate::kernel::{Span, TICKS_PER_SECOND, Time};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
+
+const DAY: u64 = 24 * HOUR;
 
 /// Whole hours within a horizon; the horizon as one where it holds none.
 #[derive(Clone, Debug)]
@@ -18,19 +20,32 @@ impl Hours {
     /// Hours of `zone` from `start`, which is time zero, to `end`. Without a start
     /// they are counted from time zero.
     pub fn new(start: Option<Timestamp>, zone: TimeZone, end: Time) -> Hours {
+        let hours = Hours::of_length(Span::from_ticks(HOUR), start, zone, end);
+        match hours.count {
+            0 => Hours { from: Time::ZERO, length: end.since(Time::ZERO), count: 1, ..hours },
+            _ => hours,
+        }
+    }
+
+    /// Whole stretches of `length`, one after the other, from the first instant at
+    /// which the local clock shows a multiple of it since midnight: midnight where
+    /// they are whole days, a full hour where they do not divide a day.
+    pub fn of_length(length: Span, start: Option<Timestamp>, zone: TimeZone, end: Time) -> Hours {
+        let unit = match length.ticks() {
+            ticks if ticks.is_multiple_of(DAY) => DAY,
+            ticks if DAY.is_multiple_of(ticks) => ticks,
+            _ => HOUR,
+        };
         let clock = start.map(|start| (start, zone));
         let from = clock.as_ref().map_or(Time::ZERO, |(start, zone)| {
-            let now = start.to_zoned(zone.clone());
-            let seconds = i64::from(now.minute()) * 60 + i64::from(now.second());
-            let past = seconds as u64 * TICKS_PER_SECOND
+            let now = start.to_zoned(zone.clone()).time();
+            let minutes = i64::from(now.hour()) * 60 + i64::from(now.minute());
+            let past = (minutes * 60 + i64::from(now.second())) as u64 * TICKS_PER_SECOND
                 + now.subsec_nanosecond() as u64 * (TICKS_PER_SECOND / 1_000_000_000);
-            Time::from_ticks((HOUR - past) % HOUR)
+            Time::from_ticks((unit - past % unit) % unit)
         });
-        let count = end.ticks().saturating_sub(from.ticks()) / HOUR;
-        match count {
-            0 => Hours { clock, from: Time::ZERO, length: end.since(Time::ZERO), count: 1 },
-            _ => Hours { clock, from, length: Span::from_ticks(HOUR), count: count as usize },
-        }
+        let count = end.ticks().saturating_sub(from.ticks()) / length.ticks();
+        Hours { clock, from, length, count: count as usize }
     }
 
     /// How many.
@@ -41,6 +56,11 @@ impl Hours {
     /// How long each is, s.
     pub fn length_s(&self) -> f64 {
         self.length.seconds()
+    }
+
+    /// How long each is.
+    pub fn length(&self) -> Span {
+        self.length
     }
 
     /// From when until when the one at `index` goes.
