@@ -4,9 +4,14 @@ mod text;
 
 use super::{Globals, blame, json};
 use crate::error::{Error, Mistake, Result};
-use crate::study::import::{Imported, LengthLaw, Question, import_calls};
+use crate::study::import::{
+    Imported, LengthLaw, Question, RateLayout, import_calls, import_clients, import_rates,
+    is_folder_of_clients, is_rates, read_clients, read_rates,
+};
 use crate::workload::{CsvLayout, Format, ReadOptions, TimeUnit, Turns, open_trace};
 use clap::{Args, ValueEnum};
+use jiff::civil::DateTime;
+use jiff::tz::{TimeZone, TimeZoneDatabase};
 use std::fs;
 use std::io::{BufRead, Write};
 use std::path::{Path, PathBuf};
@@ -14,18 +19,26 @@ use std::path::{Path, PathBuf};
 /// Arguments of `import`.
 #[derive(Debug, Args)]
 pub(super) struct ImportArgs {
-    /// The trace, packed with gzip, Zstandard or not; --out names the file for the use case
+    /// The trace, packed with gzip, Zstandard or not, or a folder of ServeGen's clients;
+    /// --out names the file for the use case
     #[arg(value_name = "TRACE")]
     trace: PathBuf,
     /// Layout of the trace [default: told by its first record]
     #[arg(long, value_name = "NAME", value_parser = FORMATS)]
     format: Option<String>,
-    /// Columns of other CSV, e.g. time=arrival,prompt_tokens=input,output_tokens=output
+    /// Columns of other CSV, e.g. time=arrival,prompt_tokens=input,output_tokens=output,
+    /// or time=hour,rate=req_per_s of a table of rates
     #[arg(long, value_name = "LIST")]
     columns: Option<String>,
     /// Unit of numeric time stamps of other CSV [default: told by the name of their column]
     #[arg(long, value_name = "UNIT", value_parser = UNITS)]
     time_unit: Option<String>,
+    /// Local time at which a trace without dates has its time 0, e.g. 2026-01-05T09:00
+    #[arg(long, value_name = "TIME")]
+    start: Option<String>,
+    /// Time zone of days and hours, e.g. America/New_York [default: UTC]
+    #[arg(long, value_name = "ZONE")]
+    time_zone: Option<String>,
     /// What later turns of a session carry: `full` prompts, or the `delta` to the
     /// turn before [default: told by their first blocks]
     #[arg(long, value_enum, value_name = "NAME")]
@@ -47,8 +60,16 @@ pub(super) struct ImportArgs {
     scenario: bool,
 }
 
-const FORMATS: [&str; 6] = ["azure", "mooncake", "weka", "bailian", "burstgpt", "csv"];
-const UNITS: [&str; 5] = ["ns", "us", "ms", "s", "min"];
+const FORMATS: [&str; 8] =
+    ["azure", "mooncake", "weka", "bailian", "burstgpt", "csv", "rates", "servegen"];
+const UNITS: [&str; 6] = ["ns", "us", "ms", "s", "min", "h"];
+
+/// What kind of recording there is.
+enum Kind {
+    Calls(Format),
+    Rates,
+    Clients,
+}
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum TurnsName {
@@ -63,21 +84,41 @@ enum LengthsName {
 }
 
 pub(super) fn import(args: &ImportArgs, globals: &Globals) -> Result<String> {
-    let options = options(args, globals)?;
-    let format = format(args, &options)?;
+    let columns = args.columns.as_deref().map(columns).transpose()?;
+    let start = args.start.as_deref().map(start).transpose()?;
+    let time_zone = args.time_zone.as_deref().map(zone).transpose()?;
+    let kind = kind(args, columns.as_ref())?;
+    let unit = args.time_unit.as_deref().and_then(TimeUnit::named);
     let question = Question {
         name: args.name.clone().unwrap_or_else(|| name_of(&args.trace)),
         file: args.trace.display().to_string(),
-        format,
-        options,
+        format: if let Kind::Calls(format) = kind { format } else { Format::Csv },
+        options: options(args, globals, columns.as_ref(), unit),
         lengths: match args.lengths {
             LengthsName::Empirical => LengthLaw::Empirical,
             LengthsName::Mixture => LengthLaw::Mixture,
         },
+        start,
+        time_zone,
     };
     let open = || open_trace(&args.trace).map_err(|error| vec![unreadable(&args.trace, &error)]);
-    let imported = import_calls(&question, open).map_err(Error::Invalid)?;
-    finish(args, globals, &imported)
+    let imported = match kind {
+        Kind::Calls(_) => import_calls(&question, open),
+        Kind::Rates => {
+            let columns = match columns {
+                Some(Columns::Rates(columns)) => Some(columns),
+                _ => None,
+            };
+            let layout = RateLayout { columns, unit, start, zone: question.zone() };
+            open()
+                .and_then(|input| read_rates(input, &question.file, &layout))
+                .map(|table| import_rates(&question, &table))
+        }
+        Kind::Clients => {
+            read_clients(&args.trace).map(|clients| import_clients(&question, &clients))
+        }
+    };
+    finish(args, globals, &imported.map_err(Error::Invalid)?)
 }
 
 /// Writes the use case and answers.
@@ -129,20 +170,34 @@ fn name_of(path: &Path) -> String {
     }
 }
 
-/// The layout that is named, or told by the first record.
-fn format(args: &ImportArgs, options: &ReadOptions) -> Result<Format> {
-    if let Some(format) = args.format.as_deref().and_then(Format::named) {
-        return Ok(format);
+/// What is named, or told by the first record.
+fn kind(args: &ImportArgs, columns: Option<&Columns>) -> Result<Kind> {
+    match args.format.as_deref() {
+        Some("rates") => return Ok(Kind::Rates),
+        Some("servegen") => return Ok(Kind::Clients),
+        Some(name) => return Ok(Kind::Calls(Format::named(name).expect("one of the names"))),
+        None if args.trace.is_dir() && is_folder_of_clients(&args.trace) => {
+            return Ok(Kind::Clients);
+        }
+        None => {}
     }
-    if options.csv.is_some() {
-        return Ok(Format::Csv);
+    match columns {
+        Some(Columns::Calls(_)) => return Ok(Kind::Calls(Format::Csv)),
+        Some(Columns::Rates(_)) => return Ok(Kind::Rates),
+        None => {}
     }
     let wrong = |error: std::io::Error| Error::Invalid(vec![unreadable(&args.trace, &error)]);
     let mut input = open_trace(&args.trace).map_err(wrong)?;
     if let Some(format) = Format::detect(&mut input).map_err(wrong)? {
-        return Ok(format);
+        return Ok(Kind::Calls(format));
     }
-    let is_empty = input.fill_buf().map_err(wrong)?.is_empty();
+    let head = input.fill_buf().map_err(wrong)?;
+    let is_empty = head.is_empty();
+    let head = String::from_utf8_lossy(head);
+    let head = head.trim_start_matches('\u{feff}').lines().next().unwrap_or_default();
+    if is_rates(head) {
+        return Ok(Kind::Rates);
+    }
     let (problem, fix) = match is_empty {
         true => ("is empty".to_owned(), "give a trace with calls in it".to_owned()),
         false => (
@@ -157,13 +212,17 @@ fn format(args: &ImportArgs, options: &ReadOptions) -> Result<Format> {
     Err(Error::Invalid(vec![mistake(&args.trace.display().to_string(), None, problem, fix)]))
 }
 
-fn options(args: &ImportArgs, globals: &Globals) -> Result<ReadOptions> {
-    let unit = args.time_unit.as_deref().and_then(TimeUnit::named);
-    let csv = match &args.columns {
-        None => None,
-        Some(text) => Some(CsvLayout { columns: columns(text)?, unit }),
+fn options(
+    args: &ImportArgs,
+    globals: &Globals,
+    columns: Option<&Columns>,
+    unit: Option<TimeUnit>,
+) -> ReadOptions {
+    let csv = match columns {
+        Some(Columns::Calls(columns)) => Some(CsvLayout { columns: columns.clone(), unit }),
+        _ => None,
     };
-    Ok(ReadOptions {
+    ReadOptions {
         skip_bad_lines: globals.skip_bad_lines,
         calls_max: args.requests,
         block_tokens: args.block_tokens,
@@ -173,18 +232,48 @@ fn options(args: &ImportArgs, globals: &Globals) -> Result<ReadOptions> {
         }),
         session_gap_ticks: 0,
         csv,
+    }
+}
+
+/// A local date, or date and time.
+fn start(text: &str) -> Result<DateTime> {
+    text.parse::<DateTime>().map_err(|_| {
+        let fix = "write e.g. --start 2026-01-05 or --start 2026-01-05T09:00".to_owned();
+        let problem = "is neither a date nor a date and time".to_owned();
+        Error::Invalid(vec![mistake("--start", Some(text.to_owned()), problem, fix)])
     })
 }
 
-/// Reads `time=a,prompt_tokens=b,output_tokens=c`.
-fn columns(text: &str) -> Result<[String; 3]> {
-    let keys = ["time", "prompt_tokens", "output_tokens"];
+fn zone(name: &str) -> Result<(String, TimeZone)> {
+    match TimeZoneDatabase::bundled().get(name) {
+        Ok(zone) => Ok((name.to_owned(), zone)),
+        Err(_) => {
+            let problem = "is no time zone of the IANA database".to_owned();
+            let fix = "write one such as America/New_York".to_owned();
+            let value = Some(name.to_owned());
+            Err(Error::Invalid(vec![mistake("--time-zone", value, problem, fix)]))
+        }
+    }
+}
+
+/// Names of columns.
+enum Columns {
+    /// Time, prompt tokens, output tokens.
+    Calls([String; 3]),
+    /// Time and rate.
+    Rates([String; 2]),
+}
+
+/// Reads `time=a,prompt_tokens=b,output_tokens=c`, or `time=a,rate=b`.
+fn columns(text: &str) -> Result<Columns> {
+    let keys = ["time", "prompt_tokens", "output_tokens", "rate"];
     let wrong = |problem: String| {
-        let fix = "write e.g. --columns time=arrival,prompt_tokens=input,output_tokens=output";
+        let fix = "write e.g. --columns time=arrival,prompt_tokens=input,output_tokens=output, or \
+                   time=hour,rate=req_per_s for a table of rates";
         let value = Some(text.to_owned());
         Error::Invalid(vec![mistake("--columns", value, problem, fix.to_owned())])
     };
-    let mut found: [Option<String>; 3] = Default::default();
+    let mut found: [Option<String>; 4] = Default::default();
     for part in text.split(',') {
         let Some((key, column)) = part.split_once('=') else {
             return Err(wrong(format!("has `{}`, which names no column", part.trim())));
@@ -197,11 +286,21 @@ fn columns(text: &str) -> Result<[String; 3]> {
             return Err(wrong(format!("names `{}` twice", keys[at])));
         }
     }
-    let absent: Vec<&str> =
-        keys.iter().zip(&found).filter(|(_, found)| found.is_none()).map(|(key, _)| *key).collect();
-    match absent.is_empty() {
-        true => Ok(found.map(|column| column.expect("all are there"))),
-        false => Err(wrong(format!("does not say which column is {}", absent.join(", ")))),
+    match found {
+        [Some(time), None, None, Some(rate)] => Ok(Columns::Rates([time, rate])),
+        [Some(time), Some(prompt), Some(output), None] => {
+            Ok(Columns::Calls([time, prompt, output]))
+        }
+        [_, prompt, output, Some(_)] if prompt.is_some() || output.is_some() => {
+            Err(wrong("names columns of calls and one of rates".to_owned()))
+        }
+        found => {
+            let is_rates = found[3].is_some();
+            let asked = if is_rates { vec![0, 3] } else { vec![0, 1, 2] };
+            let absent = asked.into_iter().filter(|at| found[*at].is_none());
+            let absent: Vec<&str> = absent.map(|at| keys[at]).collect();
+            Err(wrong(format!("does not say which column is {}", absent.join(", "))))
+        }
     }
 }
 

@@ -150,6 +150,25 @@ impl Process {
 
 /// The arrivals of `demand` in this replication, from `from` on.
 fn varying(demand: &Demand, streams: Streams, keys: Keys, from: Time) -> Kind {
+    let mut sources = sources(demand, streams, keys, from);
+    match demand.tenants {
+        None => Kind::Varying(Box::new(sources.remove(0))),
+        Some(_) => Kind::Tenants(Tenants::new(sources)),
+    }
+}
+
+/// Arrivals of the use case `entity` that are expected in each of so many hours,
+/// given what varies around the curve in this replication.
+pub fn by_hour(demand: &Demand, streams: Streams, entity: u64, hours: usize) -> Vec<f64> {
+    let mut sums = vec![0.0; hours];
+    let keys = Keys { own: entity, shared: entity };
+    let sources = sources(demand, streams, keys, Time::ZERO);
+    sources.into_iter().for_each(|source| source.by_hour(&mut sums));
+    sums
+}
+
+/// The arrivals of each tenant, or of all where there are none.
+fn sources(demand: &Demand, streams: Streams, keys: Keys, from: Time) -> Vec<Varying> {
     let entity = keys.own;
     let mut curve = demand.curve.clone();
     for (at, every_s) in &demand.uncertain {
@@ -163,7 +182,7 @@ fn varying(demand: &Demand, streams: Streams, keys: Keys, from: Time) -> Kind {
     };
     let Some(tenants) = demand.tenants else {
         let stream = streams.stream(Component::Arrivals, entity, 0);
-        return Kind::Varying(Box::new(source(1.0, stream, weather())));
+        return vec![source(1.0, stream, weather())];
     };
     let weight = |k: u32| libm::pow(f64::from(k + 1), -tenants.zipf);
     let all: f64 = (0..tenants.count).map(weight).sum();
@@ -178,5 +197,5 @@ fn varying(demand: &Demand, streams: Streams, keys: Keys, from: Time) -> Kind {
         }
         source(weight(k) / all, stream, weather)
     };
-    Kind::Tenants(Tenants::new((0..tenants.count).map(tenant).collect()))
+    (0..tenants.count).map(tenant).collect()
 }

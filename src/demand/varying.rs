@@ -5,7 +5,7 @@
 
 use super::curve::{Curve, Piece, Place};
 use super::variability::{Gaps, Weather};
-use crate::kernel::Time;
+use crate::kernel::{Span, Time};
 use crate::random::Stream;
 use std::sync::Arc;
 
@@ -52,6 +52,26 @@ impl Varying {
             expected: 0.0,
             passed: 0.0,
             is_first: true,
+        }
+    }
+
+    /// Adds the arrivals that are expected in each hour, given the weather, to
+    /// `hours`: what remains when arrivals themselves are no matter of chance.
+    pub fn by_hour(mut self, hours: &mut [f64]) {
+        let hour = |time: Time| (time.seconds() / 3_600.0) as usize;
+        while self.turn().is_some() && hour(self.piece.from) < hours.len() {
+            let mut piece = self.piece;
+            while piece.until > piece.from {
+                let at = hour(piece.from);
+                let end = Time::ZERO + Span::from_seconds(3_600.0 * (at + 1) as f64);
+                let here = piece.until(end);
+                let Some(sum) = hours.get_mut(at) else { return };
+                *sum += here.arrivals();
+                if here.until == piece.until {
+                    break;
+                }
+                piece = piece.from(here.until);
+            }
         }
     }
 

@@ -17,18 +17,20 @@ pub enum TimeUnit {
     Milliseconds,
     Seconds,
     Minutes,
+    Hours,
 }
 
-use TimeUnit::{Microseconds, Milliseconds, Minutes, Nanoseconds, Seconds};
+use TimeUnit::{Hours, Microseconds, Milliseconds, Minutes, Nanoseconds, Seconds};
 
 /// Units from short to long, as a scenario writes them, and other names that
 /// columns have for them.
-const NAMES: [(TimeUnit, &str, &[&str]); 5] = [
+const NAMES: [(TimeUnit, &str, &[&str]); 6] = [
     (Nanoseconds, "ns", &["nanos", "nsec", "nanosecond", "nanoseconds"]),
     (Microseconds, "us", &["µs", "micros", "usec", "microsecond", "microseconds"]),
     (Milliseconds, "ms", &["millis", "msec", "millisecond", "milliseconds"]),
     (Seconds, "s", &["sec", "secs", "second", "seconds"]),
     (Minutes, "min", &["mins", "minute", "minutes"]),
+    (Hours, "h", &["hr", "hrs", "hour", "hours"]),
 ];
 
 const TICKS_PER_NANOSECOND: i128 = TICKS_PER_SECOND as i128 / 1_000_000_000;
@@ -48,6 +50,11 @@ impl TimeUnit {
         NAMES.iter().find(|(_, known, _)| *known == name).map(|(unit, ..)| *unit)
     }
 
+    /// How long it is, s.
+    pub fn seconds(self) -> f64 {
+        self.ticks() as f64 / TICKS_PER_SECOND as f64
+    }
+
     fn ticks(self) -> i128 {
         match self {
             Nanoseconds => TICKS_PER_NANOSECOND,
@@ -55,6 +62,7 @@ impl TimeUnit {
             Milliseconds => 1_000_000 * TICKS_PER_NANOSECOND,
             Seconds => TICKS_PER_SECOND as i128,
             Minutes => 60 * TICKS_PER_SECOND as i128,
+            Hours => 3_600 * TICKS_PER_SECOND as i128,
         }
     }
 
@@ -99,7 +107,7 @@ pub(super) enum Refused {
 
 /// Reads the time stamps of a file.
 #[derive(Debug)]
-pub(super) struct Stamps {
+pub struct Stamps {
     unit: Option<TimeUnit>,
     first: Option<Kind>,
 }
@@ -110,8 +118,22 @@ impl Stamps {
         Stamps { unit, first: None }
     }
 
+    /// Whether the first stamp was a date.
+    pub fn are_dates(&self) -> bool {
+        self.first == Some(Kind::Date)
+    }
+
+    /// Ticks of the stamp `text` from the column called `column`, or what is wrong
+    /// with it and what helps.
+    pub fn told(&mut self, text: &str, column: &str) -> Result<i128, (String, String)> {
+        self.ticks(text, column).map_err(|refused| match refused {
+            Refused::Line(problem) => (problem, "write one time in each row".to_owned()),
+            Refused::File(problem, fix) => (problem, fix),
+        })
+    }
+
     /// Ticks of the stamp `text` from the column called `column`.
-    pub fn ticks(&mut self, text: &str, column: &str) -> Result<i128, Refused> {
+    pub(super) fn ticks(&mut self, text: &str, column: &str) -> Result<i128, Refused> {
         let Some(number) = number(text) else { return self.date(text, column) };
         if self.first == Some(Kind::Date) {
             let problem = format!("{column} `{text}` is a number, the first is a date and time");
@@ -180,7 +202,7 @@ fn ask(text: &str, column: &str, looks: Option<TimeUnit>) -> Refused {
 }
 
 /// Ticks since 1970 of a date with a time; one without a zone is in UTC.
-pub(super) fn date(text: &str) -> Option<i128> {
+pub fn date(text: &str) -> Option<i128> {
     let utc = || text.parse::<DateTime>().ok()?.to_zoned(jiff::tz::TimeZone::UTC).ok();
     let instant = text.parse::<Timestamp>().ok().or_else(|| Some(utc()?.timestamp()))?;
     Some(instant.as_nanosecond() * TICKS_PER_NANOSECOND)
@@ -273,7 +295,7 @@ mod tests {
             Err(Refused::File(problem, fix)) => problem + "; " + &fix,
             other => panic!("{text}: {other:?}"),
         };
-        assert!(file(None, "0").contains("\"ns\", \"us\", \"ms\", \"s\", \"min\""));
+        assert!(file(None, "0").contains("\"ns\", \"us\", \"ms\", \"s\", \"min\", \"h\""));
         assert!(file(None, "1700000000000").contains("`time_unit = \"ms\"`"));
         assert!(file(Some(Seconds), "1700000000000").contains("not like s"));
     }

@@ -81,7 +81,7 @@ pub(super) fn text(line: &[u8]) -> Result<&str, String> {
 }
 
 /// The fields of a line. Quoted ones take the slow path through a CSV reader.
-pub(super) fn fields(line: &str) -> Vec<Cow<'_, str>> {
+pub fn fields(line: &str) -> Vec<Cow<'_, str>> {
     if !line.contains('"') {
         return line.split(',').map(|field| Cow::Borrowed(field.trim())).collect();
     }

@@ -1,13 +1,14 @@
 //! What an import tells at the terminal.
 
 use crate::cli::columns::columns;
-use crate::study::import::{GapLaw, Imported, LengthFit};
+use crate::study::import::{GapLaw, Imported, Left, LengthFit};
 use indicatif::HumanCount;
 
 /// The whole answer.
 pub(super) fn text(imported: &Imported) -> String {
     let mut text = head(imported);
     text += &lengths(imported);
+    text += &course(imported);
     text += &bursts(imported);
     for note in &imported.notes {
         text += &format!("note: {note}\n");
@@ -36,8 +37,11 @@ fn head(imported: &Imported) -> String {
 
 /// Quantiles of lengths, recorded and simulated, and how the laws fit.
 fn lengths(imported: &Imported) -> String {
-    let kinds = [("prompt", &imported.prompt_tokens), ("output", &imported.output_tokens)];
-    let percents = &imported.prompt_tokens.quantiles;
+    let (Some(prompt), Some(output)) = (&imported.prompt_tokens, &imported.output_tokens) else {
+        return String::new();
+    };
+    let kinds = [("prompt", prompt), ("output", output)];
+    let percents = &prompt.quantiles;
     let mut head = vec!["tokens".to_owned(), "mean".to_owned()];
     head.extend(percents.iter().map(|quantile| format!("p{}", quantile.percent)));
     let row = |name: String, mean: String, cell: &dyn Fn(usize) -> String| {
@@ -50,14 +54,19 @@ fn lengths(imported: &Imported) -> String {
         let trace = |at: usize| figure(fit.quantiles[at].trace);
         let again = |at: usize| fit.quantiles[at].again.map_or(String::new(), figure);
         rows.push(row(name.to_owned(), figure(fit.mean), &trace));
-        rows.push(row("  again".to_owned(), String::new(), &again));
+        if fit.quantiles.iter().any(|quantile| quantile.again.is_some()) {
+            rows.push(row("  again".to_owned(), String::new(), &again));
+        }
     }
     let head: Vec<&str> = head.iter().map(String::as_str).collect();
     let mut text = columns(&head, &rows, 1);
     for (name, fit) in kinds {
         text += &format!("{name}: {}\n", fits(fit));
     }
-    text + &format!("correlation of their logarithms: {:.3}\n\n", imported.correlation)
+    if let Some(correlation) = imported.correlation {
+        text += &format!("correlation of their logarithms: {correlation:.3}\n");
+    }
+    text + "\n"
 }
 
 fn fits(fit: &LengthFit) -> String {
@@ -72,9 +81,61 @@ fn fits(fit: &LengthFit) -> String {
     )
 }
 
+/// The course of day and week, what varies around it, and both simulated.
+fn course(imported: &Imported) -> String {
+    let Some(fit) = &imported.course else { return String::new() };
+    let kind = if fit.is_weekly { "the mean week" } else { "the median day" };
+    let mut text = format!(
+        "course: {} days, {} a second; profile off {kind} by {:.2} % of its peak in the mean\n",
+        fit.days,
+        figure(fit.rate_per_s),
+        100.0 * fit.error
+    );
+    if let Some(percent) = fit.growth_percent_per_month {
+        text += &format!("growth: {percent:.2} % a month\n");
+    }
+    if let Some(noise) = fit.day_noise {
+        let (cv, correlation) = (figure(noise.cv), figure(noise.correlation));
+        text += &format!("day noise: cv {cv}, correlation {correlation}\n");
+    }
+    if let Some(tenants) = fit.tenants {
+        text += &format!("tenants: {}, zipf {}", tenants.count, figure(tenants.zipf));
+        if let (Some(on), Some(off)) = (tenants.on_s, tenants.off_s) {
+            text += &format!(", on {} s, off {} s", figure(on), figure(off));
+        }
+        text.push('\n');
+    }
+    let again = imported.course_again.as_ref();
+    if let Some(left) = &fit.left {
+        let row = |name: &str, left: &Left| {
+            let mut row = vec![name.to_owned(), figure(left.variance)];
+            row.extend(left.correlation.iter().take(4).map(|lag| format!("{lag:.2}")));
+            row.push(figure(left.day_variance));
+            row.push(format!("{:.2}", left.day_correlation));
+            row
+        };
+        let mut rows = vec![row("recorded", left)];
+        rows.extend(again.and_then(|again| again.left.as_ref()).map(|left| row("again", left)));
+        let head =
+            ["around it", "variance in days", "1 h", "2 h", "3 h", "4 h", "of days", "next day"];
+        text += &columns(&head, &rows, 1);
+    }
+    if let Some(again) = again {
+        text += &format!(
+            "again: {} simulations of its hours, {} a second, profile off by {:.2} % of its peak\n",
+            again.replications,
+            figure(again.rate_per_s),
+            100.0 * again.error
+        );
+    }
+    text + "\n"
+}
+
 /// Dispersion of counts, recorded, expected and simulated.
 fn bursts(imported: &Imported) -> String {
-    let Some(bursts) = &imported.bursts else { return String::new() };
+    let Some(bursts) = imported.bursts.as_ref().filter(|_| !imported.dispersion.is_empty()) else {
+        return String::new();
+    };
     let cell = |value: Option<f64>| value.map_or(String::new(), |value| format!("{value:.3}"));
     let rows: Vec<Vec<String>> = imported
         .dispersion

@@ -195,6 +195,7 @@ fn layout(raw: &RawTrace) -> Option<CsvLayout> {
         RawTimeUnit::Ms => TimeUnit::Milliseconds,
         RawTimeUnit::S => TimeUnit::Seconds,
         RawTimeUnit::Min => TimeUnit::Minutes,
+        RawTimeUnit::H => TimeUnit::Hours,
     };
     let names = [&columns.time, &columns.prompt_tokens, &columns.output_tokens];
     Some(CsvLayout { columns: names.map(String::clone), unit: raw.time_unit.map(unit) })

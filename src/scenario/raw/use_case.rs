@@ -212,6 +212,7 @@ pub enum RawTimeUnit {
     Ms,
     S,
     Min,
+    H,
 }
 
 /// Layout of a recording.

@@ -14,13 +14,14 @@ const REPLICATIONS_MAX: f64 = 40.0;
 /// Least time that is simulated, s, where dispersion is that within hours.
 const HOURS_S: f64 = 2.0 * 3_600.0 + 1.0;
 
-/// Fills in what the use case of `imported` comes to.
-pub fn simulate(imported: &mut Imported, within_hours: bool) {
-    let (Some(length_s), Some(rate)) = (imported.length_s, imported.rate_per_s) else { return };
+/// Fills in what the use case of `imported` comes to; `text` is a scenario of it at
+/// one mean rate.
+pub fn simulate(imported: &mut Imported, within_hours: bool, text: &str, rate: f64) {
+    let Some(length_s) = imported.length_s else { return };
     let fits = (CALLS_MAX / rate).min(length_s);
     let length_s = if within_hours { fits.max(HOURS_S) } else { length_s };
     let replications = (CALLS_MAX / (rate * length_s)).clamp(1.0, REPLICATIONS_MAX) as u32;
-    let scenario = scenario(&imported.scenario, length_s);
+    let scenario = scenario(text, length_s);
     let mut sums: Vec<Dispersion> = Vec::new();
     let (mut prompts, mut outputs) = (LengthCounts::default(), LengthCounts::default());
     let mut calls = 0;
@@ -42,6 +43,7 @@ pub fn simulate(imported: &mut Imported, within_hours: bool) {
     for (fit, lengths) in
         [(&mut imported.prompt_tokens, prompts), (&mut imported.output_tokens, outputs)]
     {
+        let Some(fit) = fit else { continue };
         let lengths = lengths.table();
         for quantile in &mut fit.quantiles {
             quantile.again =
@@ -53,7 +55,7 @@ pub fn simulate(imported: &mut Imported, within_hours: bool) {
 }
 
 /// The scenario that an import wrote, of another length.
-fn scenario(text: &str, length_s: f64) -> Scenario {
+pub fn scenario(text: &str, length_s: f64) -> Scenario {
     let set = format!("duration=\"{length_s} s\"");
     let overrides = Overrides { set: vec![set], ..Overrides::default() };
     match parse(text, "the imported scenario", Path::new(""), &overrides) {

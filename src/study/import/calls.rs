@@ -1,15 +1,19 @@
 //! Imports a recording of calls.
 
-use super::burst::{self, Setting};
+use super::burst::{self, Bursts, Chain, Setting};
 use super::clock::{Clock, tick_of};
 use super::counts::Dispersion;
-use super::fragment::{Fragment, LengthLaw};
-use super::gaps::RenewalCounts;
-use super::lengths::LengthCounts;
-use super::{DispersionFit, GapFit, Imported, LengthFit, QuantileFit, again};
+use super::fragment::{Fragment, LengthLaw, Varying};
+use super::gaps::{GapCounts, RenewalCounts};
+use super::lengths::{LengthCounts, Lengths};
+use super::rate::{Hourly, RateFit};
+use super::{DispersionFit, GapFit, Imported, LengthFit, QuantileFit, again, course};
 use crate::error::Mistake;
 use crate::kernel::TICKS_PER_SECOND;
 use crate::workload::{BadLine, Format, ReadOptions, Record, Sink, Tally, read_calls};
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 use std::io::BufRead;
 
 /// Calls at the beginning that tell the tick of the clock.
@@ -17,6 +21,10 @@ const LOOKED_AT: u64 = 20_000;
 /// From this length on, dispersion is that within hours, s: before, the course
 /// of the day is part of it.
 const LONG_S: f64 = 6.0 * 3_600.0;
+/// An instant that counts from 1970 and not from a start: after 2001.
+const SINCE_1970_NS: i128 = 1_000_000_000_000_000_000;
+/// Time that may lack at its ends for an hour to be whole, s: one percent.
+const MISSED_S: f64 = 36.0;
 /// Percents of quantiles that are compared.
 pub const PERCENTS: [f64; 5] = [10.0, 50.0, 90.0, 95.0, 99.0];
 
@@ -33,6 +41,10 @@ pub struct Question {
     pub options: ReadOptions,
     /// Laws for lengths.
     pub lengths: LengthLaw,
+    /// Local time at which the recording's own time is 0, where it has no dates.
+    pub start: Option<DateTime>,
+    /// Name of the zone of the local clock, and the zone.
+    pub time_zone: Option<(String, TimeZone)>,
 }
 
 /// Counts calls as they are read.
@@ -128,43 +140,8 @@ pub fn import_calls<R: BufRead>(
 
 fn study(question: &Question, seen: &Observer, tally: Tally, tick: Option<u64>) -> Imported {
     let counts = &seen.clock.counts;
-    let (prompts, outputs) = (seen.prompts.table(), seen.outputs.table());
     let is_timed = counts.calls >= 2 && counts.last > 0 && question.format != Format::Weka;
     let mut notes = notes(seen, tally, tick);
-    let mut fragment = Fragment::new(question, seen.calls);
-    let mut dispersion = Vec::new();
-    let mut bursts = None;
-    let is_long = counts.length_s() > LONG_S;
-    if is_timed {
-        let mut found = if is_long { counts.within_hours() } else { counts.whole() };
-        // Nothing is known of windows that are not several ticks wide.
-        let tick_s = tick.unwrap_or(0) as f64 / TICKS_PER_SECOND as f64;
-        found.retain(|found| found.window_s >= 2.0 * tick_s);
-        let setting = Setting { rate: counts.rate(), given: &[] };
-        let fitted = burst::fit(&found, &seen.clock.gaps, setting);
-        let renewal = RenewalCounts::new(fitted.gaps);
-        let fit = |found: &Dispersion| DispersionFit {
-            window_s: found.window_s,
-            windows: found.windows,
-            trace: found.index(),
-            model: setting.expected(&fitted, &renewal, found),
-            again: None,
-        };
-        dispersion = found.iter().filter(|found| found.mean > 0.0).map(fit).collect();
-        fragment.arrivals(counts.rate(), &fitted, &dispersion);
-        bursts = Some(fitted);
-    } else {
-        notes.push(
-            "does not say when its calls came: the rate of 1 call a second is a placeholder"
-                .to_owned(),
-        );
-        fragment.arrivals_unknown();
-    }
-    let lengths = [
-        fragment.lengths("prompt_tokens", &prompts, question.lengths),
-        fragment.lengths("output_tokens", &outputs, question.lengths),
-    ];
-    let [prompt_tokens, output_tokens] = lengths;
     let correlation = seen.logs.correlation();
     if correlation.abs() > 0.3 {
         notes.push(format!(
@@ -172,36 +149,213 @@ fn study(question: &Question, seen: &Observer, tally: Tally, tick: Option<u64>) 
              drawn independently"
         ));
     }
+    let what = format!("{}, {} calls", question.format.name(), seen.calls);
+    let mut fragment = Fragment::new(&question.name, &question.file, &what);
+    let mut arrivals = None;
+    if is_timed {
+        arrivals = Some(Arrivals::study(question, seen, tick, &mut notes));
+    } else {
+        notes.push(
+            "does not say when its calls came: the rate of 1 call a second is a placeholder"
+                .to_owned(),
+        );
+        fragment.arrivals_unknown();
+    }
+    if let Some(arrivals) = &arrivals {
+        arrivals.write(question, &mut fragment);
+    }
+    let laws = seen.clock.gaps.laws();
     let law = |law| GapFit { law, distance: seen.clock.gaps.distance(law), n: seen.clock.gaps.n() };
-    let gaps = match seen.clock.gaps.n() {
-        0 => Vec::new(),
-        _ => seen.clock.gaps.laws().into_iter().map(law).collect(),
-    };
+    let has_gaps = seen.clock.gaps.n() > 0;
+    let length_s = is_timed.then(|| counts.length_s());
     let mut imported = Imported {
         file: question.file.clone(),
         format: question.format.name(),
         calls: seen.calls,
-        length_s: is_timed.then(|| counts.length_s()),
+        length_s,
         rate_per_s: is_timed.then(|| counts.rate()),
-        bursts,
-        gaps,
-        dispersion,
-        prompt_tokens,
-        output_tokens,
-        correlation,
+        bursts: arrivals.as_ref().map(|arrivals| arrivals.bursts.clone()),
+        gaps: if has_gaps { laws.into_iter().map(law).collect() } else { Vec::new() },
+        dispersion: arrivals.as_ref().map_or(Vec::new(), |a| a.dispersion.clone()),
+        course: arrivals.as_ref().and_then(|arrivals| arrivals.course.clone()),
+        course_again: None,
+        prompt_tokens: None,
+        output_tokens: None,
+        correlation: Some(correlation),
         again: None,
         notes,
-        scenario: fragment.scenario(is_timed.then(|| counts.length_s())),
-        fragment: fragment.text(),
+        scenario: String::new(),
+        fragment: String::new(),
     };
-    if is_timed {
-        again::simulate(&mut imported, is_long);
+    let lengths = [seen.prompts.table(), seen.outputs.table()];
+    imported.finish(fragment, &lengths, question.lengths);
+    if let Some(arrivals) = &arrivals {
+        // Bursts are simulated at one rate; the course of days, without single calls.
+        let mut flat = Fragment::new(&question.name, &question.file, &what);
+        arrivals.write_flat(&mut flat);
+        for (key, lengths) in ["prompt_tokens", "output_tokens"].iter().zip(&lengths) {
+            flat.lengths(key, lengths, question.lengths);
+        }
+        let text = flat.scenario(length_s);
+        again::simulate(&mut imported, arrivals.is_long, &text, arrivals.rate);
+        if let Some(hourly) = &arrivals.hourly {
+            imported.course_again = course::again(&imported, hourly, question.zone());
+        }
     }
     imported
 }
 
+/// What is known of arrivals.
+struct Arrivals {
+    mean_rate: f64,
+    /// The rate at which the mean call finds itself: what dispersion goes by.
+    rate: f64,
+    bursts: Bursts,
+    dispersion: Vec<DispersionFit>,
+    hourly: Option<Hourly>,
+    course: Option<RateFit>,
+    /// Whether dispersion is that within hours.
+    is_long: bool,
+}
+
+impl Arrivals {
+    fn study(
+        question: &Question,
+        seen: &Observer,
+        tick: Option<u64>,
+        notes: &mut Vec<String>,
+    ) -> Arrivals {
+        let counts = &seen.clock.counts;
+        let hourly = question.hourly(&seen.clock, notes);
+        let course = hourly.as_ref().and_then(Hourly::fit);
+        let is_long = course.is_some() && counts.length_s() > LONG_S;
+        let mut found = if is_long { counts.within_hours() } else { counts.whole() };
+        // Nothing is known of windows that are not several ticks wide.
+        let tick_s = tick.unwrap_or(0) as f64 / TICKS_PER_SECOND as f64;
+        found.retain(|found| found.window_s >= 2.0 * tick_s);
+        let tenants = course.as_ref().and_then(|course| course.tenants);
+        let given: Vec<Chain> = tenants.iter().map(|tenants| tenants.sum).collect();
+        let squares: f64 = counts.hours().iter().map(|n| f64::from(*n) * f64::from(*n)).sum();
+        let rate = match is_long {
+            true => squares / counts.calls as f64 / 3_600.0,
+            false => counts.rate(),
+        };
+        let setting = Setting { rate, given: &given };
+        // Gaps of tenants are each one's own; between calls of all there is no law.
+        let none = GapCounts::default();
+        let gaps = if tenants.is_some() { &none } else { &seen.clock.gaps };
+        let bursts = burst::fit(&found, gaps, setting);
+        let renewal = RenewalCounts::new(bursts.gaps);
+        let fit = |found: &Dispersion| DispersionFit {
+            window_s: found.window_s,
+            windows: found.windows,
+            trace: found.index(),
+            model: setting.expected(&bursts, &renewal, found),
+            again: None,
+        };
+        let dispersion = found.iter().filter(|found| found.mean > 0.0).map(fit).collect();
+        let mean_rate = match (&course, is_long) {
+            (Some(course), true) => course.rate_per_s,
+            _ => counts.rate(),
+        };
+        let course = course.filter(|_| is_long);
+        let hourly = hourly.filter(|_| is_long);
+        Arrivals { mean_rate, rate, bursts, dispersion, hourly, course, is_long }
+    }
+
+    fn varying<'a>(&'a self, question: &'a Question) -> Varying<'a> {
+        Varying {
+            bursts: Some(&self.bursts),
+            course: self.course.as_ref(),
+            zone: question.time_zone.as_ref().map(|zone| zone.0.as_str()),
+            dispersion: &self.dispersion,
+        }
+    }
+
+    fn write(&self, question: &Question, fragment: &mut Fragment) {
+        if let Some(hourly) = &self.hourly {
+            fragment.start(&course::start(hourly, &question.zone()));
+        }
+        fragment.arrivals(self.mean_rate, self.varying(question));
+    }
+
+    /// The bursts alone, at one mean rate.
+    fn write_flat(&self, fragment: &mut Fragment) {
+        let tenants = self.course.as_ref().and_then(|course| course.tenants);
+        let flat = RateFit { tenants, ..RateFit::flat() };
+        let varying =
+            Varying { bursts: Some(&self.bursts), course: Some(&flat), ..Varying::default() };
+        fragment.arrivals(self.rate, varying);
+    }
+}
+
+impl Question {
+    /// The zone of the local clock.
+    pub fn zone(&self) -> TimeZone {
+        self.time_zone.as_ref().map_or(TimeZone::UTC, |zone| zone.1.clone())
+    }
+
+    /// Calls by the hour, the hours that the recording begins and ends in left out.
+    fn hourly(&self, clock: &Clock, notes: &mut Vec<String>) -> Option<Hourly> {
+        let counts = &clock.counts;
+        if counts.length_s() < LONG_S {
+            return None;
+        }
+        let n = counts.hours().len();
+        let ends_s = counts.offset_s() + counts.length_s();
+        let last_s = 3_600.0 * n as f64 - ends_s;
+        let whole = |at: usize| {
+            (at > 0 || counts.offset_s() <= MISSED_S) && (at + 1 < n || last_s <= MISSED_S)
+        };
+        let rate = |(at, calls): (usize, &u32)| whole(at).then(|| f64::from(*calls) / 3_600.0);
+        let rates: Vec<Option<f64>> = counts.hours().iter().enumerate().map(rate).collect();
+        let mean = counts.calls as f64 / n as f64;
+        let index = counts.within_hours().last().map_or(1.0, Dispersion::index);
+        let chance = index / mean;
+        let per_ns = i128::from(TICKS_PER_SECOND / 1_000_000_000);
+        let first_ns = clock.first() / per_ns - (counts.offset_s() * 1e9) as i128;
+        let start = match self.start {
+            _ if first_ns > SINCE_1970_NS => Timestamp::from_nanosecond(first_ns).ok(),
+            // What the recording calls 0 was at the start.
+            Some(start) => {
+                let start = start.to_zoned(self.zone()).ok()?.timestamp();
+                Timestamp::from_nanosecond(start.as_nanosecond() + first_ns).ok()
+            }
+            None => None,
+        };
+        if let Some(start) = start {
+            return Some(Hourly { chance, ..Hourly::local(&rates, start, &self.zone()) });
+        }
+        notes.push(
+            "does not say at what hour it begins: its first call is taken as at midnight, and all \
+             days of the week as alike; say when it was with --start"
+                .to_owned(),
+        );
+        Some(Hourly { rates, first_hour: 0, date: None, chance })
+    }
+}
+
+impl Imported {
+    /// Fits lengths, and writes the use case.
+    pub(super) fn finish(
+        &mut self,
+        mut fragment: Fragment,
+        lengths: &[Lengths; 2],
+        law: LengthLaw,
+    ) {
+        if lengths.iter().any(Lengths::is_empty) {
+            fragment.lengths_unknown();
+        } else {
+            self.prompt_tokens = Some(fragment.lengths("prompt_tokens", &lengths[0], law));
+            self.output_tokens = Some(fragment.lengths("output_tokens", &lengths[1], law));
+        }
+        self.scenario = fragment.scenario(self.length_s);
+        self.fragment = fragment.text();
+    }
+}
+
 /// Quantiles of lengths, to be compared with those simulated.
-pub fn quantiles(lengths: &super::Lengths) -> Vec<QuantileFit> {
+pub fn quantiles(lengths: &Lengths) -> Vec<QuantileFit> {
     let fit = |percent: f64| QuantileFit {
         percent,
         trace: lengths.quantile(percent / 100.0),
@@ -233,7 +387,7 @@ fn notes(seen: &Observer, tally: Tally, tick: Option<u64>) -> Vec<String> {
 
 impl LengthFit {
     /// The recorded side of a fit.
-    pub fn of(lengths: &super::Lengths) -> LengthFit {
+    pub fn of(lengths: &Lengths) -> LengthFit {
         LengthFit {
             n: lengths.n,
             mean: lengths.mean,

@@ -85,6 +85,11 @@ impl Clock {
         }
     }
 
+    /// When the first call came, in the recording's own time.
+    pub fn first(&self) -> i128 {
+        self.first
+    }
+
     /// A call at this instant.
     pub fn call(&mut self, at: i128) -> Result<(), BadLine> {
         let refuse = |problem: String, fix| Err(BadLine { problem, fix });

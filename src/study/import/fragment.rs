@@ -2,9 +2,9 @@
 //! where it comes from and how well it fits.
 
 use super::burst::Bursts;
-use super::calls::Question;
 use super::gaps::GapLaw;
 use super::lengths::{Lengths, Mixture, Quantiles};
+use super::rate::{RateFit, Tenants};
 use super::{DispersionFit, LengthFit};
 
 /// Laws that lengths are given by.
@@ -31,18 +31,29 @@ pub struct Fragment {
     name: String,
     head: String,
     lines: Vec<String>,
+    /// When the scenario begins, where that matters.
+    start: Option<String>,
+}
+
+/// What makes arrivals vary.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Varying<'v> {
+    /// Gaps and states.
+    pub bursts: Option<&'v Bursts>,
+    /// The course of day and week, and what varies around it.
+    pub course: Option<&'v RateFit>,
+    /// Its time zone.
+    pub zone: Option<&'v str>,
+    /// Dispersion, for the comment.
+    pub dispersion: &'v [DispersionFit],
 }
 
 impl Fragment {
-    /// The use case of a recording of so many calls.
-    pub fn new(question: &Question, calls: u64) -> Fragment {
-        let head = format!(
-            "# From {} ({}, {calls} calls), by tokenmill import {}.\n",
-            base(&question.file),
-            question.format.name(),
-            env!("CARGO_PKG_VERSION"),
-        );
-        Fragment { name: question.name.clone(), head, lines: Vec::new() }
+    /// A use case of this name, from `what` is in a file.
+    pub fn new(name: &str, file: &str, what: &str) -> Fragment {
+        let version = env!("CARGO_PKG_VERSION");
+        let head = format!("# From {} ({what}), by tokenmill import {version}.\n", base(file));
+        Fragment { name: name.to_owned(), head, lines: Vec::new(), start: None }
     }
 
     /// A comment, and a key with its value.
@@ -51,27 +62,82 @@ impl Fragment {
         self.lines.push(format!("{key} = {value}"));
     }
 
-    /// Arrivals at a rate, with bursts.
-    pub fn arrivals(&mut self, rate: f64, bursts: &Bursts, dispersion: &[DispersionFit]) {
+    /// Lets the scenario begin at this instant.
+    pub fn start(&mut self, start: &str) {
+        self.start = Some(start.to_owned());
+    }
+
+    /// Arrivals at a rate, and what makes it vary.
+    pub fn arrivals(&mut self, rate: f64, varying: Varying<'_>) {
         let value = format!("{{ process = \"poisson\", rate = \"{} /s\" }}", short(rate));
-        self.key("Calls over the time from the first to the last.", "arrivals", &value);
-        let told: Vec<&DispersionFit> =
-            dispersion.iter().filter(|fit| TOLD_S.contains(&fit.window_s)).collect();
-        let list = |of: fn(&DispersionFit) -> f64| {
-            told.iter().map(|fit| format!("{:.3}", of(fit))).collect::<Vec<_>>().join(", ")
-        };
-        let windows: Vec<String> = told.iter().map(|fit| short(fit.window_s)).collect();
-        let comment = format!(
-            "Variance over mean of counts in {} s: {} recorded, {} expected of this.",
-            windows.join(", "),
-            list(|fit| fit.trace),
-            list(|fit| fit.model),
-        );
-        if let Some(variability) = variability(bursts) {
-            self.key(&comment, "variability", &variability);
-        } else if !told.is_empty() {
-            self.lines.push(format!("# {comment}"));
+        self.key("Mean rate.", "arrivals", &value);
+        if let Some(fit) = varying.course.filter(|fit| fit.days > 0) {
+            self.course(fit, varying.zone);
         }
+        let mut comments = Vec::new();
+        let told: Vec<&DispersionFit> =
+            varying.dispersion.iter().filter(|fit| TOLD_S.contains(&fit.window_s)).collect();
+        if !told.is_empty() {
+            let list = |of: fn(&DispersionFit) -> f64| {
+                told.iter().map(|fit| format!("{:.3}", of(fit))).collect::<Vec<_>>().join(", ")
+            };
+            let windows: Vec<String> = told.iter().map(|fit| short(fit.window_s)).collect();
+            comments.push(format!(
+                "Variance over mean of counts in {} s: {} recorded, {} expected of this.",
+                windows.join(", "),
+                list(|fit| fit.trace),
+                list(|fit| fit.model),
+            ));
+        }
+        if let Some(left) = varying.course.and_then(|fit| fit.left.as_ref()) {
+            comments.push(format!(
+                "Around the profile: within days a variance of {}, {:.2} of it an hour later; \
+                 logarithms of days {}, {:.2}.",
+                short(left.variance),
+                left.correlation[0],
+                short(left.day_variance),
+                left.day_correlation
+            ));
+        }
+        match variability(varying.bursts, varying.course) {
+            Some(value) => {
+                let comment = comments.join("\n# ");
+                let comment = if comment.is_empty() { "Law of gaps." } else { &comment };
+                self.key(comment, "variability", &value);
+            }
+            None => self.lines.extend(comments.iter().map(|comment| format!("# {comment}"))),
+        }
+    }
+
+    /// Growth, and the course of day and week.
+    fn course(&mut self, fit: &RateFit, zone: Option<&str>) {
+        if let Some(zone) = zone {
+            self.lines.push(format!("time_zone = {}", quoted(zone)));
+        }
+        if let Some(percent) = fit.growth_percent_per_month {
+            let value = format!("\"{} %/month\"", short(percent));
+            self.key("A trend of the days, beyond chance.", "growth", &value);
+        }
+        let list = |values: &[f64]| {
+            values.iter().map(|value| short(*value)).collect::<Vec<_>>().join(", ")
+        };
+        let mut parts = vec![format!("weekday = [{}]", list(&fit.weekday))];
+        parts.extend(fit.weekend.as_ref().map(|hours| format!("weekend = [{}]", list(hours))));
+        parts.extend(fit.week.as_ref().map(|days| format!("days = [{}]", list(days))));
+        let kind = if fit.is_weekly { "week" } else { "median day" };
+        let comment = format!(
+            "The {kind} of {} whole day{}; mean absolute error {:.2} % of the peak.",
+            fit.days,
+            if fit.days == 1 { "" } else { "s" },
+            100.0 * fit.error
+        );
+        self.key(&comment, "profile", &format!("{{ {} }}", parts.join(", ")));
+    }
+
+    /// Token lengths that a recording says nothing of.
+    pub fn lengths_unknown(&mut self) {
+        self.key("Rates say nothing of lengths: set these.", "prompt_tokens", "1000");
+        self.lines.push("output_tokens = 250".to_owned());
     }
 
     /// Arrivals of a recording that does not tell them.
@@ -119,8 +185,10 @@ impl Fragment {
     /// A scenario of it alone, as long as the recording.
     pub fn scenario(&self, length_s: Option<f64>) -> String {
         let duration = length_s.unwrap_or(600.0).max(1.0);
+        let start =
+            self.start.as_ref().map_or(String::new(), |start| format!("start = \"{start}\"\n"));
         format!(
-            "schema = 1\nname = {}\nduration = \"{} s\"\n\n{DEFAULT_POOL}\n{}",
+            "schema = 1\nname = {}\n{start}duration = \"{} s\"\n\n{DEFAULT_POOL}\n{}",
             quoted(&self.name),
             short(duration),
             self.text()
@@ -128,10 +196,11 @@ impl Fragment {
     }
 }
 
-/// What bursts are in a scenario; `None` for independent calls at one rate.
-fn variability(bursts: &Bursts) -> Option<String> {
+/// What cannot be foreseen, in a scenario; `None` for independent calls at a rate
+/// that is known.
+fn variability(bursts: Option<&Bursts>, course: Option<&RateFit>) -> Option<String> {
     let mut parts = Vec::new();
-    match bursts.gaps {
+    match bursts.map_or(GapLaw::Exponential, |bursts| bursts.gaps) {
         GapLaw::Exponential => {}
         GapLaw::Gamma { cv } => {
             parts.push(format!("gaps = {{ distribution = \"gamma\", cv = {} }}", short(cv)));
@@ -141,13 +210,28 @@ fn variability(bursts: &Bursts) -> Option<String> {
             parts.push(format!("gaps = {{ distribution = \"weibull\", shape = {shape} }}"));
         }
     }
+    if let Some(noise) = course.and_then(|fit| fit.day_noise) {
+        let (cv, correlation) = (short(100.0 * noise.cv), short(noise.correlation));
+        parts.push(format!("day_noise = {{ cv = \"{cv} %\", correlation = {correlation} }}"));
+    }
+    if let Some(tenants) = course.and_then(|fit| fit.tenants) {
+        let Tenants { count, zipf, on_s, off_s, .. } = tenants;
+        let on_off = match (on_s, off_s) {
+            (Some(on), Some(off)) => {
+                format!(", on = \"{} s\", off = \"{} s\"", short(on), short(off))
+            }
+            _ => String::new(),
+        };
+        parts.push(format!("tenants = {{ count = {count}, zipf = {}{on_off} }}", short(zipf)));
+    }
     let chain = |chain: &super::Chain| {
         let state = |(factor, mean_s): (f64, f64)| {
             format!("{{ factor = {}, mean = \"{} s\" }}", short(factor), short(mean_s))
         };
         format!("[{}]", chain.states().map(state).join(", "))
     };
-    let chains: Vec<String> = bursts.chains.iter().map(chain).collect();
+    let chains: Vec<String> =
+        bursts.map_or(Vec::new(), |bursts| bursts.chains.iter().map(chain).collect());
     match chains.as_slice() {
         [] => {}
         [one] => parts.push(format!("states = {one}")),

@@ -11,16 +11,24 @@ mod burst;
 mod calls;
 mod clock;
 mod counts;
+mod course;
 mod fragment;
 mod gaps;
 mod lengths;
+mod rate;
+mod servegen;
+mod table;
 
 pub use burst::{Bursts, Chain};
 pub use calls::{Question, import_calls};
 pub use counts::{Counts, Dispersion};
+pub use course::{import_clients, import_rates};
 pub use fragment::{DEFAULT_POOL, LengthLaw, short};
 pub use gaps::GapLaw;
 pub use lengths::{LengthCounts, Lengths, Mixture, Quantiles};
+pub use rate::{DayNoise, Hourly, Left, RateFit, Tenants};
+pub use servegen::{Clients, is_folder_of_clients, read_clients};
+pub use table::{RateLayout, RateTable, is_rates, read_rates};
 
 use serde::Serialize;
 
@@ -31,7 +39,7 @@ pub struct Imported {
     pub file: String,
     /// Its layout.
     pub format: &'static str,
-    /// Calls that were read.
+    /// Calls that were read; of rates, those expected of them.
     pub calls: u64,
     /// From the first to the last, s; `None` where it does not say when calls came.
     pub length_s: Option<f64>,
@@ -43,12 +51,16 @@ pub struct Imported {
     pub gaps: Vec<GapFit>,
     /// Dispersion of the counts in windows.
     pub dispersion: Vec<DispersionFit>,
-    /// Prompt tokens.
-    pub prompt_tokens: LengthFit,
+    /// The course of day and week, and what varies around it; of a whole day and more.
+    pub course: Option<RateFit>,
+    /// What that comes to in simulation.
+    pub course_again: Option<CourseAgain>,
+    /// Prompt tokens; `None` where nothing is known of lengths.
+    pub prompt_tokens: Option<LengthFit>,
     /// Output tokens.
-    pub output_tokens: LengthFit,
-    /// Correlation of the logarithms of the two.
-    pub correlation: f64,
+    pub output_tokens: Option<LengthFit>,
+    /// Correlation of the logarithms of the two, where single calls are known.
+    pub correlation: Option<f64>,
     /// The use case simulated.
     pub again: Option<Again>,
     /// What must be known to read the figures.
@@ -115,6 +127,20 @@ pub struct QuantileFit {
     pub trace: f64,
     /// In simulation.
     pub again: Option<f64>,
+}
+
+/// Hourly rates simulated, and fitted again.
+#[derive(Clone, Debug, Serialize)]
+pub struct CourseAgain {
+    /// How often.
+    pub replications: u32,
+    /// Mean rate, calls a second.
+    pub rate_per_s: f64,
+    /// Mean absolute difference of the profile, mean over all, from that of the
+    /// recording, over its peak.
+    pub error: f64,
+    /// Moments of what is left, mean over all.
+    pub left: Option<Left>,
 }
 
 /// The use case simulated.
