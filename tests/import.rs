@@ -109,7 +109,7 @@ fn the_azure_trace_of_2023_comes_again() {
 #[test]
 fn the_mooncake_trace_comes_again_in_windows_wider_than_its_clock() {
     let Some(path) = shared("workloads/traces/mooncake_conversation_trace.jsonl") else { return };
-    let answer = answer(Path::new("."), &[path.to_str().unwrap()]);
+    let answer = answer(Path::new("."), &[path.to_str().unwrap(), "--no-sessions"]);
     let notes = answer["notes"].as_array().unwrap();
     assert!(notes.iter().any(|note| note.as_str().unwrap().contains("ticks every 2.999 s")));
     comes_again(&answer, &[10.0, 60.0], 0.1);

@@ -55,6 +55,9 @@ pub(super) struct ImportArgs {
     /// Read the first calls only
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     requests: Option<u64>,
+    /// Take turns of sessions for single calls
+    #[arg(long)]
+    no_sessions: bool,
     /// Write a whole scenario that runs as it is, with a pool to be replaced
     #[arg(long)]
     scenario: bool,
@@ -98,6 +101,7 @@ pub(super) fn import(args: &ImportArgs, globals: &Globals) -> Result<String> {
             LengthsName::Empirical => LengthLaw::Empirical,
             LengthsName::Mixture => LengthLaw::Mixture,
         },
+        ignores_sessions: args.no_sessions,
         start,
         time_zone,
     };

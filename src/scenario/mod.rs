@@ -414,6 +414,8 @@ pub struct Segment {
 pub struct Sessions {
     /// Turns of a session.
     pub turns: Distribution,
+    /// Prompt tokens of the first turn; as of the others when absent.
+    pub opening: Option<Distribution>,
     /// Seconds between an answer and the next turn.
     pub think: Option<Distribution>,
 }

@@ -234,7 +234,10 @@ fn prefix() -> impl Strategy<Value = Vec<Segment>> {
 
 fn sessions() -> impl Strategy<Value = Option<Sessions>> {
     let think = || Distribution::exponential(0.05).unwrap();
-    let sessions = (1..5u32, any::<bool>()).prop_map(move |(most, thinks)| Sessions {
+    let opening = || Distribution::uniform(1.0, 90.0).unwrap();
+    let drawn = (1..5u32, any::<bool>(), any::<bool>());
+    let sessions = drawn.prop_map(move |(most, thinks, opens)| Sessions {
+        opening: opens.then(opening),
         turns: Distribution::uniform(0.5, f64::from(most) + 0.5).unwrap(),
         think: thinks.then(think),
     });

@@ -1,11 +1,12 @@
 //! The Qwen-Bailian trace: one JSON object a line with `timestamp` (s),
 //! `input_length`, `output_length` (tokens) and `hash_ids`, one for 16 prompt
 //! tokens (<https://github.com/alibaba-edu/qwen-bailian-usagetraces-anon>).
-//! Turns carry whole prompts, so `chat_id` and `parent_chat_id` are not needed.
+//! Turns carry whole prompts; `chat_id` and `parent_chat_id` tell which follow each
+//! other.
 
-use super::ids::Ids;
+use super::ids::{Id, Ids};
 use super::mooncake::{explain, ticks};
-use super::read::{Builder, Record, next_line};
+use super::read::{Builder, Link, Record, next_line};
 use crate::kernel::TICKS_PER_SECOND;
 use serde::Deserialize;
 use std::io::BufRead;
@@ -22,6 +23,8 @@ struct Line {
     output_length: Option<u32>,
     #[serde(default)]
     hash_ids: Ids,
+    chat_id: Option<Id>,
+    parent_chat_id: Option<Id>,
 }
 
 pub(super) fn read(input: &mut impl BufRead, builder: &mut Builder<'_>) {
@@ -45,12 +48,18 @@ fn record(line: &[u8]) -> Result<Record, String> {
         }
         Some(_) => return Err("`timestamp` is not a time in seconds".to_owned()),
     };
+    // Chats that go on from none have the parent -1.
+    let parent = parsed.parent_chat_id.filter(|parent| *parent != Id(u64::MAX));
+    let link = parsed
+        .chat_id
+        .map_or(Link::None, |own| Link::Chat { own: own.0, parent: parent.map(|parent| parent.0) });
     Ok(Record {
         at_ticks,
         prompt: parsed.input_length,
         output: parsed.output_length.unwrap_or(0),
         prefix_ids: parsed.hash_ids.0,
         scope: 0,
+        link,
     })
 }
 

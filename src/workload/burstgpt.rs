@@ -5,9 +5,10 @@
 //! A call without response tokens failed. How much of it was served is not
 //! recorded, so it is left out and counted.
 
-use super::read::{Builder, Record, next_line};
+use super::read::{Builder, Link, Record, next_line};
 use super::stamps::{Refused, Stamps, TimeUnit};
 use super::table::{Table, fields, text};
+use crate::random::entity;
 use std::io::BufRead;
 
 /// How the header calls what is read; its documentation and its files differ.
@@ -33,7 +34,10 @@ fn record(line: &[u8], table: &Table, stamps: &mut Stamps) -> Result<Record, Str
     let at = at.map_err(|refused| match refused {
         Refused::Line(problem) | Refused::File(problem, _) => problem,
     })?;
+    let session = table.column("Session ID").and_then(|at| fields.get(at));
+    let session = session.filter(|name| !name.is_empty());
     Ok(Record {
+        link: session.map_or(Link::None, |name| Link::Session(entity(name))),
         at_ticks: Some(at),
         prompt: table.tokens(&fields, 1)?,
         output: table.tokens(&fields, 2)?,

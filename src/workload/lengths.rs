@@ -13,6 +13,8 @@ pub struct LengthSource {
     entity: u64,
     prompt: Distribution,
     output: Distribution,
+    /// Of the first turn of a session, in place of `prompt`.
+    opening: Option<Distribution>,
 }
 
 impl LengthSource {
@@ -23,15 +25,25 @@ impl LengthSource {
         streams: Streams,
         entity: u64,
     ) -> Self {
-        LengthSource { streams, entity, prompt: prompt.clone(), output: output.clone() }
+        let (prompt, output) = (prompt.clone(), output.clone());
+        LengthSource { streams, entity, prompt, output, opening: None }
+    }
+
+    /// The same, but for the prompts of first turns.
+    pub fn opening(self, opening: Option<&Distribution>) -> Self {
+        LengthSource { opening: opening.cloned(), ..self }
     }
 
     /// What turn `turn` of session `number` asks anew, or call `number` that has
     /// no session and is turn 0: both counts at least 1.
     #[inline]
     pub fn ask(&self, number: u64, turn: u32) -> Ask {
+        let prompt = match &self.opening {
+            Some(opening) if turn == 0 => opening,
+            _ => &self.prompt,
+        };
         Ask::plain(
-            self.draw(&self.prompt, Component::Prompt, item(number, turn)),
+            self.draw(prompt, Component::Prompt, item(number, turn)),
             self.draw(&self.output, Component::Output, item(number, turn)),
         )
     }

@@ -33,7 +33,7 @@ pub use lengths::LengthSource;
 pub use plain_csv::CsvLayout;
 pub use prefix::{Prefix, Written};
 pub use prefix_tree::{IdsName, NO_NODE, PrefixTree, Request};
-pub use read::{BadLine, ReadOptions, Record, Sink, Tally, read_calls};
+pub use read::{BadLine, Link, ReadOptions, Record, Sink, Tally, read_calls};
 pub use read_trace::read_trace;
 pub use script::{Ask, Script};
 pub use session::{Session, SessionId, SessionSource, item};

@@ -63,7 +63,7 @@ fn turn(number: usize, line: &[u8]) -> Result<Turn, String> {
         prompt: parsed.input_length,
         output: parsed.output_length.unwrap_or(0),
         prefix_ids: parsed.hash_ids.0,
-        scope: 0,
+        ..Record::default()
     };
     let session = parsed.session_id.map(|name| match name {
         Name::Text(text) => text,

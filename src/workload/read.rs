@@ -44,6 +44,25 @@ pub struct Record {
     pub prefix_ids: Vec<u64>,
     /// Where the ids are known: equal ids of two scopes name different blocks.
     pub scope: u32,
+    /// The conversation that it belongs to.
+    pub link: Link,
+}
+
+/// What a recording says of the conversation that a call belongs to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Link {
+    /// Nothing.
+    #[default]
+    None,
+    /// Its session, by a number.
+    Session(u64),
+    /// The chat that it is, and the one that it goes on from.
+    Chat {
+        /// The number of this one.
+        own: u64,
+        /// The number of the one before; `None`: it is the first.
+        parent: Option<u64>,
+    },
 }
 
 /// What is wrong with a line.

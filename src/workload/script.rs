@@ -70,7 +70,9 @@ impl Script {
         let thinking = use_case.thinking.as_ref();
         let asked = match (&use_case.lengths, &use_case.arrivals) {
             (Lengths::Drawn { prompt, output }, _) => {
-                Asked::Drawn(LengthSource::new(prompt, output, streams, owner))
+                let opening = sessions.and_then(|spec| spec.opening.as_ref());
+                let lengths = LengthSource::new(prompt, output, streams, owner);
+                Asked::Drawn(lengths.opening(opening))
             }
             (Lengths::Recorded, Arrivals::Trace { trace, .. }) => Asked::Recorded(trace.cursor()),
             (Lengths::Recorded, _) => unreachable!("recorded lengths come with a trace"),

@@ -17,6 +17,7 @@ const TOLD_MAX: usize = 20;
 pub(super) struct Table {
     at: Columns<usize>,
     pub names: Columns<String>,
+    header: Vec<String>,
 }
 
 impl Table {
@@ -37,13 +38,19 @@ impl Table {
         });
         if let [Some(time), Some(prompt), Some(output)] = at {
             let at = [time, prompt, output];
-            return Some(Table { at, names: at.map(|at| found[at].to_string()) });
+            let header: Vec<String> = found.iter().map(ToString::to_string).collect();
+            return Some(Table { at, names: at.map(|at| header[at].clone()), header });
         }
         let absent = columns.iter().zip(at).filter(|(_, at)| at.is_none());
         let absent: Vec<&str> = absent.map(|(names, _)| names[0]).collect();
         let problem = format!("is a header without {}: it has {}", absent.join(", "), told(&found));
         builder.fault(Some(number), Some(shorten(header)), problem, fix);
         None
+    }
+
+    /// Where a further column is, if it is there.
+    pub fn column(&self, name: &str) -> Option<usize> {
+        self.header.iter().position(|column| column == name)
     }
 
     /// A field of a line that was split into `fields`.

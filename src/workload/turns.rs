@@ -10,7 +10,8 @@
 //! A prompt put together from parts has the blocks of all parts in order and
 //! the sum of their tokens; answers between them have no ids and are left out.
 
-use super::read::{Builder, Record, shorten};
+use super::read::{Builder, Link, Record, shorten};
+use crate::random::entity;
 use smallvec::SmallVec;
 use std::collections::HashMap;
 
@@ -121,6 +122,7 @@ impl Sessions {
         let record = match turn.session.take() {
             None => Ok(turn.record),
             Some(name) => {
+                turn.record.link = Link::Session(entity(&name));
                 let turns = self.turns;
                 self.known.entry(name).or_default().whole(turn.record, turn.delay_ticks, turns)
             }

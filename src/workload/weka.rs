@@ -12,7 +12,7 @@
 
 use super::ids::{Id, Ids};
 use super::mooncake::{explain, ticks};
-use super::read::{Builder, Record, next_line_up_to, shorten};
+use super::read::{Builder, Link, Record, next_line_up_to, shorten};
 use crate::kernel::TICKS_PER_SECOND;
 use serde::Deserialize;
 use std::io::{BufRead, Read};
@@ -72,6 +72,8 @@ pub(super) fn read(input: &mut impl BufRead, builder: &mut Builder<'_>) {
 struct Reader {
     block_tokens: Option<u32>,
     sessions: u32,
+    /// Sessions and sub-agents so far.
+    agents: u64,
 }
 
 impl Reader {
@@ -128,7 +130,7 @@ impl Reader {
         self.sessions += 1;
         builder.settle(start);
         let mut records = Vec::new();
-        match calls(session.requests, 0.0, DEPTH_MAX, &mut records) {
+        match calls(session.requests, 0.0, DEPTH_MAX, &mut self.agents, &mut records) {
             Ok(()) => {}
             Err(problem) => return builder.add(line, shown.as_bytes(), Err(problem)),
         }
@@ -139,13 +141,17 @@ impl Reader {
     }
 }
 
-/// The calls of `entries`, which count time from `start`, in the order of the file.
+/// The calls of `entries`, which count time from `start`, in the order of the file;
+/// `agents` counts those whose calls they are.
 fn calls(
     entries: Vec<Entry>,
     start: f64,
     depth: u32,
+    agents: &mut u64,
     found: &mut Vec<(f64, Record)>,
 ) -> Result<(), String> {
+    *agents += 1;
+    let link = Link::Session(*agents);
     for entry in entries {
         let t = entry.t.unwrap_or(0.0);
         let at = start + t;
@@ -154,7 +160,7 @@ fn calls(
         }
         if let Some(inner) = entry.requests {
             let deeper = depth.checked_sub(1).ok_or("nests sub-agents too deeply")?;
-            calls(inner, at, deeper, found)?;
+            calls(inner, at, deeper, agents, found)?;
             continue;
         }
         let prompt = entry.input.ok_or_else(|| format!("the request at t = {t} has no `in`"))?;
@@ -163,7 +169,7 @@ fn calls(
             None => entry.hash_ids.0,
         };
         let output = entry.out.unwrap_or(0);
-        found.push((at, Record { prompt, output, prefix_ids, ..Record::default() }));
+        found.push((at, Record { prompt, output, prefix_ids, link, ..Record::default() }));
     }
     Ok(())
 }

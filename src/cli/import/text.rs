@@ -8,6 +8,7 @@ use indicatif::HumanCount;
 pub(super) fn text(imported: &Imported) -> String {
     let mut text = head(imported);
     text += &lengths(imported);
+    text += &sessions(imported);
     text += &course(imported);
     text += &bursts(imported);
     for note in &imported.notes {
@@ -79,6 +80,32 @@ fn fits(fit: &LengthFit) -> String {
         "distance {:.4} of {points} quantiles, {:.4} of {parts} (n = {})",
         fit.empirical_distance, fit.mixture_distance, fit.n
     )
+}
+
+/// What sessions do.
+fn sessions(imported: &Imported) -> String {
+    let Some(fit) = &imported.sessions else { return String::new() };
+    let mut text = format!(
+        "sessions: {}, turns mean {}, p50 {}, p99 {}; {:.1} % of calls are later turns\n",
+        figure(fit.sessions),
+        figure(fit.turns.mean),
+        figure(fit.turns.quantiles[1].trace),
+        figure(fit.turns.quantiles[4].trace),
+        100.0 * fit.later_fraction
+    );
+    if let Some(think) = fit.median_think_s {
+        text += &format!("from turn to turn: {} s in the median\n", figure(think));
+    }
+    if fit.prefix_tokens > 0 {
+        let (tokens, share) = (fit.prefix_tokens, 100.0 * fit.prefix_fraction);
+        text += &format!("prefix: {tokens} tokens, which {share:.1} % of prompts begin with\n");
+    }
+    for (name, fit) in
+        [("first prompts", &fit.opening_tokens), ("added by turns", &fit.fresh_tokens)]
+    {
+        text += &format!("{name}: mean {}, {}\n", figure(fit.mean), fits(fit));
+    }
+    text + "\n"
 }
 
 /// The course of day and week, what varies around it, and both simulated.

@@ -55,7 +55,11 @@ impl Check<'_> {
             Some(think) => Some(self.distribution(&at.key("think"), think)?),
             None => None,
         };
-        Some(Sessions { turns, think })
+        let opening = match &raw.opening_tokens {
+            Some(tokens) => Some(self.tokens(&at.key("opening_tokens"), tokens)?),
+            None => None,
+        };
+        Some(Sessions { turns, opening, think })
     }
 
     /// Turns after the first must have lengths: a trace tells of one call each.

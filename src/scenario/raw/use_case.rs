@@ -126,6 +126,8 @@ pub enum RawShare {
 pub struct RawSession {
     /// Turns of a session.
     pub turns: RawDistribution<f64>,
+    /// Prompt tokens of the first turn, in place of `prompt_tokens`.
+    pub opening_tokens: Option<RawDistribution<f64>>,
     /// Time between an answer and the next turn; none when absent.
     pub think: Option<RawDistribution<Duration>>,
 }

@@ -27,7 +27,8 @@ pub fn simulate(imported: &mut Imported, within_hours: bool, text: &str, rate: f
     let mut calls = 0;
     for replication in 0..replications {
         let counts = count(&scenario, replication.into(), length_s, &mut prompts, &mut outputs);
-        calls += counts.calls;
+        calls += counts.1;
+        let counts = counts.0;
         let found = if within_hours { counts.within_hours() } else { counts.whole() };
         for found in found {
             match sums.iter_mut().find(|sum| sum.window_s == found.window_s) {
@@ -36,7 +37,9 @@ pub fn simulate(imported: &mut Imported, within_hours: bool, text: &str, rate: f
             }
         }
     }
-    for fit in &mut imported.dispersion {
+    // Sessions that were but sampled begin less often than those simulated.
+    let is_sample = imported.sessions.as_ref().is_some_and(|sessions| sessions.is_sample);
+    for fit in imported.dispersion.iter_mut().filter(|_| !is_sample) {
         let sum = sums.iter().find(|sum| sum.window_s == fit.window_s);
         fit.again = sum.map(Dispersion::index);
     }
@@ -64,22 +67,27 @@ pub fn scenario(text: &str, length_s: f64) -> Scenario {
     }
 }
 
-/// The calls of a replication, counted from its start to its end.
+/// The calls of a replication: instants of first turns, counted from its start to its
+/// end, and how many calls there were.
 fn count(
     scenario: &Scenario,
     replication: u64,
     length_s: f64,
     prompts: &mut LengthCounts,
     outputs: &mut LengthCounts,
-) -> Counts {
+) -> (Counts, u64) {
     let mut generated = Generated::new(scenario, replication, 512);
     let mut counts = Counts::new(0);
     let mut ids = Vec::new();
+    let mut calls = 0;
     while let Some(call) = generated.next(&mut ids) {
-        counts.call(call.at.ticks());
+        calls += 1;
+        if call.turn == 0 {
+            counts.call(call.at.ticks());
+        }
         prompts.add(call.prompt, 1);
         outputs.add(call.output, 1);
     }
     counts.finish((length_s * crate::kernel::TICKS_PER_SECOND as f64) as u64);
-    counts
+    (counts, calls)
 }

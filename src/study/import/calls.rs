@@ -7,7 +7,8 @@ use super::fragment::{Fragment, LengthLaw, Varying};
 use super::gaps::{GapCounts, RenewalCounts};
 use super::lengths::{LengthCounts, Lengths};
 use super::rate::{Hourly, RateFit};
-use super::{DispersionFit, GapFit, Imported, LengthFit, QuantileFit, again, course};
+use super::sessions::{Beginnings, Part, Sessions};
+use super::{DispersionFit, GapFit, Imported, LengthFit, QuantileFit, SessionFit, again, course};
 use crate::error::Mistake;
 use crate::kernel::TICKS_PER_SECOND;
 use crate::workload::{BadLine, Format, ReadOptions, Record, Sink, Tally, read_calls};
@@ -23,6 +24,8 @@ const LOOKED_AT: u64 = 20_000;
 const LONG_S: f64 = 6.0 * 3_600.0;
 /// An instant that counts from 1970 and not from a start: after 2001.
 const SINCE_1970_NS: i128 = 1_000_000_000_000_000_000;
+/// Share of later turns from which on calls are turns of sessions.
+const LATER: f64 = 0.1;
 /// Time that may lack at its ends for an hour to be whole, s: one percent.
 const MISSED_S: f64 = 36.0;
 /// Percents of quantiles that are compared.
@@ -41,6 +44,8 @@ pub struct Question {
     pub options: ReadOptions,
     /// Laws for lengths.
     pub lengths: LengthLaw,
+    /// Take calls for single ones where they are turns of sessions.
+    pub ignores_sessions: bool,
     /// Local time at which the recording's own time is 0, where it has no dates.
     pub start: Option<DateTime>,
     /// Name of the zone of the local clock, and the zone.
@@ -50,6 +55,11 @@ pub struct Question {
 /// Counts calls as they are read.
 struct Observer {
     clock: Clock,
+    sessions: Sessions,
+    /// Share of prompts that begin with the prefix of all.
+    prefix_fraction: f64,
+    /// First turns of sessions.
+    starts: Clock,
     /// Calls that do not say when they came.
     timeless: u64,
     calls: u64,
@@ -95,6 +105,9 @@ impl Sink for Observer {
             Some(at) => self.clock.call(at)?,
             None => self.timeless += 1,
         }
+        if let (Part::Start, Some(at)) = (self.sessions.see(&record), record.at_ticks) {
+            self.starts.call(at)?;
+        }
         let (prompt, output) = (record.prompt.max(1), record.output.max(1));
         self.calls += 1;
         self.prompts.add(prompt, 1);
@@ -104,12 +117,17 @@ impl Sink for Observer {
     }
 }
 
-/// The stamps of the first calls.
-struct Stamps(Vec<i128>);
+/// A look at the first calls: their stamps, and what their prompts begin with.
+#[derive(Default)]
+struct Look {
+    stamps: Vec<i128>,
+    beginnings: Beginnings,
+}
 
-impl Sink for Stamps {
+impl Sink for Look {
     fn take(&mut self, _line: usize, record: Record) -> Result<(), BadLine> {
-        self.0.extend(record.at_ticks);
+        self.stamps.extend(record.at_ticks);
+        self.beginnings.see(&record);
         Ok(())
     }
 }
@@ -119,13 +137,18 @@ pub fn import_calls<R: BufRead>(
     question: &Question,
     open: impl Fn() -> Result<R, Vec<Mistake>>,
 ) -> Result<Imported, Vec<Mistake>> {
-    let mut stamps = Stamps(Vec::new());
+    let mut look = Look::default();
     let few = ReadOptions { calls_max: Some(LOOKED_AT), ..question.options.clone() };
     // What is wrong with the file is told when all of it is read.
-    let _ = read_calls(question.format, open()?, &question.file, few, &mut stamps);
-    let tick = tick_of(stamps.0);
+    let tally = read_calls(question.format, open()?, &question.file, few, &mut look);
+    let tick = tick_of(look.stamps);
+    let (shared, prefix_fraction) = look.beginnings.shared();
+    let block_tokens = tally.map_or(0, |tally| tally.block_tokens);
     let mut observer = Observer {
         clock: Clock::new(tick, 0),
+        sessions: Sessions::new(shared, block_tokens),
+        prefix_fraction,
+        starts: Clock::new(tick, 0),
         timeless: 0,
         calls: 0,
         prompts: LengthCounts::default(),
@@ -135,13 +158,14 @@ pub fn import_calls<R: BufRead>(
     let options = question.options.clone();
     let tally = read_calls(question.format, open()?, &question.file, options, &mut observer)?;
     observer.clock.finish();
+    observer.starts.finish_with(&observer.clock);
     Ok(study(question, &observer, tally, tick))
 }
 
 fn study(question: &Question, seen: &Observer, tally: Tally, tick: Option<u64>) -> Imported {
     let counts = &seen.clock.counts;
     let is_timed = counts.calls >= 2 && counts.last > 0 && question.format != Format::Weka;
-    let mut notes = notes(seen, tally, tick);
+    let mut notes = notes(seen, tally, tick, is_timed);
     let correlation = seen.logs.correlation();
     if correlation.abs() > 0.3 {
         notes.push(format!(
@@ -151,9 +175,14 @@ fn study(question: &Question, seen: &Observer, tally: Tally, tick: Option<u64>) 
     }
     let what = format!("{}, {} calls", question.format.name(), seen.calls);
     let mut fragment = Fragment::new(&question.name, &question.file, &what);
+    let has_sessions = !question.ignores_sessions && seen.has_sessions();
     let mut arrivals = None;
     if is_timed {
-        arrivals = Some(Arrivals::study(question, seen, tick, &mut notes));
+        let (clock, scale) = match has_sessions {
+            true => (&seen.starts, seen.calls as f64 / seen.sessions.calls as f64),
+            false => (&seen.clock, 1.0),
+        };
+        arrivals = Some(Arrivals::study(question, clock, scale, tick, &mut notes));
     } else {
         notes.push(
             "does not say when its calls came: the rate of 1 call a second is a placeholder"
@@ -181,6 +210,7 @@ fn study(question: &Question, seen: &Observer, tally: Tally, tick: Option<u64>) 
         course_again: None,
         prompt_tokens: None,
         output_tokens: None,
+        sessions: None,
         correlation: Some(correlation),
         again: None,
         notes,
@@ -188,21 +218,103 @@ fn study(question: &Question, seen: &Observer, tally: Tally, tick: Option<u64>) 
         fragment: String::new(),
     };
     let lengths = [seen.prompts.table(), seen.outputs.table()];
-    imported.finish(fragment, &lengths, question.lengths);
+    if has_sessions {
+        let fit = seen.write_sessions(&mut fragment, question.lengths);
+        imported.notes.extend(seen.session_notes());
+        imported.sessions = Some(fit);
+        imported.output_tokens =
+            Some(fragment.lengths("output_tokens", &lengths[1], question.lengths));
+        // What is compared are whole prompts.
+        let mut whole = Fragment::new(&question.name, &question.file, &what);
+        imported.prompt_tokens =
+            Some(whole.lengths("prompt_tokens", &lengths[0], question.lengths));
+        imported.scenario = fragment.scenario(length_s);
+        imported.fragment = fragment.text();
+    } else {
+        imported.finish(fragment, &lengths, question.lengths);
+    }
     if let Some(arrivals) = &arrivals {
         // Bursts are simulated at one rate; the course of days, without single calls.
         let mut flat = Fragment::new(&question.name, &question.file, &what);
         arrivals.write_flat(&mut flat);
-        for (key, lengths) in ["prompt_tokens", "output_tokens"].iter().zip(&lengths) {
-            flat.lengths(key, lengths, question.lengths);
+        if has_sessions {
+            seen.write_sessions(&mut flat, question.lengths);
+            flat.lengths("output_tokens", &lengths[1], question.lengths);
+        } else {
+            for (key, lengths) in ["prompt_tokens", "output_tokens"].iter().zip(&lengths) {
+                flat.lengths(key, lengths, question.lengths);
+            }
         }
         let text = flat.scenario(length_s);
-        again::simulate(&mut imported, arrivals.is_long, &text, arrivals.rate);
+        again::simulate(&mut imported, arrivals.is_long, &text, counts.rate());
         if let Some(hourly) = &arrivals.hourly {
             imported.course_again = course::again(&imported, hourly, question.zone());
         }
     }
     imported
+}
+
+impl Observer {
+    /// Whether enough calls are later turns of sessions.
+    fn has_sessions(&self) -> bool {
+        let Sessions { calls, later, .. } = self.sessions;
+        calls >= 100 && later as f64 >= LATER * calls as f64
+    }
+
+    /// Writes what sessions do.
+    fn write_sessions(&self, fragment: &mut Fragment, law: LengthLaw) -> SessionFit {
+        let sessions = &self.sessions;
+        let turns = sessions.turns().table();
+        let (opening, fresh) = (sessions.opening.table(), sessions.fresh.table());
+        let think = sessions.think_ms.table();
+        let prefix = sessions.shared_tokens();
+        if prefix > 0 {
+            let comment =
+                format!("What {:.1} % of prompts begin with.", 100.0 * self.prefix_fraction);
+            let name = fragment.name();
+            fragment.key(
+                &comment,
+                "prefix",
+                &format!("[{{ name = \"{name}\", tokens = {prefix} }}]"),
+            );
+        }
+        let fits = fragment.session(&turns, &opening, &think, law);
+        let fresh_tokens = fragment.lengths("prompt_tokens", &fresh, law);
+        let [turns_fit, opening_tokens] = fits;
+        SessionFit {
+            sessions: turns.n,
+            is_sample: !sessions.are_all(),
+            later_fraction: sessions.later as f64 / sessions.calls as f64,
+            turns: turns_fit,
+            opening_tokens,
+            fresh_tokens,
+            median_think_s: (!think.is_empty()).then(|| think.quantile(0.5) / 1e3),
+            prefix_tokens: prefix,
+            prefix_fraction: self.prefix_fraction,
+        }
+    }
+
+    fn session_notes(&self) -> Vec<String> {
+        let mut notes = vec![
+            "bursts are those of first turns; sessions that the recording cuts off count as they \
+             are; the time between turns includes the answer"
+                .to_owned(),
+        ];
+        if !self.sessions.are_all() {
+            let share = 100.0 * self.sessions.calls as f64 / self.calls as f64;
+            notes.push(format!(
+                "sessions of {share:.1} % of the calls were followed, a fair sample"
+            ));
+        }
+        if self.sessions.clipped > 0 {
+            notes.push(format!(
+                "{} later turns are no longer than the prompt and the answer before; they count as \
+                 adding one token",
+                self.sessions.clipped
+            ));
+        }
+        notes
+    }
 }
 
 /// What is known of arrivals.
@@ -219,16 +331,25 @@ struct Arrivals {
 }
 
 impl Arrivals {
+    /// Studies the calls that `clock` has; there are `scale` times as many.
     fn study(
         question: &Question,
-        seen: &Observer,
+        clock: &Clock,
+        scale: f64,
         tick: Option<u64>,
         notes: &mut Vec<String>,
     ) -> Arrivals {
-        let counts = &seen.clock.counts;
-        let hourly = question.hourly(&seen.clock, notes);
+        let counts = &clock.counts;
+        let hourly = question.hourly(clock);
         let course = hourly.as_ref().and_then(Hourly::fit);
         let is_long = course.is_some() && counts.length_s() > LONG_S;
+        if is_long && hourly.as_ref().is_some_and(|hourly| hourly.date.is_none()) {
+            notes.push(
+                "does not say at what hour it begins: its first call is taken as at midnight, and \
+                 all days of the week as alike; say when it was with --start"
+                    .to_owned(),
+            );
+        }
         let mut found = if is_long { counts.within_hours() } else { counts.whole() };
         // Nothing is known of windows that are not several ticks wide.
         let tick_s = tick.unwrap_or(0) as f64 / TICKS_PER_SECOND as f64;
@@ -243,7 +364,7 @@ impl Arrivals {
         let setting = Setting { rate, given: &given };
         // Gaps of tenants are each one's own; between calls of all there is no law.
         let none = GapCounts::default();
-        let gaps = if tenants.is_some() { &none } else { &seen.clock.gaps };
+        let gaps = if tenants.is_some() { &none } else { &clock.gaps };
         let bursts = burst::fit(&found, gaps, setting);
         let renewal = RenewalCounts::new(bursts.gaps);
         let fit = |found: &Dispersion| DispersionFit {
@@ -258,6 +379,7 @@ impl Arrivals {
             (Some(course), true) => course.rate_per_s,
             _ => counts.rate(),
         };
+        let (mean_rate, rate) = (scale * mean_rate, scale * rate);
         let course = course.filter(|_| is_long);
         let hourly = hourly.filter(|_| is_long);
         Arrivals { mean_rate, rate, bursts, dispersion, hourly, course, is_long }
@@ -296,7 +418,7 @@ impl Question {
     }
 
     /// Calls by the hour, the hours that the recording begins and ends in left out.
-    fn hourly(&self, clock: &Clock, notes: &mut Vec<String>) -> Option<Hourly> {
+    fn hourly(&self, clock: &Clock) -> Option<Hourly> {
         let counts = &clock.counts;
         if counts.length_s() < LONG_S {
             return None;
@@ -326,11 +448,6 @@ impl Question {
         if let Some(start) = start {
             return Some(Hourly { chance, ..Hourly::local(&rates, start, &self.zone()) });
         }
-        notes.push(
-            "does not say at what hour it begins: its first call is taken as at midnight, and all \
-             days of the week as alike; say when it was with --start"
-                .to_owned(),
-        );
         Some(Hourly { rates, first_hour: 0, date: None, chance })
     }
 }
@@ -365,7 +482,7 @@ pub fn quantiles(lengths: &Lengths) -> Vec<QuantileFit> {
 }
 
 /// What was left out, mended or assumed.
-fn notes(seen: &Observer, tally: Tally, tick: Option<u64>) -> Vec<String> {
+fn notes(seen: &Observer, tally: Tally, tick: Option<u64>, is_timed: bool) -> Vec<String> {
     let mut notes = Vec::new();
     let mut count = |calls: u64, what: &str| {
         if calls > 0 {
@@ -374,7 +491,10 @@ fn notes(seen: &Observer, tally: Tally, tick: Option<u64>) -> Vec<String> {
     };
     count(tally.skipped_lines, "broken lines left out");
     count(tally.failed_calls, "calls recorded as failed, without output tokens, left out");
-    count(seen.clock.unsorted, "calls stand behind later ones; they were put in order");
+    // Sessions that count time from their own start follow each other as they come.
+    if is_timed {
+        count(seen.clock.unsorted, "calls stand behind later ones; they were put in order");
+    }
     count(seen.timeless, "calls do not say when they came");
     if let Some(tick) = tick {
         notes.push(format!(

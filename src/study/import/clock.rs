@@ -125,6 +125,13 @@ impl Clock {
         self.counts.finish(end);
     }
 
+    /// No further call comes, and what was watched is what `other` had.
+    pub fn finish_with(&mut self, other: &Clock) {
+        self.finish();
+        let end = other.first + i128::from(other.counts.last) - self.first;
+        self.counts.finish(u64::try_from(end).unwrap_or(0));
+    }
+
     /// Lets the earliest of the waiting calls through.
     fn release(&mut self) {
         let Some(Reverse(at)) = self.waiting.pop() else { return };

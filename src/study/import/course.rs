@@ -153,6 +153,7 @@ fn imported(
         course_again: None,
         prompt_tokens: None,
         output_tokens: None,
+        sessions: None,
         correlation: None,
         again: None,
         notes: Vec::new(),

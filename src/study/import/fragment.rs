@@ -134,6 +134,51 @@ impl Fragment {
         self.key(&comment, "profile", &format!("{{ {} }}", parts.join(", ")));
     }
 
+    /// The name of the use case.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Sessions: turns, first prompts, and the time between turns in ms. Says how the
+    /// first two are fitted.
+    pub fn session(
+        &mut self,
+        turns: &Lengths,
+        opening: &Lengths,
+        think_ms: &Lengths,
+        law: LengthLaw,
+    ) -> [LengthFit; 2] {
+        // Laws are written the same as for the keys of their own.
+        let mut aside = Fragment::new("", "", "");
+        let fits = [
+            aside.lengths("turns", turns, LengthLaw::Empirical),
+            aside.lengths("opening_tokens", opening, law),
+        ];
+        let keys = aside.lines.iter().filter(|line| !line.starts_with('#'));
+        let mut parts: Vec<String> = keys.cloned().collect();
+        if !think_ms.is_empty() {
+            let table = think_ms.quantiles();
+            let list = |values: Vec<String>| values.join(", ");
+            let fractions = list(table.points.iter().map(|point| point.0.to_string()).collect());
+            let second = |point: &(f64, f64)| format!("\"{} s\"", short(point.1.max(0.5) / 1e3));
+            let values = list(table.points.iter().map(second).collect());
+            parts.push(format!(
+                "think = {{ distribution = \"quantiles\", fractions = [{fractions}], values = \
+                 [{values}] }}"
+            ));
+        }
+        let comment = format!(
+            "{} sessions of {} turns in the mean (median {}); first prompts of {} tokens in the \
+             mean.",
+            short(turns.n),
+            short(turns.mean),
+            short(turns.quantile(0.5)),
+            short(opening.mean)
+        );
+        self.key(&comment, "session", &format!("{{ {} }}", parts.join(", ")));
+        fits
+    }
+
     /// Token lengths that a recording says nothing of.
     pub fn lengths_unknown(&mut self) {
         self.key("Rates say nothing of lengths: set these.", "prompt_tokens", "1000");

@@ -17,6 +17,7 @@ mod gaps;
 mod lengths;
 mod rate;
 mod servegen;
+mod sessions;
 mod table;
 
 pub use burst::{Bursts, Chain};
@@ -59,6 +60,8 @@ pub struct Imported {
     pub prompt_tokens: Option<LengthFit>,
     /// Output tokens.
     pub output_tokens: Option<LengthFit>,
+    /// Sessions, where calls are turns of them.
+    pub sessions: Option<SessionFit>,
     /// Correlation of the logarithms of the two, where single calls are known.
     pub correlation: Option<f64>,
     /// The use case simulated.
@@ -116,6 +119,30 @@ pub struct LengthFit {
     pub mixture_distance: f64,
     /// Its parts.
     pub mixture_parts: usize,
+}
+
+/// Sessions of a recording.
+#[derive(Clone, Debug, Serialize)]
+pub struct SessionFit {
+    /// Sessions that were followed.
+    pub sessions: f64,
+    /// Whether others were left out for want of room.
+    pub is_sample: bool,
+    /// Share of calls that are later turns.
+    pub later_fraction: f64,
+    /// Turns of a session.
+    pub turns: LengthFit,
+    /// Tokens of first prompts behind the shared prefix.
+    pub opening_tokens: LengthFit,
+    /// Tokens that later prompts add to prompt and answer before.
+    pub fresh_tokens: LengthFit,
+    /// From one turn to the next, the answer included, s; `None` where it is not
+    /// known.
+    pub median_think_s: Option<f64>,
+    /// Tokens that all prompts begin with, and the share of prompts that does.
+    pub prefix_tokens: u32,
+    /// See `prefix_tokens`.
+    pub prefix_fraction: f64,
 }
 
 /// A quantile of lengths.
