@@ -716,3 +716,41 @@ fn regions_that_cannot_be() {
     ];
     insta::assert_snapshot!(said.join("\n"));
 }
+
+#[test]
+fn batches_that_cannot_be() {
+    let arrivals = "arrivals = { process = \"poisson\", rate = \"2 /s\" }";
+    let told = |lines: &str| mistakes(&[(arrivals, lines)]);
+    let batch = |keys: &str| told(&format!("batch = {{ calls = 50, deadline = \"8 h\", {keys} }}"));
+    let beside = |lines: &str| {
+        told(&format!("batch = {{ every = \"1 h\", calls = 50, deadline = \"8 h\" }}\n{lines}"))
+    };
+    let said = [
+        told("batch = { every = \"1 h\" }"),
+        batch("fill = 0.7"),
+        batch("at = \"02:00\""),
+        batch("at = \"25:00\""),
+        batch("at = \"02:00\", every = \"1 h\""),
+        batch("every = \"0 s\""),
+        batch("every = \"1 h\", fill = 0"),
+        batch("every = \"1 h\", rush = \"9 h\""),
+        batch("every = \"1 h\", concurrency = 0"),
+        told("batch = { every = \"1 h\", calls = 0.2, deadline = \"0 s\" }"),
+        told("batch = { every = \"1 s\", calls = 1e8, deadline = \"1 h\" }"),
+        beside(arrivals),
+        beside("users = 1_000\nsessions_per_user_per_day = 2"),
+        beside("session = { turns = 3 }"),
+        beside("profile = \"chat\""),
+        beside("round_trip = \"20 ms\""),
+        beside("pool = [\"a\", \"a\"]"),
+        mistakes(&[
+            (arrivals, "batch = { every = \"1 h\", calls = 50, deadline = \"8 h\" }"),
+            ("duration", "regime = \"steady\"\nduration"),
+        ]),
+        mistakes(&[
+            (arrivals, "batch = { every = \"1 h\", calls = 50, deadline = \"8 h\" }"),
+            ("duration = \"10 min\"\n", ""),
+        ]),
+    ];
+    insta::assert_snapshot!(said.join("\n"));
+}

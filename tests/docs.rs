@@ -169,7 +169,9 @@ fn scenario_with(heading: &str, example: &str) -> String {
         "profile" | "variability" => ("use_case", heading),
         "router" | "engine" => ("pool", heading),
         "eviction" => ("pool", "engine"),
-        "[[use_case]]" | "arrivals" | "regions" | "slo" | "### Distributions" => ("use_case", ""),
+        "[[use_case]]" | "arrivals" | "batch" | "regions" | "slo" | "### Distributions" => {
+            ("use_case", "")
+        }
         "replications" => {
             scenario.insert(heading.to_owned(), toml::from_str("precision = 0.02").unwrap());
             ("", heading)
@@ -208,6 +210,11 @@ fn scenario_with(heading: &str, example: &str) -> String {
             toml::from_str::<toml::Table>("users = 1\nsessions_per_user_per_day = 1").unwrap(),
         );
         place.remove("arrivals");
+    }
+    if example.starts_with("batch") {
+        for key in ["arrivals", "session"] {
+            place.remove(key);
+        }
     }
     if example.starts_with("serve") {
         place.extend(toml::from_str::<toml::Table>("regions = { us = 1 }").unwrap());

@@ -211,6 +211,11 @@ fn use_case_text(scenario: &Scenario, at: usize) -> String {
             let mean = demand.mean_rate();
             format!("varying arrivals, {mean:.4} {calls}/s in the mean, {peak:.4} at most")
         }
+        Arrivals::Batch(batch) => {
+            let (jobs, rate) = (batch.jobs, batch.calls_per_s);
+            let hours = batch.deadline.seconds() / 3_600.0;
+            format!("{jobs} job(s) with {hours:.2} h each, {rate:.4} {calls}/s in the mean")
+        }
         Arrivals::Regions(regions) => {
             let duration = scenario.duration.unwrap_or(Span::ZERO);
             let mean = use_case.arrivals.mean_rate();

@@ -3,6 +3,7 @@
 //! Every process answers `next`: the instant of its next arrival. Closed loops
 //! answer per client, because there the next call waits for the last one.
 
+mod batch;
 mod clock;
 mod closed_loop;
 mod constant;
@@ -15,6 +16,7 @@ mod tenants;
 pub mod variability;
 mod varying;
 
+pub use batch::{Jobs, Released};
 pub use clock::Clock;
 pub use closed_loop::ClosedLoop;
 use constant::Constant;
@@ -40,6 +42,8 @@ pub enum Source {
     Open(Process),
     /// Clients who wait for their answers.
     Closed(ClosedLoop),
+    /// Jobs whose calls are submitted as pools have room.
+    Batch(Jobs),
 }
 
 /// An arrival process that does not depend on how calls fare.
@@ -69,6 +73,7 @@ impl Source {
             Arrivals::ClosedLoop { clients, requests, think } => {
                 Source::Closed(ClosedLoop::new(*clients, *requests, think.clone(), streams, entity))
             }
+            Arrivals::Batch(batch) => Source::Batch(Jobs::new(batch, streams, entity, from)),
             Arrivals::Regions(regions) => {
                 let process = |(region, arrivals): &(String, Arrivals)| {
                     // No name holds an `@`, so that no use case has the same streams.
@@ -116,7 +121,9 @@ fn process(arrivals: &Arrivals, streams: Streams, keys: Keys, from: Time) -> Pro
             Kind::Replay(Replay::new(trace, *time_scale, from))
         }
         Arrivals::Varying(demand) => varying(demand, streams, keys, from),
-        Arrivals::ClosedLoop { .. } | Arrivals::Regions(_) => unreachable!("not of one region"),
+        Arrivals::ClosedLoop { .. } | Arrivals::Batch(_) | Arrivals::Regions(_) => {
+            unreachable!("no process of one region")
+        }
     };
     Process { kind, from: from.since(Time::ZERO) }
 }

@@ -1,7 +1,7 @@
 //! One model call in flight, and all of them.
 
 use crate::kernel::{Arena, Id, Span, Time};
-use crate::workload::{Author, Content, SessionId, Strand, Stretch, item};
+use crate::workload::{Author, Content, JobId, SessionId, Strand, Stretch, item};
 use std::ops::{Index, IndexMut};
 
 /// Names a call while it is in the system.
@@ -16,6 +16,8 @@ pub enum Waiter {
     Client(u32),
     /// The session whose turn it is.
     Session(SessionId),
+    /// The job it is part of.
+    Job(JobId),
 }
 
 /// A model call: what it asks for and how far it has come.
@@ -107,6 +109,12 @@ impl Call {
     #[inline]
     pub fn is_private(&self) -> bool {
         self.content.is_none()
+    }
+
+    /// Whether it is part of a batch job.
+    #[inline]
+    pub fn is_of_a_job(&self) -> bool {
+        matches!(self.waiter, Waiter::Job(_))
     }
 
     /// Names it within its use case.

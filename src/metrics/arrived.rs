@@ -1,7 +1,7 @@
 //! One use case in one stretch of a run: the calls that arrived in it, once they
 //! end, and what happened in it.
 
-use super::record::{LatencyRecord, SessionsRecord, TtftParts, UseCaseRecord};
+use super::record::{JobsRecord, LatencyRecord, SessionsRecord, TtftParts, UseCaseRecord};
 use super::regions::Region;
 use super::thoughts::Thoughts;
 use crate::factory::{Call, Credit, LEVELS_MAX};
@@ -39,6 +39,8 @@ pub struct Happened {
     pub finished: u64,
     /// Sessions that began and ended.
     pub sessions: SessionsRecord,
+    /// Jobs that were released and done.
+    pub jobs: JobsRecord,
     /// Gaps between tokens: one value a token, too many to keep.
     pub itl: Histogram,
 }
@@ -52,6 +54,7 @@ impl Happened {
         self.sessions.completed += completed;
         self.sessions.aborted += aborted;
         self.sessions.turns += turns;
+        self.jobs.add(&other.jobs);
         self.itl.merge(&other.itl);
     }
 }
@@ -152,6 +155,7 @@ impl Arrived {
             output_tokens: self.output_tokens,
             preemptions: self.preemptions,
             sessions: happened.sessions,
+            jobs: happened.jobs,
             ttft: LatencyRecord::new(&mut self.ttft),
             thinking: self.thoughts.as_mut().map(|thoughts| thoughts.reduce()),
             tpot: LatencyRecord::new(&mut self.tpot),

@@ -82,6 +82,8 @@ impl UseCaseRecord {
             merged.sessions.completed += part.sessions.completed;
             merged.sessions.aborted += part.sessions.aborted;
             merged.sessions.turns += part.sessions.turns;
+            merged.jobs.add(&part.jobs);
+            merged.ttft_parts.network += part.ttft_parts.network;
             merged.ttft_parts.queue += part.ttft_parts.queue;
             merged.ttft_parts.fetch += part.ttft_parts.fetch;
             merged.ttft_parts.prefill += part.ttft_parts.prefill;

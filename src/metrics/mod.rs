@@ -6,6 +6,7 @@
 
 mod arrived;
 mod gauge;
+mod jobs;
 mod merged;
 mod record;
 mod recorder;
@@ -17,8 +18,9 @@ mod watch;
 
 pub use gauge::Gauge;
 pub use record::{
-    CDF_FRACTIONS, CutOff, LatencyRecord, PoolRecord, RegionRecord, RunRecord, SessionsRecord,
-    SiteRecord, Stretch, ThinkingRecord, TierRecord, TtftParts, UseCaseRecord, WindowRecord,
+    CDF_FRACTIONS, CutOff, JobsRecord, LatencyRecord, PoolRecord, RegionRecord, RunRecord,
+    SessionsRecord, SiteRecord, Stretch, ThinkingRecord, TierRecord, TtftParts, UseCaseRecord,
+    WindowRecord,
 };
 pub use recorder::{Recorder, Window};
 pub use timeline::{Point, Timeline};

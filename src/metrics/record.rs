@@ -111,6 +111,8 @@ pub struct UseCaseRecord {
     pub preemptions: u64,
     /// Its sessions.
     pub sessions: SessionsRecord,
+    /// Its batch jobs.
+    pub jobs: JobsRecord,
     /// Time to first token.
     pub ttft: LatencyRecord,
     /// What they thought; `None` where none ever does.
@@ -220,6 +222,27 @@ pub struct SessionsRecord {
     pub aborted: u64,
     /// Turns answered of those that ended.
     pub turns: u64,
+}
+
+/// What became of batch jobs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct JobsRecord {
+    /// Jobs released.
+    pub released: u64,
+    /// Jobs done.
+    pub done: u64,
+    /// Of these, jobs done by their deadline.
+    pub on_time: u64,
+    /// Of these, jobs done after arrivals had ended.
+    pub beyond: u64,
+    /// Jobs not done when the run was cut off.
+    pub unfinished: u64,
+    /// Ticks from release to the end of jobs done.
+    pub makespan: u128,
+    /// Ticks from deadline to the end of those that were late.
+    pub lateness: u128,
+    /// The most of these of any job.
+    pub lateness_max: u64,
 }
 
 /// One pool in one replication, over the window.

@@ -177,6 +177,25 @@ impl Recorder {
         }
     }
 
+    /// A batch job was released.
+    pub fn job_released(&mut self, use_case: usize) {
+        self.use_cases[use_case].happened.jobs.released += u64::from(self.is_open);
+    }
+
+    /// A batch job is done, see [`JobsRecord::done`](super::JobsRecord::done).
+    pub fn job_done(
+        &mut self,
+        use_case: usize,
+        now: Time,
+        released: Time,
+        deadline: Time,
+        is_beyond: bool,
+    ) {
+        if self.is_open {
+            self.use_cases[use_case].happened.jobs.done(now, released, deadline, is_beyond);
+        }
+    }
+
     /// A call entered a batch.
     #[inline]
     pub fn scheduled(&mut self, now: Time, pool: usize) {

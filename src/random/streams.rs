@@ -60,13 +60,18 @@ pub enum Component {
     Region = 19,
     /// Hours of a horizon, chosen at random.
     Windows = 20,
+    /// Sizes of batch jobs.
+    Jobs = 21,
 }
 
 impl Component {
     /// Whether it is the same in all parts of a horizon: days are as good as they
-    /// are, and texts as long, in whichever window one meets them.
+    /// are, texts and jobs as long, in whichever window one meets them.
     const fn lasts(self) -> bool {
-        matches!(self, Component::DayNoise | Component::Growth | Component::Segment)
+        matches!(
+            self,
+            Component::DayNoise | Component::Growth | Component::Segment | Component::Jobs
+        )
     }
 }
 

@@ -8,7 +8,9 @@ use super::regions;
 use super::story;
 use super::windows;
 use crate::statistics::Interval;
-use crate::study::{Latency, PoolSummary, SessionsSummary, Summary, TierSummary, UseCaseSummary};
+use crate::study::{
+    JobsSummary, Latency, PoolSummary, SessionsSummary, Summary, TierSummary, UseCaseSummary,
+};
 use std::borrow::Cow;
 use std::ops::Range;
 
@@ -137,6 +139,12 @@ fn use_cases(summary: &Summary) -> Table {
                 .collect(),
         });
     let tokens = Measure::Plain("tok");
+    let jobs = |name, value: fn(&JobsSummary) -> u64| {
+        let shown = |jobs: &JobsSummary| grouped(value(jobs) as f64, 0);
+        let cells = all.iter().map(|u| u.jobs.as_ref().map_or(ABSENT.to_string(), shown));
+        let row = Row { name: Cow::Borrowed(name), cells: cells.collect() };
+        all.iter().any(|u| u.jobs.is_some()).then_some(row)
+    };
     let rows = [
         Some(Row {
             name: Cow::Borrowed("pool"),
@@ -148,6 +156,11 @@ fn use_cases(summary: &Summary) -> Table {
         row("sessions begun", Measure::Plain("/s"), |u| u.sessions.as_ref()?.began_per_s.as_ref()),
         row("turns of a session", Measure::Plain(""), |u| u.sessions.as_ref()?.turns_mean.as_ref()),
         aborted,
+        jobs("jobs released", |jobs| jobs.released),
+        jobs("jobs done on time", |jobs| jobs.on_time),
+        jobs("jobs late", |jobs| jobs.late),
+        row("job, release to end", Measure::Seconds, |u| u.jobs.as_ref()?.makespan_s.mean.as_ref()),
+        row("job, lateness", Measure::Seconds, |u| u.jobs.as_ref()?.lateness_s.mean.as_ref()),
         row("prompt per call", Measure::Plain("tok"), |u| u.prompt_tokens_mean.as_ref()),
         row("prompt from cache", Measure::Fraction, |u| u.cache_hit_fraction.as_ref()),
         row("TTFT: network, mean", Measure::Seconds, |u| u.network_s.as_ref()?.mean.as_ref()),

@@ -78,6 +78,7 @@ impl Arrivals {
                 let length_s = trace.length.seconds() * time_scale;
                 if length_s > 0.0 { (trace.calls as f64 - 1.0) / length_s } else { 0.0 }
             }
+            Arrivals::Batch(batch) => batch.calls_per_s,
             Arrivals::Regions(_) => self.parts().map(Arrivals::mean_rate).sum(),
         }
     }

@@ -5,6 +5,7 @@
 //! file, line, key, value and a fix. After that the program asserts instead of
 //! checking again. docs/scenario.md describes every key.
 
+mod batch;
 mod check;
 mod demand;
 mod overrides;
@@ -19,6 +20,7 @@ pub mod tree;
 pub mod units;
 pub mod windows;
 
+pub use batch::{Batch, Releases};
 pub use check::{BASELINE, Loaded, Variants, load, open, open_file, parse};
 pub use demand::{Demand, Tenants};
 pub use overrides::Overrides;
@@ -314,6 +316,7 @@ impl UseCase {
             }
             // The regions of recorded calls are drawn.
             Arrivals::Trace { .. } => self.regions() > 1,
+            Arrivals::Batch(batch) => !batch.calls.is_constant(),
             Arrivals::Constant { .. } | Arrivals::Regions(_) => false,
         };
         let arrives_at_random = self.arrivals.parts().any(arrives_at_random);
@@ -364,6 +367,8 @@ pub enum Arrivals {
         /// Recorded intervals are multiplied by this (2 = half the rate).
         time_scale: f64,
     },
+    /// Jobs of many calls that must be done by a deadline.
+    Batch(Arc<Batch>),
     /// Users of several regions, each with arrivals of their own: the name of each
     /// region, in the order of [`Origins::regions`], and what arrives there.
     Regions(Vec<(String, Arrivals)>),

@@ -13,7 +13,7 @@ pub struct UseCase {
     pub source: Source,
     pub script: Script,
     /// Calls, or sessions, that have begun.
-    issued: u64,
+    pub issued: u64,
 }
 
 /// The use cases of `scenario` before anything has happened, at `from`.
@@ -33,6 +33,7 @@ impl<E: Engine> Simulation<'_, E> {
         for use_case in 0..self.sources.len() {
             match &mut self.sources[use_case].source {
                 Source::Open(_) => self.schedule_arrival(Time::ZERO, use_case),
+                Source::Batch(_) => self.schedule_release(use_case),
                 Source::Closed(clients) => {
                     let started = (0..clients.clients()).take_while(|_| clients.start()).count();
                     for client in 0..started as u32 {
@@ -46,6 +47,9 @@ impl<E: Engine> Simulation<'_, E> {
 
     pub(super) fn on_arrival(&mut self, now: Time, use_case: usize) {
         self.arrivals_due -= 1;
+        if let Source::Batch(_) = self.sources[use_case].source {
+            return self.on_release(now, use_case);
+        }
         self.begin(now, use_case, None);
         self.schedule_arrival(now, use_case);
     }
@@ -86,7 +90,7 @@ impl<E: Engine> Simulation<'_, E> {
                 let client = client.expect("a client begins");
                 (f64::from(client) + 0.5) / f64::from(clients.clients())
             }
-            (_, Source::Open(_)) => {
+            (_, Source::Open(_) | Source::Batch(_)) => {
                 self.streams.stream(Component::Region, entity(&spec.name), number).unit()
             }
         };
@@ -115,7 +119,7 @@ impl<E: Engine> Simulation<'_, E> {
     /// Schedules an arrival unless the duration of an episode ends before it. In
     /// a steady state calls keep coming after the window, unmeasured, so that
     /// the last calls of the window do not finish in an emptying factory.
-    fn schedule_if_in_time(&mut self, slot: Slot, time: Time) {
+    pub(super) fn schedule_if_in_time(&mut self, slot: Slot, time: Time) {
         let is_episode = self.scenario.regime == Regime::Terminating;
         let end = self.scenario.duration.filter(|_| is_episode);
         if end.is_none_or(|duration| self.on_horizon(time) < Time::ZERO + duration) {

@@ -42,6 +42,11 @@ pub enum Event {
         /// The call on its way.
         flight: FlightId,
     },
+    /// Jobs look whether a pool has room.
+    Fill {
+        /// The pool.
+        pool: u16,
+    },
     /// The timeline takes a sample.
     Sample,
     /// The measured window opens.
@@ -92,6 +97,7 @@ impl Slots {
         }
         slots.sample = slots.len();
         slots.events.extend([Event::Sample, Event::Open, Event::Section, Event::Close]);
+        slots.events.extend((0..scenario.pools.len() as u16).map(|pool| Event::Fill { pool }));
         assert!(slots.events.len() <= SlotHeap::SLOTS_MAX as usize, "checked by the scenario");
         slots
     }
@@ -164,5 +170,11 @@ impl Slots {
     /// Slot of the window's end.
     pub fn close(&self) -> Slot {
         self.sample + 3
+    }
+
+    /// Slot of the jobs that look at `pool`.
+    #[inline]
+    pub fn fill(&self, pool: usize) -> Slot {
+        self.sample + 4 + pool as Slot
     }
 }

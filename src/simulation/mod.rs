@@ -7,6 +7,7 @@
 mod arrivals;
 mod audit;
 mod event;
+mod jobs;
 mod network;
 #[cfg(test)]
 mod oracle;
@@ -26,7 +27,7 @@ use crate::metrics::{
 };
 use crate::random::Streams;
 use crate::scenario::{Regime, Scenario};
-use crate::workload::{Content, Session};
+use crate::workload::{Content, Job, JobId, Session};
 use arrivals::UseCase;
 use audit::Audit;
 use event::{Event, Slots};
@@ -89,6 +90,9 @@ pub struct Simulation<'s, E: Engine = Replica> {
     sessions: Arena<Session>,
     /// Calls on their way to a pool.
     flights: Arena<Flight>,
+    jobs: Arena<Job>,
+    /// Jobs that are not done, by deadline.
+    due_jobs: Vec<JobId>,
     /// How full each pool is.
     occupancy: Vec<Occupancy>,
     outcomes: Vec<Outcome>,
@@ -161,6 +165,8 @@ impl<'s, E: Engine> Simulation<'s, E> {
             calls: Calls::default(),
             sessions: Arena::default(),
             flights: Arena::default(),
+            jobs: Arena::default(),
+            due_jobs: Vec::new(),
             occupancy: scenario.pools.iter().map(Occupancy::of).collect(),
             outcomes: Vec::new(),
             recorder: Recorder::new(scenario, window),
@@ -201,7 +207,8 @@ impl<'s, E: Engine> Simulation<'s, E> {
         let end = self.run_to_end();
         let watch = self.watch.take().expect("nobody else takes it");
         let open = self.calls.iter().map(|call| {
-            let pool = self.scenario.use_cases[usize::from(call.use_case)].pool;
+            let use_case = &self.scenario.use_cases[usize::from(call.use_case)];
+            let pool = use_case.pools()[usize::from(call.site)];
             let (replica, _) = self.pools[pool].router.place(call.lane);
             WatchedCall { call: *call, pool, replica, finished: None }
         });
@@ -232,6 +239,7 @@ impl<'s, E: Engine> Simulation<'s, E> {
                 }
                 Event::Turn { session } => self.on_turn(now, session, slot),
                 Event::Delivery { flight } => self.on_delivery(now, flight, slot),
+                Event::Fill { pool } => self.fill(now, pool.into()),
                 Event::Sample => self.on_sample(now, slot),
                 Event::Open => self.on_open(now),
                 Event::Section => self.on_section(now),
@@ -292,6 +300,7 @@ impl<'s, E: Engine> Simulation<'s, E> {
             return false;
         }
         let pool = &mut self.pools[at];
+        let is_of_a_job = call.is_of_a_job();
         let id = self.calls.insert(call, content);
         let lane = pool.router.choose(now, id, &self.calls);
         self.calls[id].lane = lane;
@@ -299,6 +308,7 @@ impl<'s, E: Engine> Simulation<'s, E> {
         self.window_calls += u64::from(self.window.contains(now));
         self.recorder.arrived(now, at);
         self.occupancy[at].calls += 1;
+        self.occupancy[at].waiting += u32::from(!is_of_a_job);
         let slot = pool.first_slot + replica;
         match pool.engines[replica as usize].enqueue(now, id, rank, &self.calls) {
             Enqueued::Wake => self.pending.schedule_wake(slot, now),
@@ -343,9 +353,13 @@ impl<'s, E: Engine> Simulation<'s, E> {
             let call = self.calls[id];
             self.note(now, kind, &call);
             match outcome {
-                Outcome::Scheduled(_) => self.recorder.scheduled(now, pool),
+                Outcome::Scheduled(_) => {
+                    self.recorder.scheduled(now, pool);
+                    self.occupancy[pool].waiting -= u32::from(!call.is_of_a_job());
+                }
                 Outcome::Preempted(_) => {
                     self.recorder.preempted(now, pool);
+                    self.occupancy[pool].waiting += u32::from(!call.is_of_a_job());
                     if let Some(watch) = &mut self.watch {
                         let (replica, _) = self.pools[pool].router.place(call.lane);
                         watch.preempted(now, pool, replica, &call);
@@ -379,6 +393,7 @@ impl<'s, E: Engine> Simulation<'s, E> {
         let (call, content) = self.calls.remove(id);
         self.window_calls -= u64::from(self.window.contains(call.arrived));
         self.occupancy[pool].calls -= 1;
+        self.look_for_jobs(now, pool);
         if !self.pools[pool].spec.offload.is_empty() {
             self.recorder.supplied(&call, &self.tiers.settle(id));
         }
@@ -395,6 +410,10 @@ impl<'s, E: Engine> Simulation<'s, E> {
             Waiter::Client(client) => {
                 self.calls.recycle(content);
                 self.ask_again(heard, call.use_case.into(), client, false);
+            }
+            Waiter::Job(job) => {
+                self.calls.recycle(content);
+                self.on_job_call(now, job, &call);
             }
             Waiter::Nobody => self.calls.recycle(content),
         }
@@ -513,7 +532,11 @@ impl<'s, E: Engine> Simulation<'s, E> {
             section
         });
         let sections = sections.collect();
-        let use_cases = self.recorder.latencies();
+        let mut use_cases = self.recorder.latencies();
+        // Those of a part of the horizon go on after it.
+        for use_case in self.unfinished_jobs().filter(|_| self.part.is_none()) {
+            use_cases[use_case].jobs.unfinished += 1;
+        }
         RunRecord {
             digest: self.digest.value(),
             calls: self.arrived,

@@ -24,6 +24,10 @@ pub struct Flight {
 pub struct Occupancy {
     /// Calls that wait or run.
     pub calls: u32,
+    /// Those of them that wait, batch jobs apart.
+    pub waiting: u32,
+    /// Its ranks.
+    ranks: u32,
     /// Sequences that all its ranks together may run.
     pub seats: f64,
 }
@@ -31,14 +35,22 @@ pub struct Occupancy {
 impl Occupancy {
     /// `pool` before anything has arrived.
     pub fn of(pool: &Pool) -> Occupancy {
-        let ranks = f64::from(pool.replicas) * f64::from(pool.parallelism.data);
-        Occupancy { calls: 0, seats: ranks * f64::from(pool.engine.max_num_seqs) }
+        let ranks = pool.replicas * pool.parallelism.data;
+        let seats = f64::from(ranks) * f64::from(pool.engine.max_num_seqs);
+        Occupancy { calls: 0, waiting: 0, ranks, seats }
     }
 
     /// Whether it holds fewer calls than this share of its seats.
     #[inline]
     pub fn has_room(&self, fill: f64) -> bool {
         f64::from(self.calls) < fill * self.seats
+    }
+
+    /// Whether it has room and no queue of users' calls: fewer wait than it has
+    /// ranks, each for the next step.
+    #[inline]
+    pub fn gives_way(&self, fill: f64) -> bool {
+        self.has_room(fill) && self.waiting < self.ranks
     }
 }
 
@@ -83,6 +95,7 @@ impl<E: Engine> Simulation<'_, E> {
         let heard = now + ways(call.network).1;
         match call.waiter {
             Waiter::Nobody => {}
+            Waiter::Job(_) => unreachable!("jobs submit without a way"),
             Waiter::Client(client) => self.ask_again(heard, call.use_case.into(), client, true),
             Waiter::Session(session) => self.end_session(heard, session, false),
         }

@@ -15,8 +15,8 @@ use crate::kernel::{Span, TICKS_PER_SECOND, Time};
 use crate::metrics::{PoolRecord, RunRecord, SessionsRecord, Stretch, UseCaseRecord};
 use crate::random::Distribution;
 use crate::scenario::{
-    Arrivals, Engine, Lengths, Offload, Origin, Origins, Pool, Regime, Scenario, Segment, Sessions,
-    Slo, Thinking, ThinkingAmount, Thinks, UseCase, WarmUp,
+    Arrivals, Batch, Engine, Lengths, Offload, Origin, Origins, Pool, Regime, Releases, Scenario,
+    Segment, Sessions, Slo, Thinking, ThinkingAmount, Thinks, UseCase, WarmUp,
 };
 use crate::workload::{Trace, TraceCall};
 use jiff::Timestamp;
@@ -208,7 +208,28 @@ fn arrivals() -> impl Strategy<Value = Arrivals> {
             requests: Some(150),
             think: thinks.then(think),
         }),
+        batch().prop_map(|batch| Arrivals::Batch(Arc::new(batch))),
     ]
+}
+
+/// Jobs that overlap and yield, are pressed, or never yield.
+fn batch() -> impl Strategy<Value = Batch> {
+    let span = |low: f64, high: f64| (low..high).prop_map(Span::from_seconds);
+    let concurrency = proptest::option::of(1..30u32);
+    let rush = proptest::option::of(span(0.0, 1.0));
+    (span(0.2, 2.0), tokens(40.0), span(0.1, 3.0), 0.05..1.5f64, concurrency, rush).prop_map(
+        |(every, calls, deadline, fill, concurrency, rush)| Batch {
+            releases: Releases::Every(every),
+            calls,
+            deadline,
+            fill,
+            concurrency,
+            rush,
+            jobs: 1,
+            calls_mean: 1.0,
+            calls_per_s: 1.0,
+        },
+    )
 }
 
 fn tokens(max: f64) -> impl Strategy<Value = Distribution> {
@@ -280,6 +301,8 @@ fn trace() -> impl Strategy<Value = Trace> {
 fn use_case() -> impl Strategy<Value = UseCase> {
     let drawn = (arrivals(), tokens(400.0), tokens(120.0), sessions());
     let drawn = drawn.prop_map(|(arrivals, prompt, output, session)| {
+        // Jobs have no users who would go on.
+        let session = session.filter(|_| !matches!(arrivals, Arrivals::Batch(_)));
         (arrivals, Lengths::Drawn { prompt, output }, session)
     });
     let recorded = trace().prop_map(|trace| {

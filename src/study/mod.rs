@@ -50,6 +50,6 @@ pub use replicate::{Replicated, replicate, runs};
 pub use series::{Band, Cdf, FrontierPoint, PoolSeries, Series, UseCaseSeries};
 pub use step_table::{Annotated, Deployment, StepTable, Work};
 pub use summary::{
-    Latency, Mean, PoolSummary, RegionSummary, SessionsSummary, Summary, SuppliedSummary,
-    ThinkingSummary, TierSummary, TotalSummary, UsdPerMtok, UseCaseSummary,
+    JobsSummary, Latency, Mean, PoolSummary, RegionSummary, SessionsSummary, Summary,
+    SuppliedSummary, ThinkingSummary, TierSummary, TotalSummary, UsdPerMtok, UseCaseSummary,
 };

@@ -82,6 +82,9 @@ pub struct UseCaseSummary {
     pub thinking: Option<ThinkingSummary>,
     /// Its sessions; absent where calls stand by themselves.
     pub sessions: Option<SessionsSummary>,
+    /// Its batch jobs; absent where it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jobs: Option<JobsSummary>,
     /// Time to first token of any kind, s.
     pub ttft_s: Latency,
     /// Time to the first token that is not thinking, s; absent where nothing is thought.
@@ -173,6 +176,29 @@ pub struct ThinkingSummary {
     pub tokens_p99: Option<Interval>,
     /// Most of any call, mean over replications.
     pub tokens_max: Option<Interval>,
+}
+
+/// What became of the batch jobs of a use case.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct JobsSummary {
+    /// Jobs released, all replications together as in what follows.
+    pub released: u64,
+    /// Jobs done.
+    pub done: u64,
+    /// Jobs done by their deadline.
+    pub on_time: u64,
+    /// Jobs done after it.
+    pub late: u64,
+    /// Jobs not done when the run was cut off.
+    pub unfinished: u64,
+    /// Share of jobs that were done by their deadline.
+    pub on_time_fraction: Option<Interval>,
+    /// Release to end of jobs done, s.
+    pub makespan_s: Mean,
+    /// Deadline to end, s; 0 of jobs on time.
+    pub lateness_s: Mean,
+    /// The most of these, s.
+    pub lateness_max_s: f64,
 }
 
 /// What became of the sessions of a use case in the measured time.

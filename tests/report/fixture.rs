@@ -57,6 +57,7 @@ fn use_case(pool: &str, rate: f64, slowness: f64) -> UseCaseSummary {
         queue_s: latency(0.0021 * slowness, 1.6),
         fetch_s: None,
         network_s: None,
+        jobs: None,
         regions: Default::default(),
         prefill_s: tokenmill::study::Mean { mean: None },
         preemptions_per_call: interval(0.0034, 0.3),

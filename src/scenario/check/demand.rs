@@ -94,6 +94,7 @@ impl Check<'_> {
             Arrivals::ClosedLoop { .. }
             | Arrivals::Trace { .. }
             | Arrivals::Varying(_)
+            | Arrivals::Batch(_)
             | Arrivals::Regions(_) => {
                 let problem = "makes a rate of arrivals vary, and here is none";
                 let fix = "remove it, or write users or arrivals = { process = \"poisson\", ... }";

@@ -66,6 +66,7 @@ impl Check<'_> {
         let rate = |arrivals: &Arrivals| match arrivals {
             Arrivals::Poisson { rate } | Arrivals::Constant { rate } => *rate,
             Arrivals::Varying(demand) => demand.mean_rate(),
+            Arrivals::Batch(batch) => batch.calls_per_s,
             Arrivals::ClosedLoop { .. } | Arrivals::Trace { .. } | Arrivals::Regions(_) => 0.0,
         };
         let rate =

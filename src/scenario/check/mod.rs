@@ -6,6 +6,7 @@
 //! the others, and only a scenario without any mistake is handed on.
 
 mod arm;
+mod batch;
 mod catalog;
 mod days;
 mod demand;

@@ -106,7 +106,7 @@ impl Check<'_> {
     ) -> Option<Option<Arc<Origins>>> {
         let own = self.round_trip(&at.key("round_trip"), raw.round_trip.as_ref());
         if raw.regions.is_empty() {
-            return self.one_place(at, raw, sites?, own);
+            return self.one_place(at, raw, sites?, own, pools);
         }
         if raw.time_zone.is_some() {
             let fix = "remove it: its regions have time zones of their own";
@@ -138,8 +138,12 @@ impl Check<'_> {
         raw: &RawUseCase,
         sites: &[usize],
         round_trip: Span,
+        pools: &[Option<Pool>],
     ) -> Option<Option<Arc<Origins>>> {
         let fix = "add e.g. regions = { us = 0.6, eu = 0.4 }";
+        if raw.batch.is_some() {
+            return self.anywhere(at, sites, pools);
+        }
         if sites.len() > 1 {
             self.wrong(&at.key("pool"), "names several pools, and no region tells which", fix);
             return None;
@@ -159,6 +163,59 @@ impl Check<'_> {
                 expected: vec![1.0],
             })
         }))
+    }
+
+    /// Jobs, which are done wherever there is room.
+    fn anywhere(
+        &mut self,
+        at: &At<'_>,
+        sites: &[usize],
+        pools: &[Option<Pool>],
+    ) -> Option<Option<Arc<Origins>>> {
+        if sites.len() == 1 {
+            return Some(None);
+        }
+        let known: Option<Vec<&Pool>> =
+            sites.iter().map(|&site| pools.get(site)?.as_ref()).collect();
+        let known = known?;
+        self.alike(&at.key("pool"), &known)?;
+        let twice = (1..sites.len()).any(|site| sites[..site].contains(&sites[site]));
+        if twice {
+            self.wrong(&at.key("pool"), "names a pool twice", "name each pool once");
+            return None;
+        }
+        let seats = |pool: &&Pool| {
+            f64::from(pool.replicas * pool.parallelism.data) * f64::from(pool.engine.max_num_seqs)
+        };
+        let all: f64 = known.iter().map(seats).sum();
+        let origin = Origin {
+            region: String::new(),
+            share: 1.0,
+            round_trips: vec![Span::ZERO; sites.len()],
+            near: (0..sites.len()).collect(),
+        };
+        Some(Some(Arc::new(Origins {
+            pools: sites.to_vec(),
+            regions: vec![origin],
+            serve: Serve::Home,
+            clocks: Vec::new(),
+            expected: known.iter().map(|pool| seats(pool) / all).collect(),
+        })))
+    }
+
+    /// Objects to pools of one use case that differ in what its figures rest on.
+    fn alike(&mut self, at: &At<'_>, pools: &[&Pool]) -> Option<()> {
+        for pool in pools {
+            if let Some(what) = unlike(pools[0], pool) {
+                let problem = format!(
+                    "has pools {} and {}, which differ in {what}",
+                    pools[0].name, pool.name
+                );
+                self.wrong(at, problem, "let them be alike in that");
+                return None;
+            }
+        }
+        Some(())
     }
 
     /// Regions of users with their shares, and the sum of those.
@@ -232,7 +289,7 @@ impl Check<'_> {
     ) -> Option<Vec<usize>> {
         let place = at.key("pool");
         let mut stands: Vec<usize> = Vec::new();
-        let mut first: Option<&Pool> = None;
+        let mut known: Vec<&Pool> = Vec::new();
         for &site in sites {
             // What is wrong with a pool has been said already.
             let pool = pools.get(site)?.as_ref()?;
@@ -248,17 +305,9 @@ impl Check<'_> {
                 return None;
             }
             stands.push(region);
-            let alike = unlike(first.get_or_insert(pool), pool);
-            if let Some(what) = alike {
-                let problem = format!(
-                    "has pools {} and {}, which differ in {what}",
-                    first.map_or("", |pool| &pool.name),
-                    pool.name
-                );
-                self.wrong(&place, problem, "let them be alike in that");
-                return None;
-            }
+            known.push(pool);
         }
+        self.alike(&place, &known)?;
         Some(stands)
     }
 

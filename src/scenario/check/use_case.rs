@@ -6,7 +6,7 @@ use crate::scenario::raw::{RawArrivals, RawPools, RawPrice, RawUseCase};
 use crate::scenario::raw_distribution::{Quantum, RawDistribution};
 use crate::scenario::tree::{At, suggest};
 use crate::scenario::units::Rate;
-use crate::scenario::{Arrivals, Lengths, Origins, Pool, Thinking, TokenPrices, UseCase};
+use crate::scenario::{Arrivals, Lengths, Origins, Pool, Releases, Thinking, TokenPrices, UseCase};
 use crate::workload::TraceCall;
 
 /// Fastest arrivals: a call a microsecond, beyond any single source.
@@ -124,6 +124,14 @@ impl Check<'_> {
         origins: Option<&Origins>,
     ) -> Option<Arrivals> {
         let users = self.users(at, raw);
+        if raw.batch.is_some() {
+            for key in ["arrivals", "trace", "users"] {
+                if at.key(key).node.is_some() {
+                    self.wrong(&at.key(key), "is given beside a batch", "keep one of them");
+                }
+            }
+            return self.batch(at, raw);
+        }
         let steady = self.steady_arrivals(at, raw, users)?;
         match origins.filter(|origins| origins.has_regions()) {
             Some(origins) => self.varying_by_region(at, raw, steady, origins),
@@ -151,7 +159,7 @@ impl Check<'_> {
                 let fix = "add arrivals = { process = \"poisson\", rate = \"2 /s\" }, trace = \
                     { format = \"azure\", path = \"...\" }, or users and \
                     sessions_per_user_per_day";
-                if at.key("trace").node.is_none() {
+                if at.key("trace").node.is_none() && at.key("batch").node.is_none() {
                     self.missing(&place, "is missing", fix);
                 }
                 None
@@ -285,6 +293,7 @@ impl UseCase {
             Arrivals::Poisson { .. } | Arrivals::Constant { .. } | Arrivals::Varying(_) => false,
             Arrivals::ClosedLoop { requests, .. } => requests.is_some(),
             Arrivals::Trace { .. } => true,
+            Arrivals::Batch(batch) => matches!(batch.releases, Releases::At(_)),
             Arrivals::Regions(_) => false,
         }
     }
@@ -293,6 +302,7 @@ impl UseCase {
     pub fn varies(&self) -> bool {
         let varies = |arrivals: &Arrivals| match arrivals {
             Arrivals::Varying(demand) => !demand.is_stationary(),
+            Arrivals::Batch(_) => true,
             _ => false,
         };
         self.arrivals.parts().any(varies)

@@ -5,6 +5,7 @@
 //! once, here. Unknown keys are found there too, with the nearest known one,
 //! so serde ignores them.
 
+mod batch;
 mod demand;
 mod pool;
 mod region;
@@ -12,6 +13,7 @@ mod study;
 mod use_case;
 mod windows;
 
+pub use batch::*;
 pub use demand::*;
 pub use pool::*;
 pub use region::*;

@@ -1,6 +1,6 @@
 //! `[[use_case]]` as written: who calls, when, with what, and what was promised.
 
-use super::{RawGrowth, RawOrigin, RawPools, RawProfile, RawServe, RawVariability};
+use super::{RawBatch, RawGrowth, RawOrigin, RawPools, RawProfile, RawServe, RawVariability};
 use crate::scenario::raw_distribution::RawDistribution;
 use crate::scenario::units::{Duration, Fraction, Rate, TokenPrice};
 use indexmap::IndexMap;
@@ -28,6 +28,8 @@ pub struct RawUseCase {
     pub arrivals: Option<RawArrivals>,
     /// A recording that gives arrivals and, unless stated here, token counts.
     pub trace: Option<RawTrace>,
+    /// Jobs of many calls with a deadline, in place of arrivals.
+    pub batch: Option<RawBatch>,
     /// Users, in place of a rate of arrivals.
     #[schemars(range(min = 1, max = 1e11))]
     pub users: Option<f64>,

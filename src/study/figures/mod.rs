@@ -2,6 +2,7 @@
 //! comparisons, sweeps and everything else that names a figure.
 
 mod figure;
+mod jobs;
 mod pool;
 mod region;
 mod shares;

@@ -1,6 +1,6 @@
 //! Figures of a use case.
 
-use super::{Figure, Share, region, tier};
+use super::{Figure, Share, jobs, region, tier};
 use crate::economics::usd_per_second;
 use crate::kernel::TICKS_PER_SECOND;
 use crate::metrics::{LatencyRecord, Stretch, ThinkingRecord, TtftParts, UseCaseRecord};
@@ -63,6 +63,7 @@ pub fn figures(scenario: &Scenario, at: usize) -> Vec<Figure> {
             Share::over(sessions.turns as f64, (sessions.completed + sessions.aborted) as f64)
         }));
     }
+    figures.extend(jobs::figures(scenario, at));
     if use_case.thinking.is_some() {
         figures.extend(thinking(&path, at));
     }

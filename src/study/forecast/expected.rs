@@ -81,6 +81,9 @@ impl<'s> Expected<'s> {
         let seconds = self.end.seconds();
         let arrivals = |(arrivals, varied): &(&Arrivals, Option<Curve>)| match (arrivals, varied) {
             (Arrivals::Poisson { rate } | Arrivals::Constant { rate }, _) => rate * seconds,
+            (Arrivals::Batch(batch), _) => {
+                batch.releases(self.end).count() as f64 * batch.calls_mean
+            }
             (Arrivals::Varying(demand), _) if upto == Upto::Base => demand.curve.rate * seconds,
             (Arrivals::Varying(demand), Some(varied)) => {
                 let curve = if upto == Upto::Growth { &demand.curve } else { varied };
@@ -131,6 +134,19 @@ impl<'s> Expected<'s> {
             (Arrivals::Poisson { rate } | Arrivals::Constant { rate }, _) => {
                 for (sum, (from, until)) in sums.iter_mut().zip(stretches) {
                     *sum += mean * rate * until.since(*from).seconds();
+                }
+            }
+            // Evenly until its deadline: where the troughs are is not known here.
+            (Arrivals::Batch(batch), _) => {
+                let rate = mean * batch.calls_mean / batch.deadline.seconds();
+                for release in batch.releases(self.end) {
+                    let due = release + batch.deadline;
+                    let first = stretches.partition_point(|(_, until)| *until <= release);
+                    let after = stretches.iter().zip(&mut *sums).skip(first);
+                    for (&(from, until), sum) in after.take_while(|((from, _), _)| *from < due) {
+                        let (from, until) = (from.max(release), until.min(due));
+                        *sum += rate * until.since(from).seconds();
+                    }
                 }
             }
             (Arrivals::Varying(demand), Some(varied)) => {
@@ -189,7 +205,7 @@ fn count(
 fn instants(use_case: &UseCase, scenario: &Scenario) -> Process {
     match Source::new(use_case, Streams::new(scenario.seed, 0), Time::ZERO) {
         Source::Open(process) => process,
-        Source::Closed(_) => unreachable!("closed loops are not forecast"),
+        Source::Closed(_) | Source::Batch(_) => unreachable!("only recorded instants are asked"),
     }
 }
 

@@ -34,6 +34,11 @@ pub fn notes(scenario: &Scenario, all: &[Option<Expected<'_>>]) -> Vec<String> {
          one has fewer, and more is to be computed",
     );
     note(
+        &|_, use_case| matches!(use_case.arrivals, Arrivals::Batch(_)),
+        "its jobs are spread evenly between release and deadline; where the troughs are that they \
+         fill, a simulation tells",
+    );
+    note(
         &|at, use_case| is_open(at) && use_case.session.is_some(),
         "all calls of a session count when it begins; their later turns come later, some after the \
          horizon",

@@ -47,6 +47,7 @@ pub fn summary(scenario: &Scenario, records: &[RunRecord], digest: Digest) -> Su
     let rejected = use_cases.iter().map(|(name, use_case)| (name.as_str(), use_case.rejected));
     warnings.extend(rejections(rejected));
     warnings.extend(use_case::abortions(&use_cases));
+    warnings.extend(use_case::late_jobs(scenario, records));
     let precision = Precision::of(scenario, &found);
     let count = records.len() as u32;
     warnings.extend(found.dependent_sections());

@@ -1,12 +1,16 @@
 //! Figures of each use case.
 
 use super::Found;
-use crate::metrics::{CDF_FRACTIONS, LatencyRecord, RegionRecord, RunRecord, UseCaseRecord};
-use crate::scenario::{Metric, Origin, Scenario, Statistic, Target};
+use crate::kernel::Span;
+use crate::metrics::{
+    CDF_FRACTIONS, JobsRecord, LatencyRecord, RegionRecord, RunRecord, UseCaseRecord,
+};
+use crate::scenario::{Arrivals, Metric, Origin, Scenario, Statistic, Target};
 use crate::statistics::Interval;
 use crate::study::figures::{self, HBM};
 use crate::study::{
-    Latency, Mean, RegionSummary, SessionsSummary, SuppliedSummary, ThinkingSummary, UseCaseSummary,
+    JobsSummary, Latency, Mean, RegionSummary, SessionsSummary, SuppliedSummary, ThinkingSummary,
+    UseCaseSummary,
 };
 use indexmap::IndexMap;
 
@@ -109,8 +113,62 @@ fn summary(scenario: &Scenario, records: &[RunRecord], found: &Found, at: usize)
         goodput_calls_per_s: get("goodput_calls_per_s"),
         slo_met: goodput_fraction.map(|_| kept()),
         usd_per_call: get("usd_per_call"),
+        jobs: jobs(scenario, records, found, at),
         regions: regions(scenario, records, found, at),
     }
+}
+
+/// What became of batch jobs; nothing where there are none.
+fn jobs(
+    scenario: &Scenario,
+    records: &[RunRecord],
+    found: &Found,
+    at: usize,
+) -> Option<JobsSummary> {
+    let use_case = &scenario.use_cases[at];
+    if !matches!(use_case.arrivals, Arrivals::Batch(_)) {
+        return None;
+    }
+    let mut all = JobsRecord::default();
+    records.iter().for_each(|run| all.add(&run.whole.use_cases[at].jobs));
+    let owner = format!("use_cases.{}.jobs", use_case.name);
+    let get = |key: &str| found.get(&owner, key);
+    Some(JobsSummary {
+        released: all.released,
+        done: all.done,
+        on_time: all.on_time,
+        late: all.done - all.on_time,
+        unfinished: all.unfinished,
+        on_time_fraction: get("on_time_fraction"),
+        makespan_s: Mean { mean: get("makespan_s.mean") },
+        lateness_s: Mean { mean: get("lateness_s.mean") },
+        lateness_max_s: Span::from_ticks(all.lateness_max).seconds(),
+    })
+}
+
+/// Warnings of jobs that were late, not done, or done when nothing else was.
+pub fn late_jobs(scenario: &Scenario, records: &[RunRecord]) -> Vec<String> {
+    let mut warnings = Vec::new();
+    for (at, use_case) in scenario.use_cases.iter().enumerate() {
+        let mut all = JobsRecord::default();
+        records.iter().for_each(|run| all.add(&run.whole.use_cases[at].jobs));
+        let (name, jobs) = (&use_case.name, all.done + all.unfinished);
+        let mut warn = |count: u64, what: &str| {
+            if count > 0 {
+                warnings.push(format!("use case {name}: {count} of {jobs} jobs {what}"));
+            }
+        };
+        let worst = Span::from_ticks(all.lateness_max).seconds();
+        let late = format!("missed their deadline, by up to {worst:.0} s");
+        warn(all.done - all.on_time, &late);
+        warn(all.unfinished, "were not done when the run was cut off");
+        warn(
+            all.beyond,
+            "were done after arrivals had ended, in a pool that had little else to do; a longer \
+             duration has their whole time",
+        );
+    }
+    warnings
 }
 
 /// What users see by region; nothing where they are not told apart.

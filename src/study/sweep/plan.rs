@@ -188,6 +188,7 @@ fn cost(scenario: &Scenario) -> f64 {
             let share = if length_s > duration_s { duration_s / length_s } else { 1.0 };
             trace.calls as f64 * share
         }
+        Arrivals::Batch(batch) => batch.calls_per_s * duration_s,
         Arrivals::Regions(_) => unreachable!("parts have no parts"),
     };
     scenario.use_cases.iter().flat_map(|use_case| use_case.arrivals.parts()).map(calls).sum()

@@ -1,0 +1,147 @@
+//! Batch jobs that fill the troughs of pools.
+//!
+//! A job is released with all its calls, of which only those in the system exist.
+//! A pool is offered more of them when a call of it has ended and when a job is
+//! released, at no other time: while it has room and fewer calls of others wait
+//! than it has ranks, which is what may wait for its next step without a queue. The
+//! job whose deadline is nearest goes first. Once the rest of its deadline is no
+//! more than its calls still need, a job submits whatever the pool has to do.
+
+use super::Simulation;
+use crate::demand::{Released, Source};
+use crate::factory::{Call, Engine, Waiter};
+use crate::kernel::Time;
+use crate::scenario::{Arrivals, Batch};
+use crate::workload::{Job, JobId};
+
+impl<E: Engine> Simulation<'_, E> {
+    /// Schedules the release of the next job of a use case.
+    pub(super) fn schedule_release(&mut self, use_case: usize) {
+        let Source::Batch(jobs) = &self.sources[use_case].source else {
+            unreachable!("only batches release jobs");
+        };
+        if let Some(next) = jobs.next() {
+            self.schedule_if_in_time(self.slots.arrival(use_case), next);
+        }
+    }
+
+    /// A job is released.
+    pub(super) fn on_release(&mut self, now: Time, use_case: usize) {
+        let Source::Batch(jobs) = &mut self.sources[use_case].source else {
+            unreachable!("only batches release jobs");
+        };
+        let Released { calls: left, deadline } = jobs.release();
+        let job = self.jobs.insert(Job {
+            use_case: use_case as u16,
+            released: now,
+            deadline,
+            left,
+            in_flight: 0,
+            ended: 0,
+            took: 0,
+        });
+        // It goes on beyond the end of arrivals, and holds the run until it is done.
+        self.arrivals_due += 1;
+        self.recorder.job_released(use_case);
+        let at = self.due_jobs.partition_point(|&other| self.jobs[other].deadline <= deadline);
+        self.due_jobs.insert(at, job);
+        self.schedule_release(use_case);
+        let scenario = self.scenario;
+        for &pool in scenario.use_cases[use_case].pools() {
+            self.fill(now, pool);
+        }
+    }
+
+    /// Looks whether jobs may submit to `pool`, once all that happens now has.
+    #[inline]
+    pub(super) fn look_for_jobs(&mut self, now: Time, pool: usize) {
+        if !self.due_jobs.is_empty() {
+            self.pending.schedule(self.slots.fill(pool), now);
+        }
+    }
+
+    /// Submits calls to `pool` while some job may.
+    pub(super) fn fill(&mut self, now: Time, pool: usize) {
+        let mut at = 0;
+        while let Some(&id) = self.due_jobs.get(at) {
+            match self.may_submit(now, id, pool) {
+                Some(site) => self.submit(now, id, site),
+                None => at += 1,
+            }
+            // One whose last calls were all refused is done.
+            self.settle_job(now, id);
+        }
+    }
+
+    /// The site of a job's use case that `pool` is, if the job may submit there.
+    fn may_submit(&self, now: Time, id: JobId, pool: usize) -> Option<usize> {
+        let job = &self.jobs[id];
+        let use_case = usize::from(job.use_case);
+        let pools = self.scenario.use_cases[use_case].pools();
+        let site = pools.iter().position(|&other| other == pool)?;
+        let batch = self.batch(use_case);
+        let seats = || pools.iter().map(|&pool| self.occupancy[pool].seats).sum::<f64>();
+        let most = batch.concurrency.unwrap_or_else(|| seats() as u32);
+        let occupancy = &self.occupancy[pool];
+        let may = job.left > 0
+            && job.in_flight < most
+            && (occupancy.gives_way(batch.fill) || job.is_pressed(now, batch.rush, most));
+        may.then_some(site)
+    }
+
+    fn submit(&mut self, now: Time, id: JobId, site: usize) {
+        let job = &mut self.jobs[id];
+        job.left -= 1;
+        job.in_flight += 1;
+        let use_case = usize::from(job.use_case);
+        let source = &mut self.sources[use_case];
+        let number = source.issued;
+        source.issued += 1;
+        let (ask, content) = source.script.call(number, || self.calls.blank());
+        let mut call = Call::new(use_case as u16, number, now, ask.prompt, ask.output);
+        call.thinking = ask.thinking;
+        call.is_cut = ask.is_cut;
+        call.given = ask.given;
+        call.site = site as u8;
+        call.waiter = Waiter::Job(id);
+        self.audit.sent();
+        if !self.dispatch(now, call, content) {
+            self.jobs[id].in_flight -= 1;
+        }
+    }
+
+    /// A call of a job ended.
+    pub(super) fn on_job_call(&mut self, now: Time, id: JobId, call: &Call) {
+        let job = &mut self.jobs[id];
+        job.in_flight -= 1;
+        job.ended += 1;
+        job.took += u128::from(now.since(call.arrived).ticks());
+        self.settle_job(now, id);
+    }
+
+    /// Ends a job that has no calls left.
+    fn settle_job(&mut self, now: Time, id: JobId) {
+        let job = &self.jobs[id];
+        if job.left > 0 || job.in_flight > 0 {
+            return;
+        }
+        let Job { use_case, released, deadline, .. } = self.jobs.remove(id);
+        self.due_jobs.retain(|&other| other != id);
+        self.arrivals_due -= 1;
+        let end = self.scenario.duration.map(|length| Time::ZERO + length);
+        let is_beyond = end.is_some_and(|end| self.on_horizon(now) > end);
+        self.recorder.job_done(usize::from(use_case), now, released, deadline, is_beyond);
+    }
+
+    /// Jobs that are not done, by use case.
+    pub(super) fn unfinished_jobs(&self) -> impl Iterator<Item = usize> {
+        self.jobs.iter().map(|job| usize::from(job.use_case))
+    }
+
+    fn batch(&self, use_case: usize) -> &Batch {
+        match &self.scenario.use_cases[use_case].arrivals {
+            Arrivals::Batch(batch) => batch,
+            _ => unreachable!("only batches have jobs"),
+        }
+    }
+}
