@@ -109,3 +109,37 @@ fn turns_of_parts_are_taken_alike_by_run_cache_and_import() {
     }
     assert_eq!(seen[0], seen[1]);
 }
+
+/// Lines that are out of order are put in order by all who read prompts with ids.
+#[test]
+fn lines_out_of_order_are_taken_alike_by_run_cache_and_import() {
+    let line = |at: u64| {
+        let (tokens, ids) = (512 * (1 + at % 3), ["7", "7, 8", "7, 8, 9"][(at % 3) as usize]);
+        format!(
+            "{{\"timestamp\": {}, \"input_length\": {tokens}, \"output_length\": 9, \"hash_ids\": \
+             [{ids}]}}\n",
+            at * 1_000
+        )
+    };
+    let sorted: Vec<u64> = (0..40).collect();
+    let mut mixed = sorted.clone();
+    mixed.chunks_mut(5).for_each(<[u64]>::reverse);
+    let folder = Folder::new("");
+    let mut seen = Vec::new();
+    for (name, order) in [("sorted.jsonl", &sorted), ("mixed.jsonl", &mixed)] {
+        std::fs::write(folder.path(name), order.iter().map(|at| line(*at)).collect::<String>())
+            .unwrap();
+        folder.write(&format!(
+            "name = \"replay\"\n[[pool]]\nname = \"a\"\nmodel = \"llama-3.1-8b\"\nhardware = \
+             \"h100-sxm\"\n[[use_case]]\nname = \"calls\"\ntrace = {{ path = \"{name}\" }}\n"
+        ));
+        let mut run = answer(&folder, &["run", "s.toml", "--json", "--out", "r", "--no-progress"]);
+        let warned = run["warnings"].to_string().contains("calls stand behind later ones");
+        assert_eq!(warned, name == "mixed.jsonl", "{}", run["warnings"]);
+        let imported = answer(&folder, &["import", name, "--name", "x", "--json"]);
+        let cached = answer(&folder, &["cache", name, "--json", "--out", "c"]);
+        let calls = run["use_cases"]["calls"].take();
+        seen.push((calls, cached, imported["dispersion"].clone(), imported["sessions"].clone()));
+    }
+    assert_eq!(seen[0], seen[1]);
+}

@@ -36,7 +36,7 @@ pub use plain_csv::CsvLayout;
 pub use prefix::{Prefix, Written};
 pub use prefix_tree::{IdsName, NO_NODE, PrefixTree, Request};
 pub use read::{BadLine, Link, ReadOptions, Record, Sink, Tally, read_calls};
-pub use read_trace::read_trace;
+pub use read_trace::{is_unsorted, read_trace, read_unsorted_trace};
 pub use script::{Ask, Script};
 pub use session::{Session, SessionId, SessionSource, item};
 pub use stamps::{Stamps, TimeUnit, date as date_ticks};

@@ -1,7 +1,8 @@
 //! Reads a recording as a [`Trace`].
 //!
-//! Calls come in order of time; one that goes back is a broken line. Only the
-//! sessions of WEKA, which count time from their own start, are put in order:
+//! Calls come in order of time; one that goes back is a broken line, unless order
+//! is to be mended: then so many calls wait for others before them. The
+//! sessions of WEKA, which count time from their own start, are put in order always:
 //! the calls of a session wait until no later session can start before them. A
 //! call recorded with no prompt or no output tokens (a failed or cancelled one)
 //! is kept as one of one token, since it did arrive, and counted too.
@@ -21,6 +22,11 @@ use std::sync::Arc;
 /// Longest recording, as for scenarios: ten years.
 pub(super) const TICKS_MAX: i128 = 3_653 * 86_400 * TICKS_PER_SECOND as i128;
 
+/// Most calls that wait for others which come before them.
+const HELD_MAX: usize = 1 << 16;
+/// How a line that goes back is told.
+const OUT_OF_ORDER: &str = "is out of order";
+
 /// Reads a recording; `file` is its name in messages.
 pub fn read_trace(
     format: Format,
@@ -28,9 +34,41 @@ pub fn read_trace(
     file: &str,
     options: ReadOptions,
 ) -> Result<Arc<Trace>, Vec<Mistake>> {
-    let mut keeper = Keeper { puts_in_order: format == Format::Weka, ..Keeper::default() };
+    let puts_in_order = format == Format::Weka;
+    read(format, input, file, options, Keeper { puts_in_order, ..Keeper::default() })
+}
+
+/// The same, with calls put in order that are at most 65,536 places out of it.
+pub fn read_unsorted_trace(
+    format: Format,
+    input: impl BufRead,
+    file: &str,
+    options: ReadOptions,
+) -> Result<Arc<Trace>, Vec<Mistake>> {
+    let puts_in_order = format == Format::Weka;
+    let keeper = Keeper { puts_in_order, mends_order: !puts_in_order, ..Keeper::default() };
+    read(format, input, file, options, keeper)
+}
+
+/// Whether a reading has shown that calls are out of order.
+pub fn is_unsorted(read: &Result<Arc<Trace>, Vec<Mistake>>) -> bool {
+    match read {
+        Ok(trace) => trace.out_of_order > 0,
+        Err(mistakes) => mistakes.iter().any(|m| m.problem.starts_with(OUT_OF_ORDER)),
+    }
+}
+
+fn read(
+    format: Format,
+    input: impl BufRead,
+    file: &str,
+    options: ReadOptions,
+    mut keeper: Keeper,
+) -> Result<Arc<Trace>, Vec<Mistake>> {
     let tally = read_calls(format, input, file, options, &mut keeper)?;
+    keeper.release(0);
     let raised_calls = keeper.raised_calls;
+    let (unsorted_calls, out_of_order) = (keeper.unsorted_calls, keeper.out_of_order);
     let mut trace = keeper.finish(tally.block_tokens).map_err(|error| {
         let fix = "make room in the folder for temporary files (TMPDIR)".to_owned();
         let problem = format!("cannot be kept in a temporary file: {error}");
@@ -40,6 +78,7 @@ pub fn read_trace(
     trace.skipped_lines = tally.skipped_lines;
     trace.failed_calls = tally.failed_calls;
     trace.raised_calls = raised_calls;
+    (trace.unsorted_calls, trace.out_of_order) = (unsorted_calls, out_of_order);
     let mut trace = Arc::new(trace);
     let (few, many) = odd_ids(&trace);
     let counted = Arc::get_mut(&mut trace).expect("no cursor is left");
@@ -71,7 +110,15 @@ struct Keeper {
     puts_in_order: bool,
     /// Calls that others may still come before, by time and order in the file.
     waiting: BTreeMap<(i128, u64), (TraceCall, Prompt)>,
+    /// Whether calls that go back are put in order, and those that wait for others.
+    mends_order: bool,
+    held: BTreeMap<(i128, u64), (usize, Record)>,
+    /// Calls that the file has behind later ones: taken, and refused.
+    unsorted_calls: u64,
+    out_of_order: u64,
     taken: u64,
+    kept: u64,
+    has_last: bool,
     /// Times of the first call and of the last, and the line of that.
     first_ticks: i128,
     last: (i128, usize),
@@ -85,19 +132,14 @@ impl Sink for Keeper {
         if self.taken == 0 {
             self.first_ticks = at_ticks;
         }
-        self.last = (at_ticks, line);
         self.taken += 1;
-        self.raised_calls += u64::from(record.prompt == 0 || record.output == 0);
-        let call = TraceCall {
-            at: Span::ZERO,
-            prompt: record.prompt.max(1),
-            output: record.output.max(1),
-        };
-        let prompt = self.writer.weave(record.scope, &record.prefix_ids, line);
-        if self.puts_in_order {
-            self.waiting.insert((at_ticks, self.taken), (call, prompt));
+        if self.mends_order {
+            let newest = self.held.last_key_value().map(|((at, _), _)| *at);
+            self.unsorted_calls += u64::from(newest.is_some_and(|newest| at_ticks < newest));
+            self.held.insert((at_ticks, self.taken), (line, record));
+            self.release(HELD_MAX);
         } else {
-            self.write(at_ticks, call, &prompt);
+            self.keep(at_ticks, line, &record);
         }
         Ok(())
     }
@@ -115,9 +157,36 @@ impl Sink for Keeper {
 }
 
 impl Keeper {
+    /// Keeps the earliest of the calls that wait, until so many are left.
+    fn release(&mut self, left: usize) {
+        while self.held.len() > left {
+            let ((at_ticks, _), (line, record)) = self.held.pop_first().expect("some are held");
+            self.keep(at_ticks, line, &record);
+        }
+    }
+
+    /// Keeps a call.
+    fn keep(&mut self, at_ticks: i128, line: usize, record: &Record) {
+        self.last = (at_ticks, line);
+        self.has_last = true;
+        self.raised_calls += u64::from(record.prompt == 0 || record.output == 0);
+        let call = TraceCall {
+            at: Span::ZERO,
+            prompt: record.prompt.max(1),
+            output: record.output.max(1),
+        };
+        let prompt = self.writer.weave(record.scope, &record.prefix_ids, line);
+        if self.puts_in_order {
+            self.kept += 1;
+            self.waiting.insert((at_ticks, self.kept), (call, prompt));
+        } else {
+            self.write(at_ticks, call, &prompt);
+        }
+    }
+
     /// Writes a call, unless writing failed before.
     fn write(&mut self, at_ticks: i128, call: TraceCall, prompt: &Prompt) {
-        if self.puts_in_order && self.writer.is_empty() {
+        if (self.puts_in_order || self.mends_order) && self.writer.is_empty() {
             self.first_ticks = at_ticks;
         }
         let ticks = u64::try_from(at_ticks - self.first_ticks).expect("in order of time");
@@ -136,7 +205,7 @@ impl Keeper {
     }
 
     /// The time of `record`, if it can follow the others.
-    fn judge(&self, record: &Record) -> Result<i128, BadLine> {
+    fn judge(&mut self, record: &Record) -> Result<i128, BadLine> {
         let bad = |problem: String, fix| Err(BadLine { problem, fix });
         let Some(at_ticks) = record.at_ticks else {
             let fix = "give it a time, or leave such lines out with --skip-bad-lines";
@@ -150,10 +219,11 @@ impl Keeper {
         }
         let first_ticks = if self.taken == 0 { at_ticks } else { self.first_ticks };
         let (last_ticks, last_line) = self.last;
-        if self.taken > 0 && !self.puts_in_order && at_ticks < last_ticks {
+        if self.has_last && !self.puts_in_order && at_ticks < last_ticks {
+            self.out_of_order += 1;
             let back_s = (last_ticks - at_ticks) as f64 / TICKS_PER_SECOND as f64;
             return bad(
-                format!("is out of order: {back_s} s before line {last_line}"),
+                format!("{OUT_OF_ORDER}: {back_s} s before line {last_line}"),
                 "sort the trace by time, or leave such lines out with --skip-bad-lines",
             );
         }

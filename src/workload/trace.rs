@@ -41,6 +41,10 @@ pub struct Trace {
     pub failed_calls: u64,
     /// Calls recorded without prompt or without output tokens, kept as one token.
     pub raised_calls: u64,
+    /// Calls that the file has behind later ones, put in order.
+    pub unsorted_calls: u64,
+    /// Such calls that were refused, as broken lines are.
+    pub out_of_order: u64,
     /// Calls with fewer ids than full blocks in their prompt (and some), and with
     /// more ids than blocks, the last one begun.
     pub too_few_ids: u64,

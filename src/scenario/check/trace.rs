@@ -7,7 +7,8 @@ use crate::scenario::Arrivals;
 use crate::scenario::raw::{RawFormat, RawTimeUnit, RawTrace, RawTurns};
 use crate::scenario::tree::At;
 use crate::workload::{
-    CsvLayout, Format, ReadOptions, TimeUnit, Trace, Turns, open_trace, read_trace,
+    CsvLayout, Format, ReadOptions, TimeUnit, Trace, Turns, is_unsorted, open_trace, read_trace,
+    read_unsorted_trace,
 };
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -116,6 +117,7 @@ impl Check<'_> {
         };
         count(trace.skipped_lines, "broken lines left out");
         count(trace.failed_calls, "calls recorded as failed, without output tokens, left out");
+        count(trace.unsorted_calls, "calls stand behind later ones; they were put in order");
         count(
             trace.raised_calls,
             "calls recorded without prompt or output tokens count as one token",
@@ -161,7 +163,13 @@ fn read(at: &At<'_>, reading: &Reading) -> Result<Found, Vec<Mistake>> {
         return Err(vec![place.mistake(problem, fix)]);
     };
     let name = reading.path.display().to_string();
-    Ok((format, read_trace(format, input, &name, reading.options.clone())?))
+    let mut found = read_trace(format, input, &name, reading.options.clone());
+    // As in a cache replay, prompts with ids may be out of order.
+    if format.has_prefix_ids() && is_unsorted(&found) {
+        let input = open_trace(&reading.path).map_err(unreadable)?;
+        found = read_unsorted_trace(format, input, &name, reading.options.clone());
+    }
+    Ok((format, found?))
 }
 
 fn format(raw: RawFormat) -> Format {
