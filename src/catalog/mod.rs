@@ -1,10 +1,11 @@
-//! Hardware, models, memory tiers and prices: TOML data with a source and a confidence for
+//! Hardware, models, memory tiers, agents and prices: TOML data with a source and a confidence for
 //! each group of values, and the types they are read into.
 //!
 //! The embedded data are parsed once a process, on first use (well below a
 //! millisecond when optimized). A scenario adds to a clone of the catalog, or
 //! overrides groups of an entry, with the same keys as the embedded files.
 
+mod agent;
 mod calendar;
 mod coefficients;
 mod hardware;
@@ -12,12 +13,17 @@ mod model;
 mod origin;
 mod precision;
 mod profile;
+mod raw_agent;
 mod raw_hardware;
 mod raw_model;
 mod raw_tier;
 mod reasoning;
 mod tier;
 
+pub use agent::{
+    Agent, AgentLimits, ChildOrder, Children, Compaction, Context, Join, Start, ToolClass,
+    ToolOrder, Tools,
+};
 pub use calendar::{Calendar, RawCalendar, RawDay, Rule, Special};
 pub use coefficients::Coefficients;
 pub use hardware::{
@@ -27,6 +33,7 @@ pub use model::{Attention, Experts, FeedForward, Model, Window};
 pub use origin::{Confidence, Origin, Problem};
 pub use precision::{KvFormat, Precision, WeightFormat};
 pub use profile::{Profile, week};
+pub use raw_agent::RawAgent;
 pub use raw_hardware::RawHardware;
 pub use raw_model::RawModel;
 pub use raw_tier::RawTier;
@@ -36,6 +43,7 @@ pub use tier::{Per, Scope, Tier, TierPrice, Transfer};
 use calendar::CalendarFile;
 use indexmap::IndexMap;
 use profile::ProfileFile;
+use raw_agent::AgentFile;
 use raw_hardware::HardwareFile;
 use raw_model::ModelFile;
 use raw_tier::TierFile;
@@ -52,6 +60,7 @@ pub struct Catalog {
     profiles: Shelf<Profile>,
     calendars: Shelf<Calendar>,
     reasoning: Shelf<Reasoning>,
+    agents: Shelf<Agent>,
     defaults: raw_hardware::Defaults,
 }
 
@@ -79,6 +88,11 @@ impl Catalog {
             for raw in &calendars.calendar {
                 catalog.add_calendar(raw).expect("calendars.toml is consistent");
             }
+            let agents: AgentFile =
+                toml::from_str(include_str!("agents.toml")).expect("agents.toml parses");
+            for raw in &agents.agent {
+                catalog.add_agent(raw).expect("agents.toml is consistent");
+            }
             catalog
         });
         &CATALOG
@@ -97,6 +111,7 @@ impl Catalog {
             profiles: Shelf::new("profile"),
             calendars: Shelf::new("calendar"),
             reasoning: Shelf::new("reasoning profile"),
+            agents: Shelf::new("agent"),
             defaults: raw_hardware::Defaults { pue, transfer },
         };
         for raw in &hardware {
@@ -144,6 +159,28 @@ impl Catalog {
     /// All reasoning, in the order of the data file.
     pub fn all_reasoning(&self) -> impl Iterator<Item = &Arc<Reasoning>> {
         self.reasoning.entries.values()
+    }
+
+    /// The agent called `name`, or one of its aliases; case, `_` and `-` alike.
+    pub fn agent(&self, name: &str) -> Result<Arc<Agent>, Unknown> {
+        self.agents.get(name)
+    }
+
+    /// All agents, in the order of the data file, then as added.
+    pub fn all_agents(&self) -> impl Iterator<Item = &Arc<Agent>> {
+        self.agents.entries.values()
+    }
+
+    /// Adds an agent, or replaces the one of the same name. Groups that `raw`
+    /// leaves out come from its `base`, or from the entry it replaces.
+    pub fn add_agent(&mut self, raw: &RawAgent) -> Result<Arc<Agent>, Vec<Problem>> {
+        let base = match &raw.base {
+            Some(base) => Some(self.agent(base).map_err(|unknown| vec![unknown.in_key("base")])?),
+            None => self.agent(&raw.name).ok(),
+        };
+        let checked = Arc::new(raw.check(base.as_deref())?);
+        self.agents.put(&checked.name, &checked.aliases, checked.clone());
+        Ok(checked)
     }
 
     /// All calendars, in the order of the data file, then as added.

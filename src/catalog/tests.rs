@@ -223,3 +223,32 @@ fn a_tier_takes_what_it_leaves_out_from_its_base() {
     assert_eq!(keys, ["transfer.write_gb_per_s", "transfer.efficiency_by_size"]);
     assert_eq!(found[1].problem, "a larger transfer would take less time");
 }
+
+/// The six profiles and their sub-agents, each group with its source.
+#[test]
+fn every_agent_says_where_its_values_come_from() {
+    let catalog = Catalog::embedded();
+    let names: Vec<&str> = catalog.all_agents().map(|agent| agent.name.as_str()).collect();
+    let known = [
+        "coding-agent",
+        "explore",
+        "deep-research",
+        "research-worker",
+        "support-chat",
+        "rag-search",
+        "ticket-booking",
+        "shopping-assistant",
+        "compare",
+    ];
+    assert_eq!(names, known);
+    for agent in catalog.all_agents() {
+        let written = serde_json::to_value(&**agent).unwrap();
+        let groups = written.as_object().unwrap().values().filter(|value| value.is_object());
+        for group in groups {
+            assert!(group["source"].is_string() && group["confidence"].is_string(), "{group}");
+        }
+        if let Some(children) = &agent.children {
+            assert!(catalog.agent(&children.agent).is_ok());
+        }
+    }
+}

@@ -62,6 +62,12 @@ pub enum Component {
     Windows = 20,
     /// Sizes of batch jobs.
     Jobs = 21,
+    /// Runs of a session of an agent.
+    Runs = 22,
+    /// Sub-agents: whether, how many, what they report.
+    Children = 23,
+    /// Summaries that take the place of contexts.
+    Compaction = 24,
 }
 
 impl Component {

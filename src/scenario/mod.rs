@@ -465,7 +465,8 @@ pub enum ThinkingAmount {
 }
 
 impl Thinking {
-    fn is_random(&self) -> bool {
+    /// Whether anything of it is drawn.
+    pub fn is_random(&self) -> bool {
         let is_drawn = match &self.when {
             Thinks::Often { probability } => *probability > 0.0 && *probability < 1.0,
             Thinks::Above { difficulty, .. } => !difficulty.is_constant(),

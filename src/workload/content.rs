@@ -31,6 +31,8 @@ pub enum Author {
     Trace = 4,
     /// A session, once it has dropped what it thought before an answer.
     Answer = 5,
+    /// An agent, or agents that share it.
+    Agent = 6,
 }
 
 impl Strand {
@@ -82,6 +84,12 @@ impl Content {
         self.0.push(Stretch { strand, until: u32::MAX });
     }
 
+    /// Forgets everything, and follows what `other` follows.
+    pub fn copy(&mut self, other: &Content) {
+        self.0.clear();
+        self.0.extend_from_slice(&other.0);
+    }
+
     /// Leaves the last strand after `until` tokens, counted from the start of
     /// the sequence, and follows `strand` from there. A last strand without a
     /// token is left out.
@@ -95,6 +103,13 @@ impl Content {
             self.0[last].until = until;
             self.0.push(Stretch { strand, until: u32::MAX });
         }
+    }
+
+    /// Leaves out the last strand: the one before goes on instead.
+    pub fn turn_back(&mut self) {
+        let left = self.0.len().checked_sub(2).expect("the first strand stays");
+        self.0.pop();
+        self.0[left].until = u32::MAX;
     }
 
     /// The parts in order; `until` grows, the last is `u32::MAX`.

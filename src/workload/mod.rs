@@ -1,5 +1,6 @@
-//! WHAT arrives: token lengths, shared prefixes, sessions, recorded calls, and later agents.
+//! WHAT arrives: token lengths, shared prefixes, sessions, recorded calls, agents.
 
+pub mod agent;
 mod azure;
 mod bailian;
 mod block_names;

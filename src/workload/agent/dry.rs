@@ -1,0 +1,218 @@
+//! Sessions of agents without a factory: an infinite cache, and a formula for
+//! the time of a call.
+//!
+//! A prompt hits all that an earlier prompt of its agent, the parent that it was
+//! forked from, or others of its kind have said; answers count as computed when
+//! a later prompt repeats them. This is what forecasts and capacity estimates
+//! take for the demand of a session.
+
+use super::{Actor, Next, Plan, Script};
+use crate::catalog::{ChildOrder, Join, Start, ToolOrder};
+use crate::workload::Ask;
+use crate::workload::content::{Content, Strand};
+
+/// Seconds of a model call: a start, prompt tokens that are not in the cache,
+/// output tokens.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// Seconds before anything else.
+    pub first_s: f64,
+    /// Seconds for a prompt token that is computed.
+    pub prefill_s: f64,
+    /// Seconds for an output token.
+    pub decode_s: f64,
+}
+
+/// What a session came to.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DrySession {
+    /// Model calls: turns, compactions and repeated turns, sub-agents included.
+    pub calls: u64,
+    /// Of these, compactions.
+    pub compactions: u64,
+    /// Of these, repeated turns.
+    pub retries: u64,
+    /// Turns that were done.
+    pub turns: u64,
+    /// Prompt tokens of all calls.
+    pub prompt_tokens: u64,
+    /// Of these, tokens that had to be computed.
+    pub new_tokens: u64,
+    /// Output tokens of turns, thinking included.
+    pub output_tokens: u64,
+    /// Of these, thinking tokens.
+    pub thinking_tokens: u64,
+    /// Output tokens of compactions.
+    pub summary_tokens: u64,
+    /// Tool calls.
+    pub tools: u64,
+    /// Sub-agents.
+    pub children: u64,
+    /// Its runs.
+    pub runs: Vec<DryRun>,
+}
+
+/// A run of the agent of a session.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct DryRun {
+    /// From its start to its last answer, s.
+    pub latency_s: f64,
+    /// Of this, waiting for tools, in sub-agents that it waits for as well, s.
+    pub tool_s: f64,
+    /// It was given up after too many repeated turns.
+    pub failed: bool,
+}
+
+/// Walks through sessions; see the module text.
+#[derive(Clone, Debug)]
+pub struct Dry {
+    script: Script,
+    pace: Pace,
+    plan: Plan,
+}
+
+impl Dry {
+    /// Sessions of `script` at this pace.
+    pub fn new(script: Script, pace: Pace) -> Dry {
+        Dry { script, pace, plan: Plan::default() }
+    }
+
+    /// Session `number` from start to end.
+    pub fn session(&mut self, number: u64) -> DrySession {
+        let mut totals = DrySession::default();
+        let mut actor = self.script.session(number, Content::new(Strand::NONE));
+        // What others of its kind have said.
+        let mut known = actor.base.tokens;
+        while actor.run < actor.runs {
+            self.script.begin_run(&mut actor);
+            let run = self.run(&mut actor, &mut known, &mut totals);
+            totals.runs.push(run);
+            actor.run += 1;
+        }
+        totals
+    }
+
+    /// A whole run; `known` prompt tokens are in the cache.
+    fn run(&mut self, actor: &mut Actor, known: &mut u32, totals: &mut DrySession) -> DryRun {
+        let mut run = DryRun::default();
+        // When sub-agents in the background end.
+        let mut background = DryRun::default();
+        loop {
+            if actor.is_in_last_turn() && background.latency_s > run.latency_s {
+                run.tool_s += background.tool_s;
+                run.latency_s = background.latency_s;
+            }
+            let (next, content) = self.script.next(actor);
+            match next {
+                Next::Compaction(ask) => {
+                    run.latency_s += self.call(ask, known, totals);
+                    totals.compactions += 1;
+                    totals.summary_tokens += u64::from(ask.output);
+                    *known = actor.base.tokens;
+                    self.script.compacted(actor, content);
+                    continue;
+                }
+                Next::Turn(ask) => {
+                    run.latency_s += self.call(ask, known, totals);
+                    totals.output_tokens += u64::from(ask.output);
+                    totals.thinking_tokens += u64::from(ask.thinking);
+                    self.script.answered(actor, ask, content, &mut self.plan);
+                }
+            }
+            if actor.is_in_last_turn() {
+                totals.turns += 1;
+                return run;
+            }
+            run.failed = self.results(actor, &mut run, &mut background, totals);
+            if run.failed {
+                return run;
+            }
+        }
+    }
+
+    /// Tools and sub-agents of a turn. Returns whether the run has failed.
+    fn results(
+        &mut self,
+        actor: &mut Actor,
+        run: &mut DryRun,
+        background: &mut DryRun,
+        totals: &mut DrySession,
+    ) -> bool {
+        let agent = self.script.agent(actor);
+        let in_sequence =
+            agent.tools.as_ref().is_some_and(|tools| tools.order == ToolOrder::Sequence);
+        let most = agent.limits.retries;
+        let seconds = self.plan.tools.iter().map(|tool| tool.latency.seconds());
+        let tools_s = if in_sequence { seconds.sum() } else { seconds.fold(0.0, f64::max) };
+        let mut tokens: u32 = self.plan.tools.iter().map(|tool| tool.tokens).sum();
+        let failed = self.plan.tools.iter().any(|tool| tool.fails);
+        totals.tools += self.plan.tools.len() as u64;
+        let (waited, summaries) = self.children(actor, *run, background, totals);
+        tokens = tokens.saturating_add(summaries);
+        run.tool_s += if waited.latency_s > tools_s { waited.tool_s } else { tools_s };
+        run.latency_s += waited.latency_s.max(tools_s);
+        self.script.joined(actor, tokens, failed);
+        totals.turns += u64::from(!failed);
+        totals.retries += u64::from(failed && actor.retries <= most);
+        actor.retries > most
+    }
+
+    /// The sub-agents of a turn: what is waited for, and the tokens they report.
+    fn children(
+        &mut self,
+        actor: &mut Actor,
+        so_far: DryRun,
+        background: &mut DryRun,
+        totals: &mut DrySession,
+    ) -> (DryRun, u32) {
+        let count = self.plan.children;
+        if count == 0 {
+            return (DryRun::default(), 0);
+        }
+        let mut runs = Vec::new();
+        let mut tokens = 0u32;
+        for index in 0..count {
+            let mut child = self.script.child(actor, index, Content::new(Strand::NONE));
+            let spec = self.script.agent(actor).children.as_ref().expect("it has some");
+            // A parent's last answer is not computed yet when it is repeated.
+            let mut known = match spec.start {
+                Start::Spawn => child.base.tokens,
+                Start::Fork => actor.context,
+            };
+            totals.children += 1;
+            runs.push(self.run(&mut child, &mut known, totals));
+            tokens = tokens.saturating_add(self.script.summary(actor, &child));
+        }
+        let spec = self.script.agent(actor).children.as_ref().expect("it has some");
+        let (join, order) = (spec.join, spec.order);
+        runs.sort_by(|a, b| a.latency_s.total_cmp(&b.latency_s));
+        let waited = match (order, join) {
+            (ChildOrder::Sequence, _) => runs.iter().fold(DryRun::default(), |sum, run| DryRun {
+                latency_s: sum.latency_s + run.latency_s,
+                tool_s: sum.tool_s + run.tool_s,
+                failed: false,
+            }),
+            (_, Join::AtLeast(enough)) => runs[(enough.min(count) - 1) as usize],
+            (_, Join::All) => runs[(count - 1) as usize],
+        };
+        if order == ChildOrder::Background {
+            let end = DryRun { latency_s: so_far.latency_s + waited.latency_s, ..waited };
+            if end.latency_s > background.latency_s {
+                *background = end;
+            }
+            return (DryRun::default(), tokens);
+        }
+        (waited, tokens)
+    }
+
+    /// A model call. Returns its seconds.
+    fn call(&self, ask: Ask, known: &mut u32, totals: &mut DrySession) -> f64 {
+        let new = ask.prompt.saturating_sub(*known);
+        *known = ask.prompt;
+        totals.calls += 1;
+        totals.prompt_tokens += u64::from(ask.prompt);
+        totals.new_tokens += u64::from(new);
+        let Pace { first_s, prefill_s, decode_s } = self.pace;
+        first_s + f64::from(new) * prefill_s + f64::from(ask.output) * decode_s
+    }
+}

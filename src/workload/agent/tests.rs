@@ -1,0 +1,350 @@
+//! The catalog's agents against what is known of them, and programs against
+//! closed forms.
+
+use super::*;
+use crate::catalog::{Catalog, RawAgent};
+use crate::random::Streams;
+
+fn crew(catalog: &Catalog, name: &str) -> Arc<Crew> {
+    let agent = catalog.agent(name).unwrap();
+    let child = agent.children.as_ref().map(|spec| catalog.agent(&spec.agent).unwrap());
+    let mut members = vec![Member { agent, pool: 0, child: child.as_ref().map(|_| 1) }];
+    members.extend(child.map(|agent| Member { agent, pool: 0, child: None }));
+    Arc::new(Crew { members })
+}
+
+fn dry(catalog: &Catalog, name: &str, pace: Pace) -> Dry {
+    let script = Script::new(0, name, &crew(catalog, name), None, Streams::new(1, 0));
+    Dry::new(script, pace)
+}
+
+/// A catalog with the agents of this text.
+fn with(text: &str) -> Catalog {
+    #[derive(serde::Deserialize)]
+    struct File {
+        agent: Vec<RawAgent>,
+    }
+    let File { agent } = toml::from_str(text).unwrap();
+    let mut catalog = Catalog::embedded().clone();
+    for raw in &agent {
+        catalog.add_agent(raw).unwrap();
+    }
+    catalog
+}
+
+const NO_TIME: Pace = Pace { first_s: 0.0, prefill_s: 0.0, decode_s: 0.0 };
+const TABLE: Pace = Pace { first_s: 0.35, prefill_s: 1.0 / 12_000.0, decode_s: 1.0 / 60.0 };
+
+/// A mean and its standard error.
+fn mean(values: impl Iterator<Item = f64>) -> (f64, f64) {
+    let (mut n, mut sum, mut squares) = (0.0, 0.0, 0.0);
+    for value in values {
+        (n, sum, squares) = (n + 1.0, sum + value, squares + value * value);
+    }
+    let mean: f64 = sum / n;
+    (mean, ((squares / n - mean * mean) / n).max(0.0).sqrt())
+}
+
+/// Sessions that the expected values below were taken over, at least.
+const REFERENCE_SESSIONS: f64 = 3_000.0;
+
+/// What a Monte Carlo of the same programs, written apart, found: calls, prompt
+/// tokens, output tokens, sub-agents and runs a session; calls a run, mean
+/// prompt, in over out, hit ratio, tool calls a call; median and 95th percentile
+/// of run latency, s.
+type Expected = (&'static str, u64, [f64; 5], [f64; 5], [f64; 2]);
+
+const EXPECTED: [Expected; 6] = [
+    (
+        "coding-agent",
+        12_000,
+        [79.88, 8_086_186.0, 35_887.0, 0.965, 4.69],
+        [17.04, 101_227.0, 225.3, 0.9752, 1.22],
+        [96.4, 1_419.7],
+    ),
+    (
+        "deep-research",
+        4_000,
+        [50.4, 2_229_867.0, 58_305.0, 4.284, 1.0],
+        [50.4, 44_246.0, 38.2, 0.8463, 1.81],
+        [534.2, 1_786.4],
+    ),
+    (
+        "support-chat",
+        20_000,
+        [5.06, 25_501.0, 1_034.0, 0.0, 3.47],
+        [1.46, 5_039.0, 24.7, 0.9136, 0.31],
+        [4.4, 14.7],
+    ),
+    (
+        "rag-search",
+        20_000,
+        [2.55, 25_127.0, 1_629.0, 0.0, 1.94],
+        [1.32, 9_846.0, 15.4, 0.6592, 0.33],
+        [9.3, 44.8],
+    ),
+    (
+        "ticket-booking",
+        20_000,
+        [18.43, 254_431.0, 6_925.0, 0.0, 6.97],
+        [2.64, 13_808.0, 36.7, 0.9652, 0.68],
+        [9.8, 69.5],
+    ),
+    (
+        "shopping-assistant",
+        20_000,
+        [9.99, 140_113.0, 3_441.0, 0.212, 4.14],
+        [2.42, 14_020.0, 40.7, 0.9014, 0.87],
+        [10.3, 45.4],
+    ),
+];
+
+/// Within 3 %, or within three standard errors of both samples where the tail is
+/// heavy.
+#[test]
+fn profiles_come_to_what_is_known_of_them() {
+    for (name, count, totals, ratios, latencies) in EXPECTED {
+        let mut dry = dry(Catalog::embedded(), name, TABLE);
+        let sessions: Vec<DrySession> = (0..count).map(|number| dry.session(number)).collect();
+        let figures: [fn(&DrySession) -> f64; 5] = [
+            |s| s.calls as f64,
+            |s| s.prompt_tokens as f64,
+            |s| s.output_tokens as f64,
+            |s| s.children as f64,
+            |s| s.runs.len() as f64,
+        ];
+        for (at, (figure, expected)) in figures.iter().zip(totals).enumerate() {
+            let (found, error) = mean(sessions.iter().map(figure));
+            let spread = error * (1.0 + count as f64 / REFERENCE_SESSIONS).sqrt();
+            let off = (found - expected).abs();
+            let margin = (0.03 * expected).max(3.0 * spread);
+            assert!(off <= margin, "{name} {at}: {found} against {expected}");
+        }
+        let of = |top: fn(&DrySession) -> u64, bottom: fn(&DrySession) -> u64| {
+            let sum = |of: fn(&DrySession) -> u64| sessions.iter().map(of).sum::<u64>() as f64;
+            let ratio = sum(top) / sum(bottom);
+            let residual = |s: &DrySession| top(s) as f64 - ratio * bottom(s) as f64;
+            let error = mean(sessions.iter().map(residual)).1 * count as f64 / sum(bottom);
+            (ratio, error * (1.0 + count as f64 / REFERENCE_SESSIONS).sqrt())
+        };
+        let found = [
+            of(|s| s.calls, |s| s.runs.len() as u64),
+            of(|s| s.prompt_tokens, |s| s.calls),
+            of(|s| s.prompt_tokens, |s| s.output_tokens),
+            of(|s| s.prompt_tokens - s.new_tokens, |s| s.prompt_tokens),
+            of(|s| s.tools, |s| s.calls),
+        ];
+        // Half a unit of the last digit in which the ratio is known.
+        let digits = [0.005, 0.5, 0.05, 5e-5, 0.005];
+        for (((found, spread), expected), digit) in found.into_iter().zip(ratios).zip(digits) {
+            let margin = (0.03 * expected).max(3.0 * spread) + digit;
+            let off = (found - expected).abs();
+            assert!(off < margin, "{name}: {found} against {expected}");
+        }
+        let mut times: Vec<f64> =
+            sessions.iter().flat_map(|s| &s.runs).map(|run| run.latency_s).collect();
+        times.sort_by(f64::total_cmp);
+        for (fraction, expected) in [0.5, 0.95].into_iter().zip(latencies) {
+            let found = times[(fraction * times.len() as f64) as usize];
+            assert!((found / expected - 1.0).abs() < 0.06, "{name}: {found} against {expected}");
+        }
+        for session in &sessions {
+            let parts = session.turns + session.compactions + session.retries;
+            assert_eq!(session.calls, parts, "calls are turns, compactions and repeated turns");
+        }
+    }
+}
+
+/// The recorded coding sessions: 88.75 calls a session of 118.9k prompt tokens,
+/// 265 times their output, of which 95.7 % repeat what was said before.
+#[test]
+fn the_coding_agent_is_like_recorded_sessions() {
+    let Some(shared) = std::env::var_os("TOKENMILL_SHARED") else {
+        eprintln!("skipped: TOKENMILL_SHARED is not set");
+        return;
+    };
+    let path = std::path::Path::new(&shared).join("workloads/traces/weka_cc_dev_sessions.jsonl");
+    let (mut count, mut calls, mut prompt, mut output, mut new) = (0.0, 0.0, 0.0, 0.0, 0.0);
+    for line in std::fs::read_to_string(path).unwrap().lines() {
+        let session: serde_json::Value = serde_json::from_str(line).unwrap();
+        let mut seen = std::collections::HashSet::new();
+        let mut add = |request: &serde_json::Value| {
+            let tokens = request["in"].as_f64().unwrap();
+            let ids = request["hash_rle"].as_array().into_iter().flatten().flat_map(|run| {
+                let first = run[0].as_u64().unwrap();
+                first..first + run[1].as_u64().unwrap()
+            });
+            let ids: Vec<u64> = ids.collect();
+            let hit = ids.iter().take_while(|id| seen.contains(*id)).count() as f64 * 64.0;
+            seen.extend(ids);
+            (calls, prompt, new) = (calls + 1.0, prompt + tokens, new + tokens - hit);
+            output += request["out"].as_f64().unwrap();
+        };
+        for request in session["requests"].as_array().unwrap() {
+            match request["requests"].as_array() {
+                Some(inner) => inner.iter().for_each(&mut add),
+                None => add(request),
+            }
+        }
+        count += 1.0;
+    }
+    let mut dry = dry(Catalog::embedded(), "coding-agent", TABLE);
+    let sessions: Vec<DrySession> = (0..10_000).map(|number| dry.session(number)).collect();
+    let sum = |figure: fn(&DrySession) -> u64| sessions.iter().map(figure).sum::<u64>() as f64;
+    let own = [
+        sum(|s| s.calls) / 10_000.0,
+        sum(|s| s.prompt_tokens) / sum(|s| s.calls),
+        sum(|s| s.prompt_tokens) / sum(|s| s.output_tokens),
+        1.0 - sum(|s| s.new_tokens) / sum(|s| s.prompt_tokens),
+    ];
+    let recorded = [calls / count, prompt / calls, prompt / output, 1.0 - new / prompt];
+    println!("recorded {recorded:?}, own {own:?}");
+    for (own, recorded) in own.into_iter().zip(recorded) {
+        assert!((own / recorded - 1.0).abs() < 0.15, "{own} against {recorded}");
+    }
+}
+
+/// One agent whose turns wait for a tool of one class, and perhaps for sub-agents.
+fn waiting(turns: &str, calls: &str, latency: &str, more: &str) -> Catalog {
+    with(&format!(
+        r#"
+        [[agent]]
+        name = "x"
+        context = {{ message_tokens = 20_000 }}
+        turns = {{ count = {turns}, output_tokens = 250 }}
+        [agent.tools]
+        calls = {calls}
+        class = [{{ name = "t", latency = {latency}, result_tokens = 1_250 }}]
+        {more}
+        [[agent]]
+        name = "y"
+        context = {{ message_tokens = 10 }}
+        turns = {{ count = 2, output_tokens = 1 }}
+        tools = {{ calls = [1.0], class = [{{ name = "t", latency = {latency}, result_tokens = 1 }}] }}
+        "#
+    ))
+}
+
+/// Prompt and computed tokens of a loop of n turns.
+#[test]
+fn a_loop_comes_to_its_closed_form() {
+    for (turns, prompt, new) in [(20, 685_000, 48_500), (50, 2_837_500, 93_500)] {
+        let catalog = waiting(&turns.to_string(), "[1.0]", "\"1 s\"", "");
+        let session = dry(&catalog, "x", NO_TIME).session(0);
+        assert_eq!((session.prompt_tokens, session.new_tokens), (prompt, new));
+        assert_eq!(session.runs[0].latency_s, f64::from(turns - 1));
+    }
+}
+
+/// E[T] = m C0 + g m (m - 1) for a geometric number of turns with mean m.
+#[test]
+fn a_geometric_loop_comes_to_its_closed_form() {
+    let values: Vec<u32> = (1..600).collect();
+    let weights: Vec<f64> = values.iter().map(|&n| (7.0f64 / 8.0).powi(n as i32 - 1)).collect();
+    let turns =
+        format!("{{ distribution = \"empirical\", values = {values:?}, weights = {weights:?} }}");
+    let catalog = waiting(&turns, "[1.0]", "\"1 s\"", "");
+    let mut dry = dry(&catalog, "x", NO_TIME);
+    let (found, error) = mean((0..40_000).map(|n| dry.session(n).prompt_tokens as f64));
+    assert!((found - 244_000.0).abs() < 4.0 * error, "{found} +- {error}");
+}
+
+/// Compaction at W to C takes ceil((W - C) / g) turns a period; the mean prompt of
+/// turns is half way between.
+#[test]
+fn compactions_come_as_often_as_they_should() {
+    let more =
+        "[agent.compaction]\nabove_tokens = 200_000\nkeep_tokens = 20_000\noutput_tokens = 900";
+    let catalog = waiting("9_001", "[1.0]", "\"1 s\"", more);
+    let session = dry(&catalog, "x", NO_TIME).session(0);
+    // 180,000 / 1,500 = 120 turns grow the context to W, one more goes beyond it.
+    assert!((session.turns as f64 / session.compactions as f64 - 121.0).abs() < 2.0);
+    let summaries = session.compactions * 201_500;
+    let mean = (session.prompt_tokens - summaries) as f64 / session.turns as f64;
+    assert!((mean / 110_000.0 - 1.0).abs() < 0.01, "{mean}");
+    assert_eq!(session.summary_tokens, 900 * session.compactions);
+}
+
+/// E[max] of k, and of the k-th of n, through sub-agents side by side.
+#[test]
+fn forks_wait_for_the_last_of_their_children() {
+    const RUNS: u64 = 3_000;
+    let exponential = "{ distribution = \"exponential\", mean = \"1 s\" }";
+    let weibull = "{ distribution = \"weibull\", shape = 0.5, mean = \"1 s\" }";
+    let lognormal =
+        |sigma| format!("{{ distribution = \"lognormal\", median = \"1 s\", sigma = {sigma} }}");
+    let exp = |at: usize| [(1, 1.0), (2, 1.5), (5, 137.0 / 60.0), (10, 7381.0 / 2520.0)][at];
+    let mut cases = Vec::new();
+    cases.extend((0..4).map(|at| (exponential.to_owned(), "\"all\"", exp(at))));
+    let of_weibull = [(2, 1.75), (3, 2.3611), (5, 3.3386), (10, 5.0643)];
+    cases.extend(of_weibull.map(|case| (weibull.to_owned(), "\"all\"", case)));
+    for (sigma, means) in [
+        (0.5, [1.4463, 1.8954, 2.2575]),
+        (1.0, [2.5069, 4.0699, 5.6211]),
+        (1.5, [5.2707, 10.0548, 15.6671]),
+    ] {
+        let counts = [2, 5, 10].into_iter().zip(means);
+        cases.extend(counts.map(|case| (lognormal(sigma), "\"all\"", case)));
+    }
+    // The first of two takes m / 2, the third of five m (H5 - H2).
+    cases.push((exponential.to_owned(), "\"first\"", (2, 0.5)));
+    cases.push((exponential.to_owned(), "{ at_least = 3 }", (5, 47.0 / 60.0)));
+    for (latency, join, (count, expected)) in cases {
+        let mut chances = vec![0.0; count];
+        chances[count - 1] = 1.0;
+        let more = format!(
+            "[agent.children]\nprobability = 1.0\nfan_out = {chances:?}\nagent = \"y\"\n\
+             join = {join}\nsummary_tokens = 5"
+        );
+        let catalog = waiting("2", "[1.0]", &latency, &more);
+        let mut catalog = catalog.clone();
+        let mut raw = RawAgent { name: "x".to_owned(), ..RawAgent::default() };
+        raw.tools = toml::from_str::<RawAgent>("name = \"x\"\n[tools]\ncalls = [1.0]\nclass = [{ name = \"t\", latency = \"0 s\", result_tokens = 1 }]").unwrap().tools;
+        catalog.add_agent(&raw).unwrap();
+        let mut dry = dry(&catalog, "x", NO_TIME);
+        let (found, error) = mean((0..RUNS).map(|number| dry.session(number).runs[0].latency_s));
+        assert!(
+            (found - expected).abs() < 4.0 * error,
+            "{latency} {join} of {count}: {found} +- {error} against {expected}"
+        );
+    }
+}
+
+/// The chance that none of n calls exceeds its 99th percentile is 0.99^n.
+#[test]
+fn a_run_of_many_calls_meets_the_tail() {
+    let latency = "{ distribution = \"uniform\", low = \"0 s\", high = \"1 s\" }";
+    for (calls, expected) in [(10, 0.904), (50, 0.605)] {
+        let catalog = waiting(&(calls + 1).to_string(), "[1.0]", latency, "");
+        let script = Script::new(0, "x", &crew(&catalog, "x"), None, Streams::new(1, 0));
+        let (found, error) = mean((0..20_000).map(|number| {
+            let mut script = script.clone();
+            let blank = crate::workload::Content::new(crate::workload::Strand::NONE);
+            let mut actor = script.session(number, blank);
+            script.begin_run(&mut actor);
+            let mut plan = Plan::default();
+            let mut all_below = true;
+            while let (Next::Turn(ask), content) = script.next(&mut actor) {
+                script.answered(&mut actor, ask, content, &mut plan);
+                if actor.is_in_last_turn() {
+                    break;
+                }
+                all_below &= plan.tools.iter().all(|tool| tool.latency.seconds() < 0.99);
+                script.joined(&mut actor, 1, false);
+            }
+            f64::from(u8::from(all_below))
+        }));
+        assert!((found - expected).abs() < 4.0 * error + 0.0005, "{found} against {expected}");
+    }
+}
+
+/// A session is the same whatever was asked before it.
+#[test]
+fn sessions_are_keyed_by_their_numbers() {
+    let mut forth = dry(Catalog::embedded(), "deep-research", TABLE);
+    let mut back = forth.clone();
+    let forth: Vec<DrySession> = (0..40).map(|number| forth.session(number)).collect();
+    let mut back: Vec<DrySession> = (0..40).rev().map(|number| back.session(number)).collect();
+    back.reverse();
+    assert_eq!(forth, back);
+}
