@@ -754,3 +754,56 @@ fn batches_that_cannot_be() {
     ];
     insta::assert_snapshot!(said.join("\n"));
 }
+
+/// The good scenario with an agent in place of lengths.
+fn with_agent(use_case: &str, more: &str) -> String {
+    let lengths = "prompt_tokens = { distribution = \"lognormal\", median = 900, sigma = 0.9 }\n\
+                   output_tokens = 200\n";
+    let text = GOOD.replace(lengths, use_case) + more;
+    check(&text, &Overrides::default()).unwrap_err()
+}
+
+#[test]
+fn agents_that_do_not_add_up() {
+    insta::assert_snapshot!(with_agent("agent = \"coding-agnet\"\n", ""));
+    let use_case = "agent = \"coding-agent\"\nprompt_tokens = 5\n\
+                    pools = { explorer = \"a\", explore = \"b\" }\n\
+                    tools = { shell = \"sandbox\", browser = \"sandbox\" }\n";
+    insta::assert_snapshot!(with_agent(use_case, ""));
+    let agents = r#"
+[[tool_pool]]
+name = "w"
+worker = "vera"
+workers = 1
+
+[[agent]]
+name = "x"
+context = { message_tokens = 100 }
+turns = { count = 3, output_tokens = 50 }
+
+[agent.tools]
+calls = [0.5, 0.4]
+failure = 1.0
+class = [{ name = "t", share = 0.7, latency = "1 s", result_tokens = 10 }]
+
+[agent.children]
+probability = 0.5
+fan_out = [0.5, 0.5]
+agent = "y"
+join = { at_least = 3 }
+summary_tokens = 10
+
+[[agent]]
+name = "endless"
+context = { message_tokens = 100 }
+turns = { count = 100, output_tokens = 50 }
+children = { probability = 1.0, fan_out = [0.0, 1.0], agent = "endless", summary_tokens = 10 }
+"#;
+    insta::assert_snapshot!(with_agent("agent = \"x\"\n", agents));
+    insta::assert_snapshot!(with_agent(
+        "agent = \"endless\"\n",
+        &agents.replace("calls = [0.5, 0.4]", "calls = [0.5, 0.5]")
+    ));
+    let alone = "prompt_tokens = 5\noutput_tokens = 5\ntools = { shell = \"w\" }\n";
+    insta::assert_snapshot!(with_agent(alone, ""));
+}

@@ -19,6 +19,7 @@ mod raw_model;
 mod raw_tier;
 mod reasoning;
 mod tier;
+mod tool_worker;
 
 pub use agent::{
     Agent, AgentLimits, ChildOrder, Children, Compaction, Context, Join, Start, ToolClass,
@@ -39,6 +40,7 @@ pub use raw_model::RawModel;
 pub use raw_tier::RawTier;
 pub use reasoning::Reasoning;
 pub use tier::{Per, Scope, Tier, TierPrice, Transfer};
+pub use tool_worker::ToolWorker;
 
 use calendar::CalendarFile;
 use indexmap::IndexMap;
@@ -50,6 +52,7 @@ use raw_tier::TierFile;
 use reasoning::ReasoningFile;
 use std::fmt;
 use std::sync::{Arc, LazyLock};
+use tool_worker::ToolWorkerFile;
 
 /// What can be named in a scenario: hardware, models and memory tiers.
 #[derive(Clone, Debug)]
@@ -61,6 +64,7 @@ pub struct Catalog {
     calendars: Shelf<Calendar>,
     reasoning: Shelf<Reasoning>,
     agents: Shelf<Agent>,
+    tool_workers: Shelf<ToolWorker>,
     defaults: raw_hardware::Defaults,
 }
 
@@ -88,6 +92,11 @@ impl Catalog {
             for raw in &calendars.calendar {
                 catalog.add_calendar(raw).expect("calendars.toml is consistent");
             }
+            let ToolWorkerFile { tool_worker } = toml::from_str(include_str!("tool_workers.toml"))
+                .expect("tool_workers.toml parses");
+            for worker in tool_worker {
+                catalog.tool_workers.put(&worker.name.clone(), &[], Arc::new(worker));
+            }
             let agents: AgentFile =
                 toml::from_str(include_str!("agents.toml")).expect("agents.toml parses");
             for raw in &agents.agent {
@@ -112,6 +121,7 @@ impl Catalog {
             calendars: Shelf::new("calendar"),
             reasoning: Shelf::new("reasoning profile"),
             agents: Shelf::new("agent"),
+            tool_workers: Shelf::new("tool worker"),
             defaults: raw_hardware::Defaults { pue, transfer },
         };
         for raw in &hardware {
@@ -159,6 +169,16 @@ impl Catalog {
     /// All reasoning, in the order of the data file.
     pub fn all_reasoning(&self) -> impl Iterator<Item = &Arc<Reasoning>> {
         self.reasoning.entries.values()
+    }
+
+    /// The worker called `name`; case, `_` and `-` alike.
+    pub fn tool_worker(&self, name: &str) -> Result<Arc<ToolWorker>, Unknown> {
+        self.tool_workers.get(name)
+    }
+
+    /// All workers that run tools, in the order of the data file.
+    pub fn all_tool_workers(&self) -> impl Iterator<Item = &Arc<ToolWorker>> {
+        self.tool_workers.entries.values()
     }
 
     /// The agent called `name`, or one of its aliases; case, `_` and `-` alike.

@@ -4,9 +4,11 @@
 use super::columns::columns;
 use super::{Globals, json};
 use crate::catalog::{
-    Calendar, Catalog, CostSet, Hardware, Model, Profile, Reasoning, Tier, Unknown,
+    Agent, Calendar, Catalog, CostSet, Hardware, Model, Profile, Reasoning, Tier, ToolWorker,
+    Unknown,
 };
 use crate::error::{Error, Mistake, Result};
+use crate::random::Distribution;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -32,6 +34,10 @@ enum Shelf {
     Profiles,
     /// Days that are unlike others
     Calendars,
+    /// Agents
+    Agents,
+    /// Workers that run the tools of agents
+    ToolWorkers,
     /// How much of their output models think
     Reasoning,
 }
@@ -56,6 +62,12 @@ pub(super) fn catalog(args: &CatalogArgs, globals: &Globals) -> Result<String> {
         }
         (Some(Shelf::Reasoning), Some(name)) => {
             entry(&*catalog.reasoning(name).map_err(mistake)?, globals.json)
+        }
+        (Some(Shelf::Agents), Some(name)) => {
+            entry(&*catalog.agent(name).map_err(mistake)?, globals.json)
+        }
+        (Some(Shelf::ToolWorkers), Some(name)) => {
+            entry(&*catalog.tool_worker(name).map_err(mistake)?, globals.json)
         }
         (shelf, _) => Ok(list(catalog, shelf, globals.json)),
     }
@@ -106,6 +118,13 @@ fn list(catalog: &Catalog, shelf: Option<Shelf>, as_json: bool) -> String {
         if wants(Shelf::Reasoning) {
             document["reasoning"] = catalog.all_reasoning().map(|entry| json!(**entry)).collect();
         }
+        if wants(Shelf::Agents) {
+            document["agents"] = catalog.all_agents().map(|entry| json!(**entry)).collect();
+        }
+        if wants(Shelf::ToolWorkers) {
+            document["tool_workers"] =
+                catalog.all_tool_workers().map(|entry| json!(**entry)).collect();
+        }
         return json(&document);
     }
     let mut tables = Vec::new();
@@ -133,8 +152,16 @@ fn list(catalog: &Catalog, shelf: Option<Shelf>, as_json: bool) -> String {
         let rows: Vec<_> = catalog.all_reasoning().map(|entry| reasoning_row(entry)).collect();
         tables.push(columns(&REASONING, &rows, 2));
     }
+    if wants(Shelf::Agents) {
+        let rows: Vec<_> = catalog.all_agents().map(|entry| agent_row(entry)).collect();
+        tables.push(columns(&AGENTS, &rows, 2));
+    }
+    if wants(Shelf::ToolWorkers) {
+        let rows: Vec<_> = catalog.all_tool_workers().map(|entry| tool_worker_row(entry)).collect();
+        tables.push(columns(&TOOL_WORKERS, &rows, 2));
+    }
     let hint = "Values with their sources: tokenmill catalog \
-                hardware|models|tiers|profiles|calendars|reasoning NAME\n";
+                hardware|models|tiers|profiles|calendars|reasoning|agents|tool-workers NAME\n";
     tables.push(hint.to_owned());
     tables.join("\n")
 }
@@ -208,6 +235,35 @@ fn profile_row(profile: &Profile) -> Vec<String> {
         if peak > 1.0 { format!("{hour} h") } else { "-".to_owned() },
         format!("{peak:.2}"),
         format!("{:.2}", profile.days.iter().copied().fold(0.0, f64::max)),
+    ]
+}
+
+const AGENTS: [&str; 5] = ["agent", "what for", "runs", "turns a run", "sub-agents"];
+const TOOL_WORKERS: [&str; 6] = ["tool worker", "what for", "cores", "slots", "W", "$/h"];
+
+fn agent_row(agent: &Agent) -> Vec<String> {
+    let law = |law: &Distribution| match law.mean() {
+        Some(mean) => format!("{mean:.1}"),
+        None => "-".to_owned(),
+    };
+    vec![
+        agent.name.clone(),
+        agent.title.clone(),
+        law(&agent.runs),
+        law(&agent.turns),
+        agent.children.as_ref().map_or("-".to_owned(), |children| children.agent.clone()),
+    ]
+}
+
+fn tool_worker_row(worker: &ToolWorker) -> Vec<String> {
+    let or_dash = |value: Option<f64>| value.map_or("-".to_owned(), |value| value.to_string());
+    vec![
+        worker.name.clone(),
+        worker.title.clone(),
+        worker.cores.to_string(),
+        worker.slots.to_string(),
+        or_dash(worker.watts),
+        or_dash(worker.usd_per_hour),
     ]
 }
 

@@ -29,6 +29,10 @@ enum Template {
     Trace,
     /// Clients who wait for an answer before they ask again
     ClosedLoop,
+    /// Coding agents with tools in sandboxes and explorers
+    CodingAgents,
+    /// The other agents of the catalog, one use case each
+    Assistants,
 }
 
 impl Template {
@@ -45,6 +49,12 @@ impl Template {
             ],
             Template::ClosedLoop => {
                 &[("scenario.toml", include_str!("../../scenarios/closed-loop.toml"))]
+            }
+            Template::CodingAgents => {
+                &[("scenario.toml", include_str!("../../scenarios/coding-agents.toml"))]
+            }
+            Template::Assistants => {
+                &[("scenario.toml", include_str!("../../scenarios/assistants.toml"))]
             }
         }
     }

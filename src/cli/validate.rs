@@ -202,7 +202,7 @@ fn load_text(load: Load) -> String {
 fn use_case_text(scenario: &Scenario, at: usize) -> String {
     let use_case = &scenario.use_cases[at];
     let pool = pool_names(scenario, use_case);
-    let calls = if use_case.session.is_some() { "sessions" } else { "calls" };
+    let calls = if use_case.has_sessions() { "sessions" } else { "calls" };
     let arrivals = match &use_case.arrivals {
         Arrivals::Poisson { rate } => format!("Poisson arrivals, {rate} {calls}/s"),
         Arrivals::Varying(demand) => {
@@ -238,6 +238,7 @@ fn use_case_text(scenario: &Scenario, at: usize) -> String {
     let how = match &use_case.lengths {
         Lengths::Recorded => "recorded",
         Lengths::Drawn { .. } => "drawn",
+        Lengths::Agents(_) => "of agents",
     };
     let Mix { prompt, output, cached, .. } = Mix::of_calls(scenario, at);
     let from_cache = match (cached / prompt * 100.0, use_case.cache_hit) {

@@ -1,6 +1,7 @@
 //! One model call in flight, and all of them.
 
 use crate::kernel::{Arena, Id, Span, Time};
+use crate::workload::agent::ActorId;
 use crate::workload::{Author, Content, JobId, SessionId, Strand, Stretch, item};
 use std::ops::{Index, IndexMut};
 
@@ -18,6 +19,8 @@ pub enum Waiter {
     Session(SessionId),
     /// The job it is part of.
     Job(JobId),
+    /// An agent at work.
+    Agent(ActorId),
 }
 
 /// A model call: what it asks for and how far it has come.
@@ -66,6 +69,8 @@ pub struct Call {
     pub region: u16,
     /// Which of the pools of its use case serves it.
     pub site: u8,
+    /// The pool that serves it.
+    pub pool: u16,
     /// How often it was preempted.
     pub preemptions: u16,
     /// A budget cut its thinking.
@@ -99,6 +104,7 @@ impl Call {
             region: 0,
             site: 0,
             network: Span::ZERO,
+            pool: 0,
             preemptions: 0,
             is_cut: false,
             content: None,
@@ -188,6 +194,11 @@ impl Calls {
     #[inline]
     pub fn recycle(&mut self, content: Option<Content>) {
         self.spare.extend(content);
+    }
+
+    /// What a call says, if anybody else may ever say the same.
+    pub fn content(&self, id: CallId) -> Option<&Content> {
+        self.calls[id].content.map(|content| &self.contents[content])
     }
 
     /// The calls in the system, in the order of their places.

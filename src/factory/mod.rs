@@ -24,6 +24,7 @@ mod serve;
 mod shard;
 mod step_time;
 mod tier;
+mod tool_pool;
 
 #[cfg(test)]
 pub(crate) use cache::ReferenceStore;
@@ -45,6 +46,8 @@ pub use tier::{
     Channel, Count, Credit, Dropped, LEVELS_MAX, Level, Link, Pace, Part, Parts, Seats, Store,
     TierStore, Tiers, View, Writing,
 };
+
+pub use tool_pool::{ToolPool, ToolPoolRecord};
 
 /// Most steps planned at once; longer stretches are planned again, to the same effect.
 const STEPS_MAX: u64 = 1 << 20;

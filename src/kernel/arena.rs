@@ -95,6 +95,13 @@ impl<T> Arena<T> {
         place.entity.take().expect("a current id names an entity")
     }
 
+    /// Whether the entity of this id is alive.
+    #[inline]
+    pub fn contains(&self, id: Id<T>) -> bool {
+        let place = self.places.get(id.index as usize);
+        place.is_some_and(|place| place.generation == id.generation && place.entity.is_some())
+    }
+
     /// The entities alive, in the order of their places.
     pub fn iter(&self) -> impl Iterator<Item = &T> {
         self.places.iter().filter_map(|place| place.entity.as_ref())

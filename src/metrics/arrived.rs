@@ -1,6 +1,7 @@
 //! One use case in one stretch of a run: the calls that arrived in it, once they
 //! end, and what happened in it.
 
+use super::agents::AgentRuns;
 use super::record::{JobsRecord, LatencyRecord, SessionsRecord, TtftParts, UseCaseRecord};
 use super::regions::Region;
 use super::thoughts::Thoughts;
@@ -43,6 +44,8 @@ pub struct Happened {
     pub jobs: JobsRecord,
     /// Gaps between tokens: one value a token, too many to keep.
     pub itl: Histogram,
+    /// Runs of agents that ended, by member of the crew.
+    pub agents: Vec<AgentRuns>,
 }
 
 impl Happened {
@@ -56,6 +59,17 @@ impl Happened {
         self.sessions.turns += turns;
         self.jobs.add(&other.jobs);
         self.itl.merge(&other.itl);
+        for (at, runs) in other.agents.iter().enumerate() {
+            self.runs(at).add(runs);
+        }
+    }
+
+    /// The runs of the member at index `at` of the crew.
+    pub fn runs(&mut self, at: usize) -> &mut AgentRuns {
+        if at >= self.agents.len() {
+            self.agents.resize(at + 1, AgentRuns::default());
+        }
+        &mut self.agents[at]
     }
 }
 
@@ -87,7 +101,7 @@ impl Arrived {
             e2e: sample(),
             queue: sample(),
             ttft_parts: TtftParts::default(),
-            thoughts: use_case.thinking.is_some().then(|| Box::new(Thoughts::new(cap))),
+            thoughts: use_case.may_think().then(|| Box::new(Thoughts::new(cap))),
             regions: use_case.by_region().map_or(Vec::new(), |origins| Region::all(origins, cap)),
         }
     }
@@ -164,6 +178,7 @@ impl Arrived {
             queue: LatencyRecord::new(&mut self.queue),
             ttft_parts: self.ttft_parts,
             regions: self.regions.iter_mut().map(Region::reduce).collect(),
+            agents: happened.agents.clone(),
         }
     }
 }

@@ -4,6 +4,7 @@
 //! as many of all calls stay below as the fraction says, where the distribution of
 //! each stretch is known by the quantiles that it keeps and linear between them.
 
+use super::agents::AgentRuns;
 use super::record::{
     CDF_FRACTIONS, LatencyRecord, PoolRecord, RegionRecord, RunRecord, SiteRecord, Stretch,
     ThinkingRecord, TierRecord, UseCaseRecord, WindowRecord,
@@ -46,10 +47,15 @@ impl Stretch {
                 parts.iter().map(|part| (part.window_s, &part.pools[at])).collect();
             PoolRecord::merged(&each)
         });
+        let tool_pools = (0..parts[0].tool_pools.len()).map(|at| {
+            let each = parts.iter().map(|part| part.tool_pools[at]);
+            each.reduce(|sum, part| sum.and(&part)).expect("there is one part at least")
+        });
         Stretch {
             window_s: parts.iter().map(|part| part.window_s).sum(),
             use_cases: use_cases.collect(),
             pools: pools.collect(),
+            tool_pools: tool_pools.collect(),
         }
     }
 }
@@ -87,6 +93,10 @@ impl UseCaseRecord {
             merged.ttft_parts.queue += part.ttft_parts.queue;
             merged.ttft_parts.fetch += part.ttft_parts.fetch;
             merged.ttft_parts.prefill += part.ttft_parts.prefill;
+            if merged.agents.len() < part.agents.len() {
+                merged.agents.resize(part.agents.len(), AgentRuns::default());
+            }
+            merged.agents.iter_mut().zip(&part.agents).for_each(|(sum, runs)| sum.add(runs));
             let tiers = merged.tier_tokens.iter_mut().zip(part.tier_tokens);
             tiers.for_each(|(sum, tokens)| *sum += tokens);
         }

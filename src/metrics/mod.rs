@@ -4,10 +4,12 @@
 //! is left of it afterwards, small enough to keep one for each of thousands of
 //! replications.
 
+mod agents;
 mod arrived;
 mod gauge;
 mod jobs;
 mod merged;
+mod path;
 mod record;
 mod recorder;
 mod regions;
@@ -16,7 +18,9 @@ mod thoughts;
 mod timeline;
 mod watch;
 
+pub use agents::{AgentRuns, BANDS, Bucket, RunCounts, RunEnd, TURNS_KEPT};
 pub use gauge::Gauge;
+pub use path::{Part, Parts, Path};
 pub use record::{
     CDF_FRACTIONS, CutOff, JobsRecord, LatencyRecord, PoolRecord, RegionRecord, RunRecord,
     SessionsRecord, SiteRecord, Stretch, ThinkingRecord, TierRecord, TtftParts, UseCaseRecord,

@@ -1,7 +1,8 @@
 //! What is left of one replication: counts, sums and quantiles.
 
+use super::agents::AgentRuns;
 use super::timeline::Timeline;
-use crate::factory::{Count, LEVELS_MAX};
+use crate::factory::{Count, LEVELS_MAX, ToolPoolRecord};
 use crate::kernel::{Span, TICKS_PER_SECOND, Time};
 use crate::statistics::{Histogram, Sample, Trend};
 use serde::{Deserialize, Serialize};
@@ -71,6 +72,8 @@ pub struct Stretch {
     pub use_cases: Vec<UseCaseRecord>,
     /// By pool.
     pub pools: Vec<PoolRecord>,
+    /// By tool pool.
+    pub tool_pools: Vec<ToolPoolRecord>,
 }
 
 /// Why a run was cut off before its end.
@@ -129,6 +132,8 @@ pub struct UseCaseRecord {
     pub ttft_parts: TtftParts,
     /// `calls` by the region of their users; empty where they are not told apart.
     pub regions: Vec<RegionRecord>,
+    /// Runs of agents that ended, by member of the crew; none without agents.
+    pub agents: Vec<AgentRuns>,
 }
 
 /// What calls thought before they answered.

@@ -5,6 +5,7 @@
 //! nanoseconds a value; nothing is allocated per call once the samples have
 //! grown to their cap.
 
+use super::agents::AgentRuns;
 use super::arrived::{Arrived, Bounds, Happened};
 use super::gauge::Gauge;
 use super::record::{PoolRecord, Stretch, TierRecord, UseCaseRecord};
@@ -194,6 +195,13 @@ impl Recorder {
         if self.is_open {
             self.use_cases[use_case].happened.jobs.done(now, released, deadline, is_beyond);
         }
+    }
+
+    /// Where a run that ends now is recorded, of the member at index `member` of the
+    /// crew; `None`: it is not measured.
+    #[inline]
+    pub fn runs(&mut self, use_case: usize, member: usize) -> Option<&mut AgentRuns> {
+        self.is_open.then(|| self.use_cases[use_case].happened.runs(member))
     }
 
     /// A call entered a batch.

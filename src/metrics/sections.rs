@@ -126,6 +126,7 @@ impl Sections {
                 window_s: ended.until.since(ended.from).seconds(),
                 use_cases: use_cases.collect(),
                 pools: ended.pools.clone(),
+                tool_pools: Vec::new(),
             };
             (ended.from, ended.until, stretch)
         };

@@ -3,6 +3,8 @@
 //! Terminal and HTML differ in dress only; which rows there are, what they are
 //! called and what an absent figure reads like is decided here.
 
+pub mod agents;
+
 use super::figure::{Figure, Measure, grouped};
 use super::regions;
 use super::story;
@@ -54,6 +56,13 @@ pub fn tables(summary: &Summary) -> Vec<Table> {
         .map(|(name, use_case)| latencies(name, use_case, is_stable(summary, use_case)))
         .collect();
     tables.extend(windows::tables(summary));
+    for (name, use_case) in &summary.use_cases {
+        let stable = is_stable(summary, use_case);
+        if let Some((agent, runs)) = use_case.agents.first() {
+            tables.push(agents::runs(name, use_case, stable));
+            tables.push(agents::path(agent, runs, stable));
+        }
+    }
     tables.push(use_cases(summary));
     tables.extend(
         summary
@@ -66,6 +75,7 @@ pub fn tables(summary: &Summary) -> Vec<Table> {
     // HBM alone has nothing to show that the pool has not.
     let tiered = summary.pools.iter().filter(|(_, pool)| pool.tiers.len() > 1);
     tables.extend(tiered.map(|(name, pool)| tiers(name, pool)));
+    tables.push(agents::tool_pools(summary));
     tables.push(factory(summary));
     tables.retain(|table| !table.rows.is_empty() && !table.columns.is_empty());
     tables

@@ -33,6 +33,7 @@ use crate::factory::{CacheRules, KvPlan, Parallelism, Routing, StepTime, Writing
 use crate::kernel::Span;
 use crate::random::Distribution;
 use crate::workload::Trace;
+use crate::workload::agent::Crew;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -61,6 +62,8 @@ pub struct Scenario {
     pub sections: u32,
     /// The pools of GPUs.
     pub pools: Vec<Pool>,
+    /// The pools of tool workers.
+    pub tool_pools: Vec<ToolPool>,
     /// The streams of work.
     pub use_cases: Vec<UseCase>,
     /// The parts of the horizon that run; `None`: all of it.
@@ -186,6 +189,30 @@ impl Pool {
     }
 }
 
+/// A pool of workers that run tool calls.
+#[derive(Clone, Debug)]
+pub struct ToolPool {
+    /// Name, unique among tool pools.
+    pub name: String,
+    /// Workers.
+    pub workers: u32,
+    /// Tool calls that a worker runs at once.
+    pub slots: u32,
+    /// Time to start a sandbox up before each call.
+    pub start_up: Span,
+    /// Dollars an hour of a worker, if known.
+    pub usd_per_hour: Option<f64>,
+    /// IT power of a worker in watts, if known.
+    pub watts: Option<f64>,
+}
+
+impl ToolPool {
+    /// Tool calls that all workers run at once.
+    pub fn capacity(&self) -> u32 {
+        self.workers * self.slots
+    }
+}
+
 /// A tier that a pool offloads KV blocks to.
 #[derive(Clone, Debug)]
 pub struct Offload {
@@ -307,6 +334,34 @@ impl UseCase {
         self.origins.as_ref().is_some_and(|origins| origins.has_network())
     }
 
+    /// The agents whose sessions it has; `None`: it has calls, or sessions of calls.
+    pub fn crew(&self) -> Option<&Arc<Crew>> {
+        match &self.lengths {
+            Lengths::Agents(crew) => Some(crew),
+            Lengths::Drawn { .. } | Lengths::Recorded => None,
+        }
+    }
+
+    /// Whether what arrives are sessions, not calls.
+    pub fn has_sessions(&self) -> bool {
+        self.session.is_some() || self.crew().is_some()
+    }
+
+    /// Whether any of its calls may think before it answers.
+    pub fn may_think(&self) -> bool {
+        let thinks =
+            |crew: &Arc<Crew>| crew.members.iter().any(|member| member.agent.thinking.is_some());
+        self.thinking.is_some() || self.crew().is_some_and(thinks)
+    }
+
+    /// Whether the pool at index `pool` serves any of its calls.
+    pub fn calls_on(&self, pool: usize) -> bool {
+        match self.crew() {
+            Some(crew) => crew.members.iter().any(|member| member.pool == pool),
+            None => self.pools().contains(&pool),
+        }
+    }
+
     fn is_random(&self) -> bool {
         let arrives_at_random = |arrivals: &Arrivals| match arrivals {
             Arrivals::Poisson { .. } => true,
@@ -332,6 +387,7 @@ impl UseCase {
             || match &self.lengths {
                 Lengths::Drawn { prompt, output } => !prompt.is_constant() || !output.is_constant(),
                 Lengths::Recorded => false,
+                Lengths::Agents(crew) => crew.is_random(),
             }
     }
 }
@@ -397,6 +453,8 @@ pub enum Lengths {
     },
     /// Taken from the trace that also gives the arrivals.
     Recorded,
+    /// As the programs of agents have it: what arrives are their sessions.
+    Agents(Arc<Crew>),
 }
 
 /// Part of what calls, or sessions, share at their start.

@@ -19,7 +19,7 @@ pub fn schema() -> &'static Json {
 }
 
 /// Keys that are planned and that a later version brings.
-const LATER: [&str; 7] = ["agent", "assert", "fault", "link", "order", "size", "tool_pool"];
+const LATER: [&str; 5] = ["assert", "fault", "link", "order", "size"];
 
 /// Mistakes of form, and whether what was walked can be deserialized.
 #[derive(Debug, Default)]

@@ -5,8 +5,8 @@ use crate::demand::{Process, Source};
 use crate::factory::{Call, Engine, Waiter};
 use crate::kernel::{Slot, Time};
 use crate::random::{Component, Streams, entity};
-use crate::scenario::{Arrivals, Regime, Scenario};
-use crate::workload::Script;
+use crate::scenario::{self, Arrivals, Regime, Scenario};
+use crate::workload::{self, agent};
 
 /// One use case while it runs.
 pub struct UseCase {
@@ -16,12 +16,38 @@ pub struct UseCase {
     pub issued: u64,
 }
 
+/// What a use case asks for and says.
+pub enum Script {
+    Calls(Box<workload::Script>),
+    Agents(agent::Script),
+}
+
+impl Script {
+    /// That of a use case whose calls are no agents'.
+    #[inline]
+    pub fn calls(&mut self) -> &mut workload::Script {
+        match self {
+            Script::Calls(script) => script,
+            Script::Agents(_) => unreachable!("agents have actors"),
+        }
+    }
+}
+
 /// The use cases of `scenario` before anything has happened, at `from`.
 pub fn sources(scenario: &Scenario, streams: Streams, from: Time) -> Vec<UseCase> {
-    let use_case = |(at, use_case)| {
+    let use_case = |(at, use_case): (usize, &scenario::UseCase)| {
         let source = Source::new(use_case, streams, from);
-        let mut script = Script::new(at as u16, use_case, streams);
-        script.skip(source.skipped());
+        let script = match use_case.crew() {
+            Some(crew) => {
+                let (name, cache_hit) = (&use_case.name, use_case.cache_hit);
+                Script::Agents(agent::Script::new(at as u16, name, crew, cache_hit, streams))
+            }
+            None => {
+                let mut script = workload::Script::new(at as u16, use_case, streams);
+                script.skip(source.skipped());
+                Script::Calls(Box::new(script))
+            }
+        };
         UseCase { source, script, issued: 0 }
     };
     scenario.use_cases.iter().enumerate().map(use_case).collect()
@@ -64,7 +90,9 @@ impl<E: Engine> Simulation<'_, E> {
         let number = self.sources[use_case].issued;
         self.sources[use_case].issued += 1;
         let region = self.region(use_case, number, client);
-        let script = &mut self.sources[use_case].script;
+        let Script::Calls(script) = &mut self.sources[use_case].script else {
+            return self.begin_agent(now, use_case, number, client);
+        };
         if script.has_sessions() {
             return self.begin_session(now, use_case, number, region, client);
         }

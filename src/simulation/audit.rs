@@ -30,6 +30,8 @@ pub struct Audit {
     sojourn_ticks: u128,
     /// Sessions that began and have not ended.
     sessions: u64,
+    /// The same of agents.
+    agent_sessions: u64,
     /// Engines stepping, and the duration of the steps they took.
     stepping: Gauge,
     step_ticks: u128,
@@ -123,6 +125,29 @@ impl Audit {
     pub fn session_ended(&mut self, alive: usize) {
         self.sessions -= 1;
         assert_eq!(self.sessions, alive as u64, "sessions alive");
+    }
+
+    /// A session of an agent began.
+    #[inline]
+    pub fn agent_session_began(&mut self) {
+        self.agent_sessions += 1;
+    }
+
+    /// A session of an agent ended.
+    #[inline]
+    pub fn agent_session_ended(&mut self) {
+        self.agent_sessions -= 1;
+    }
+
+    /// A run ended that has made `calls` calls, for reasons that come to `reasons`.
+    #[inline]
+    pub fn run(&self, calls: u64, reasons: u64) {
+        assert_eq!(calls, reasons, "calls are turns, compactions and what was repeated");
+    }
+
+    /// `alive` sessions of agents are under way.
+    pub fn recount_agents(&self, alive: usize) {
+        assert_eq!(self.agent_sessions, alive as u64, "sessions of agents");
     }
 
     /// An engine fell idle.

@@ -6,9 +6,11 @@
 //! such as the next turn of a session or a call on its way: as many as are pending at once.
 
 use super::network::FlightId;
+use crate::factory::CallId;
 use crate::kernel::{PendingSet, Slot, SlotHeap};
 use crate::scenario::{Arrivals, Scenario};
 use crate::workload::SessionId;
+use crate::workload::agent::ActorId;
 
 /// What happens when a slot's time has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +49,36 @@ pub enum Event {
         /// The pool.
         pool: u16,
     },
+    /// A tool call of an agent ends.
+    Tool {
+        /// The agent.
+        actor: ActorId,
+        /// Which tool call of its turn.
+        at: u16,
+        /// The pool of workers that ran it; [`NO_POOL`](super::agents::NO_POOL): none.
+        pool: u16,
+    },
+    /// A session of an agent begins its next run.
+    Run {
+        /// The agent.
+        actor: ActorId,
+    },
+    /// A user has waited long enough for a run.
+    Patience {
+        /// The agent.
+        actor: ActorId,
+        /// The run.
+        run: u32,
+    },
+    /// A client has waited long enough for a call.
+    Timeout {
+        /// The agent that made it.
+        actor: ActorId,
+        /// The call.
+        call: CallId,
+    },
+    /// Agents go on that were answered at this instant.
+    Asks,
     /// The timeline takes a sample.
     Sample,
     /// The measured window opens.
@@ -96,7 +128,13 @@ impl Slots {
             }
         }
         slots.sample = slots.len();
-        slots.events.extend([Event::Sample, Event::Open, Event::Section, Event::Close]);
+        slots.events.extend([
+            Event::Sample,
+            Event::Open,
+            Event::Section,
+            Event::Close,
+            Event::Asks,
+        ]);
         slots.events.extend((0..scenario.pools.len() as u16).map(|pool| Event::Fill { pool }));
         assert!(slots.events.len() <= SlotHeap::SLOTS_MAX as usize, "checked by the scenario");
         slots
@@ -167,6 +205,12 @@ impl Slots {
         self.sample + 2
     }
 
+    /// Slot of agents that go on.
+    #[inline]
+    pub fn asks(&self) -> Slot {
+        self.sample + 4
+    }
+
     /// Slot of the window's end.
     pub fn close(&self) -> Slot {
         self.sample + 3
@@ -175,6 +219,6 @@ impl Slots {
     /// Slot of the jobs that look at `pool`.
     #[inline]
     pub fn fill(&self, pool: usize) -> Slot {
-        self.sample + 4 + pool as Slot
+        self.sample + 5 + pool as Slot
     }
 }

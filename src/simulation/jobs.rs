@@ -97,7 +97,7 @@ impl<E: Engine> Simulation<'_, E> {
         let source = &mut self.sources[use_case];
         let number = source.issued;
         source.issued += 1;
-        let (ask, content) = source.script.call(number, || self.calls.blank());
+        let (ask, content) = source.script.calls().call(number, || self.calls.blank());
         let mut call = Call::new(use_case as u16, number, now, ask.prompt, ask.output);
         call.thinking = ask.thinking;
         call.is_cut = ask.is_cut;
@@ -105,7 +105,8 @@ impl<E: Engine> Simulation<'_, E> {
         call.site = site as u8;
         call.waiter = Waiter::Job(id);
         self.audit.sent();
-        if !self.dispatch(now, call, content) {
+        let pool = self.scenario.use_cases[use_case].pools()[site];
+        if self.dispatch(now, pool, call, content).is_none() {
             self.jobs[id].in_flight -= 1;
         }
     }

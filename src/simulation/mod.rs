@@ -4,6 +4,7 @@
 //! environment and no thread count; it is a pure function of the scenario and
 //! the replication number. One run is one thread.
 
+mod agents;
 mod arrivals;
 mod audit;
 mod event;
@@ -18,7 +19,8 @@ mod sessions;
 mod setup;
 
 use crate::factory::{
-    Call, CallId, Calls, Engine, Enqueued, Next, Outcome, Pool, Replica, Tiers, Waiter,
+    Call, CallId, Calls, Engine, Enqueued, Next, Outcome, Pool, Replica, Tiers, ToolPool,
+    ToolPoolRecord, Waiter,
 };
 use crate::kernel::{Arena, Digest, PendingSet, Slot, Span, Time};
 use crate::metrics::{
@@ -27,7 +29,9 @@ use crate::metrics::{
 };
 use crate::random::Streams;
 use crate::scenario::{Regime, Scenario};
+use crate::workload::agent::{Actor, ActorId, Plan};
 use crate::workload::{Content, Job, JobId, Session};
+use agents::Task;
 use arrivals::UseCase;
 use audit::Audit;
 use event::{Event, Slots};
@@ -95,6 +99,16 @@ pub struct Simulation<'s, E: Engine = Replica> {
     due_jobs: Vec<JobId>,
     /// How full each pool is.
     occupancy: Vec<Occupancy>,
+    actors: Arena<Actor>,
+    /// What actors are at, by their places in the arena.
+    tasks: Vec<Task>,
+    tool_pools: Vec<ToolPool<(ActorId, u16)>>,
+    /// What tool pools did, by section of the window.
+    tool_sections: Vec<Vec<ToolPoolRecord>>,
+    /// Actors that go on at this instant.
+    asking: Vec<ActorId>,
+    /// What a turn leads to, while it is read.
+    plan: Plan,
     outcomes: Vec<Outcome>,
     recorder: Recorder,
     timeline: Timeline,
@@ -120,6 +134,7 @@ pub struct Simulation<'s, E: Engine = Replica> {
 /// What closing the window left.
 struct Measured {
     pools: Vec<PoolRecord>,
+    tool_pools: Vec<ToolPoolRecord>,
     length: Span,
 }
 
@@ -168,6 +183,12 @@ impl<'s, E: Engine> Simulation<'s, E> {
             jobs: Arena::default(),
             due_jobs: Vec::new(),
             occupancy: scenario.pools.iter().map(Occupancy::of).collect(),
+            actors: Arena::default(),
+            tasks: Vec::new(),
+            tool_pools: setup::tool_pools(scenario),
+            tool_sections: Vec::new(),
+            asking: Vec::new(),
+            plan: Plan::default(),
             outcomes: Vec::new(),
             recorder: Recorder::new(scenario, window),
             timeline: Timeline::new(scenario.pools.len(), interval),
@@ -207,8 +228,7 @@ impl<'s, E: Engine> Simulation<'s, E> {
         let end = self.run_to_end();
         let watch = self.watch.take().expect("nobody else takes it");
         let open = self.calls.iter().map(|call| {
-            let use_case = &self.scenario.use_cases[usize::from(call.use_case)];
-            let pool = use_case.pools()[usize::from(call.site)];
+            let pool = usize::from(call.pool);
             let (replica, _) = self.pools[pool].router.place(call.lane);
             WatchedCall { call: *call, pool, replica, finished: None }
         });
@@ -240,6 +260,23 @@ impl<'s, E: Engine> Simulation<'s, E> {
                 Event::Turn { session } => self.on_turn(now, session, slot),
                 Event::Delivery { flight } => self.on_delivery(now, flight, slot),
                 Event::Fill { pool } => self.fill(now, pool.into()),
+                Event::Tool { actor, at, pool } => {
+                    self.alarmed(slot);
+                    self.on_tool(now, actor, at, pool);
+                }
+                Event::Run { actor } => {
+                    self.alarmed(slot);
+                    self.on_run(now, actor);
+                }
+                Event::Patience { actor, run } => {
+                    self.alarmed(slot);
+                    self.on_patience(now, actor, run);
+                }
+                Event::Timeout { actor, call } => {
+                    self.alarmed(slot);
+                    self.on_timeout(now, actor, call);
+                }
+                Event::Asks => self.on_asks(now),
                 Event::Sample => self.on_sample(now, slot),
                 Event::Open => self.on_open(now),
                 Event::Section => self.on_section(now),
@@ -261,6 +298,8 @@ impl<'s, E: Engine> Simulation<'s, E> {
         let held = engines().map(|engine| engine.load(now)).map(|load| load.running + load.waiting);
         assert_eq!(held.map(u64::from).sum::<u64>(), self.calls.len() as u64, "calls on replicas");
         self.tiers.recount();
+        let roots = self.actors.iter().filter(|actor| actor.depth == 0).count();
+        self.audit.recount_agents(roots);
     }
 
     /// Folds what happened to a call into the digest.
@@ -286,18 +325,25 @@ impl<'s, E: Engine> Simulation<'s, E> {
         }
     }
 
-    /// Sends a call to a replica, or rejects it if none can ever serve it.
-    fn dispatch(&mut self, now: Time, call: Call, content: Option<Content>) -> bool {
+    /// Sends a call to a replica of the pool at index `at`, or rejects it if none can
+    /// ever serve it.
+    fn dispatch(
+        &mut self,
+        now: Time,
+        at: usize,
+        mut call: Call,
+        content: Option<Content>,
+    ) -> Option<CallId> {
         self.arrived += 1;
+        call.pool = at as u16;
         let use_case = usize::from(call.use_case);
-        let at = self.scenario.use_cases[use_case].pools()[usize::from(call.site)];
         let fits = self.scenario.pools[at].accepts(call.prompt, call.output);
         self.note(now, if fits { Kind::Arrived } else { Kind::Rejected }, &call);
         self.audit.arrived(fits);
         if !fits {
             self.recorder.rejected(now, use_case);
             self.calls.recycle(content);
-            return false;
+            return None;
         }
         let pool = &mut self.pools[at];
         let is_of_a_job = call.is_of_a_job();
@@ -315,7 +361,7 @@ impl<'s, E: Engine> Simulation<'s, E> {
             Enqueued::Boundary(time) => self.pending.schedule_boundary(slot, time),
             Enqueued::Unmoved => {}
         }
-        true
+        Some(id)
     }
 
     /// A step boundary, or the wake of an idle replica.
@@ -407,6 +453,7 @@ impl<'s, E: Engine> Simulation<'s, E> {
         let heard = now + network::ways(call.network).1;
         match call.waiter {
             Waiter::Session(session) => self.on_answer(heard, session, &call, content),
+            Waiter::Agent(actor) => self.on_agent_answer(now, actor, &call, content),
             Waiter::Client(client) => {
                 self.calls.recycle(content);
                 self.ask_again(heard, call.use_case.into(), client, false);
@@ -442,6 +489,7 @@ impl<'s, E: Engine> Simulation<'s, E> {
     fn on_open(&mut self, now: Time) {
         self.settle_engines(now);
         self.recorder.open(now);
+        self.tool_pools.iter_mut().for_each(|pool| pool.open(now));
         self.tiers.open(now);
         self.schedule_section();
     }
@@ -451,7 +499,13 @@ impl<'s, E: Engine> Simulation<'s, E> {
         self.settle_engines(now);
         self.count_traffic(now);
         self.recorder.end_section(now, setup::kv_blocks(&self.pools));
+        self.end_tool_section(now);
         self.schedule_section();
+    }
+
+    fn end_tool_section(&mut self, now: Time) {
+        let ended = self.tool_pools.iter_mut().map(|pool| pool.end_section(now)).collect();
+        self.tool_sections.push(ended);
     }
 
     fn schedule_section(&mut self) {
@@ -466,7 +520,9 @@ impl<'s, E: Engine> Simulation<'s, E> {
         self.count_traffic(now);
         let pools = self.recorder.close(now, setup::kv_blocks(&self.pools));
         let length = now.since(self.window.from.min(now));
-        self.measured = Some(Measured { pools, length });
+        let tool_pools = self.tool_pools.iter().map(|pool| pool.record(now)).collect();
+        self.end_tool_section(now);
+        self.measured = Some(Measured { pools, tool_pools, length });
     }
 
     /// Tells the recorder what has passed over the links to tiers in the window.
@@ -506,7 +562,7 @@ impl<'s, E: Engine> Simulation<'s, E> {
         if self.calls.len() > CALLS_MAX {
             return Some(CutOff::Calls);
         }
-        if self.sessions.len() > SESSIONS_MAX {
+        if self.sessions.len() + self.actors.len() > SESSIONS_MAX {
             return Some(CutOff::Sessions);
         }
         let patience = self.window.until.since(self.window.from).max(DRAIN_MAX);
@@ -517,18 +573,19 @@ impl<'s, E: Engine> Simulation<'s, E> {
         if self.measured.is_none() {
             self.on_close(now);
         }
-        let Measured { mut pools, length } = self.measured.take().expect("closed");
+        let Measured { mut pools, tool_pools, length } = self.measured.take().expect("closed");
         if self.audit.wants_close() {
             self.recount(now);
             self.audit.close(self.calls.iter(), self.flights.len(), self.calls.is_empty());
         }
         self.kv_use(&mut pools, self.window.from, now);
         for call in self.calls.iter().filter(|call| self.window.contains(call.arrived)) {
-            let use_case = &self.scenario.use_cases[usize::from(call.use_case)];
-            pools[use_case.pools()[usize::from(call.site)]].unfinished += 1;
+            pools[usize::from(call.pool)].unfinished += 1;
         }
+        let mut tools = std::mem::take(&mut self.tool_sections).into_iter();
         let sections = self.recorder.sections().into_iter().map(|(from, until, mut section)| {
             self.kv_use(&mut section.pools, from, until);
+            section.tool_pools = tools.next().unwrap_or_default();
             section
         });
         let sections = sections.collect();
@@ -544,7 +601,7 @@ impl<'s, E: Engine> Simulation<'s, E> {
             end_s: now.seconds(),
             window_from_s: self.window.from.seconds(),
             cut_off: self.cut_off,
-            whole: Stretch { window_s: length.seconds(), use_cases, pools },
+            whole: Stretch { window_s: length.seconds(), use_cases, pools, tool_pools },
             sections,
             windows: Vec::new(),
             timeline: self.timeline,

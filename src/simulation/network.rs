@@ -89,7 +89,9 @@ impl<E: Engine> Simulation<'_, E> {
 
     /// A call is taken in, or its user hears that it can never be.
     fn deliver(&mut self, now: Time, call: Call, content: Option<Content>) {
-        if self.dispatch(now, call, content) {
+        let use_case = &self.scenario.use_cases[usize::from(call.use_case)];
+        let pool = use_case.pools()[usize::from(call.site)];
+        if self.dispatch(now, pool, call, content).is_some() {
             return;
         }
         let heard = now + ways(call.network).1;
@@ -98,6 +100,7 @@ impl<E: Engine> Simulation<'_, E> {
             Waiter::Job(_) => unreachable!("jobs submit without a way"),
             Waiter::Client(client) => self.ask_again(heard, call.use_case.into(), client, true),
             Waiter::Session(session) => self.end_session(heard, session, false),
+            Waiter::Agent(_) => unreachable!("agents dispatch their calls"),
         }
     }
 }

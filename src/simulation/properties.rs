@@ -3,6 +3,8 @@
 //! Both must produce the same events at the same ticks (the run digest), the
 //! same measurements and the same timeline.
 
+mod agents;
+
 use super::oracle::Oracle;
 use super::{Options, Part, Simulation};
 use crate::catalog::{Catalog, GpuHour, Per, Scope, Tier, Transfer};
@@ -380,6 +382,8 @@ prop_compose! {
             (use_case(), any::<prop::sample::Index>(), proptest::option::of(places())),
             1..4,
         ),
+        crew in proptest::option::weighted(0.5, agents::crew()),
+        tool_pool in agents::tool_pool(),
         seed in any::<u64>(),
         steady in any::<bool>(),
         sections in prop_oneof![Just(1), 2..9u32],
@@ -400,6 +404,20 @@ prop_compose! {
                 UseCase { pool, origins, arrivals, ..use_case }
             })
             .collect();
+        // Sessions of agents take the place of calls.
+        if let Some(crew) = crew
+            && use_cases[0].origins.is_none()
+            && matches!(
+                use_cases[0].arrivals,
+                Arrivals::Poisson { .. } | Arrivals::Constant { .. } | Arrivals::ClosedLoop { .. }
+            )
+        {
+            let pool = use_cases[0].pool;
+            let crew = agents::with_pools(crew, pool, pools.len());
+            let [first, ..] = &mut use_cases[..] else { unreachable!("there is one") };
+            first.lengths = Lengths::Agents(crew);
+            (first.thinking, first.session, first.prefix) = (None, None, Vec::new());
+        }
         for (at, use_case) in use_cases.iter_mut().enumerate() {
             use_case.name = format!("use-case-{at}");
             use_case.prefix.iter_mut().for_each(|segment| segment.owner = at as u16);
@@ -424,6 +442,7 @@ prop_compose! {
             warm_up: WarmUp::Auto,
             sections: if steady { sections } else { 1 },
             pools,
+            tool_pools: vec![tool_pool],
             use_cases,
             windows: None,
             warnings: Vec::new(),

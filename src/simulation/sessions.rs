@@ -19,7 +19,7 @@ impl<E: Engine> Simulation<'_, E> {
         region: u16,
         client: Option<u32>,
     ) {
-        let mut session = self.sources[use_case].script.session(number, self.calls.blank());
+        let mut session = self.sources[use_case].script.calls().session(number, self.calls.blank());
         session.client = client;
         session.region = region;
         let id = self.sessions.insert(session);
@@ -37,7 +37,7 @@ impl<E: Engine> Simulation<'_, E> {
 
     fn take_turn(&mut self, now: Time, id: SessionId) {
         let session = &mut self.sessions[id];
-        let ask = self.sources[usize::from(session.use_case)].script.turn(session);
+        let ask = self.sources[usize::from(session.use_case)].script.calls().turn(session);
         let mut call = Call::new(session.use_case, session.number, now, ask.prompt, ask.output);
         call.turn = session.turn;
         call.thinking = ask.thinking;
@@ -60,12 +60,12 @@ impl<E: Engine> Simulation<'_, E> {
         let session = &mut self.sessions[id];
         let Call { prompt, output, thinking, is_cut, given, .. } = *call;
         let ask = Ask { prompt, output, thinking, is_cut, given };
-        let script = &mut self.sources[usize::from(session.use_case)].script;
+        let script = self.sources[usize::from(session.use_case)].script.calls();
         script.answered(session, ask, content);
         if session.is_over() {
             return self.end_session(now, id, true);
         }
-        let pause = self.sources[usize::from(session.use_case)].script.think(session);
+        let pause = self.sources[usize::from(session.use_case)].script.calls().think(session);
         let slot = self.slots.lend(Event::Turn { session: id }, &mut self.pending);
         self.pending.schedule(slot, now + pause);
         self.arrivals_due += 1;

@@ -5,6 +5,7 @@ use super::event::Slots;
 use crate::catalog::{Per, Scope};
 use crate::factory::{
     Engine, EngineSpec, Fleet, Level, Link, Pace, Pool, RankLimits, Router, Seats, Store, Tiers,
+    ToolPool,
 };
 use crate::kernel::{Span, Time};
 use crate::metrics::Window;
@@ -137,6 +138,11 @@ pub fn pools<E: Engine>(
             )
         })
         .collect()
+}
+
+pub fn tool_pools<J: Copy>(scenario: &Scenario) -> Vec<ToolPool<J>> {
+    let pools = scenario.tool_pools.iter();
+    pools.map(|pool| ToolPool::new(pool.capacity(), pool.start_up)).collect()
 }
 
 /// What the router of `pool` stands before.

@@ -118,6 +118,12 @@ impl Histogram {
         Some(middle.clamp(self.least, self.greatest))
     }
 
+    /// Number of the bucket that `value` belongs to.
+    #[inline]
+    pub fn bucket(value: u64) -> usize {
+        bucket(value)
+    }
+
     /// The buckets that hold values, ascending: least and greatest value that
     /// belongs there, and the count.
     pub fn buckets(&self) -> impl Iterator<Item = (u64, u64, u64)> {

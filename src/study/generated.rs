@@ -73,7 +73,12 @@ impl<'s> Generated<'s> {
 
     /// Whether the calls of the use case at this index are known without answers.
     pub fn is_open(&self, use_case: usize) -> bool {
-        matches!(self.sources[use_case].0, Source::Open(_))
+        matches!(self.sources[use_case].0, Source::Open(_)) && !self.has_agents(use_case)
+    }
+
+    /// What agents ask for next depends on when they are answered.
+    fn has_agents(&self, use_case: usize) -> bool {
+        self.scenario.use_cases[use_case].crew().is_some()
     }
 
     /// The next call, the names of whose blocks are put in `ids`.
@@ -127,6 +132,9 @@ impl<'s> Generated<'s> {
 
     /// Finds the next arrival of a use case.
     fn look(&mut self, now: Time, use_case: usize) {
+        if self.has_agents(use_case) {
+            return;
+        }
         let Source::Open(process) = &mut self.sources[use_case].0 else { return };
         if let Some(next) = Process::next(process, now) {
             self.expect(next, self.scenario.duration, Due::Arrival(use_case));

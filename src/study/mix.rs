@@ -8,10 +8,13 @@
 
 use crate::random::Streams;
 use crate::scenario::{Arrivals, Lengths, Pool, Scenario};
+use crate::workload::agent::{self, Dry, Pace};
 use crate::workload::{Ask, Content, Script, Strand};
 
 /// Draws behind a mean for which there is no formula.
 const DRAWS: u32 = 10_000;
+/// Calls of agents behind a mean.
+const AGENT_CALLS: f64 = 100_000.0;
 
 /// Means over the calls of a pool.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -36,8 +39,11 @@ impl Mix {
     /// The mean call of the pool at index `pool`; `None` when no use case names it.
     pub fn of(scenario: &Scenario, pool: usize) -> Option<Mix> {
         let use_cases = 0..scenario.use_cases.len();
-        let served = use_cases.filter(|&at| scenario.use_cases[at].pools().contains(&pool));
+        let served = use_cases.filter(|&at| scenario.use_cases[at].calls_on(pool));
         let at_pool = |at: usize| {
+            if scenario.use_cases[at].crew().is_some() {
+                return Mix::on_pool(scenario, at, pool);
+            }
             let mix = Mix::of_calls(scenario, at);
             let share = scenario.use_cases[at].expected_at(pool);
             Mix { calls_per_s: mix.calls_per_s * share, ..mix }
@@ -62,12 +68,17 @@ impl Mix {
 
     /// The mean call of one use case, which is at index `at` of the scenario.
     pub fn of_calls(scenario: &Scenario, at: usize) -> Mix {
+        Mix::on_pool(scenario, at, scenario.use_cases[at].pool)
+    }
+
+    /// Of these, those that the pool at index `pool` serves.
+    fn on_pool(scenario: &Scenario, at: usize, pool: usize) -> Mix {
         let mut begun = 0;
-        let sums = sum(scenario, script(scenario, at), |_| begun += 1);
+        let sums = sum(scenario, at, pool, Writer::of(scenario, at), |_| begun += 1);
         let use_case = &scenario.use_cases[at];
-        let calls = match use_case.session {
-            Some(_) => use_case.arrivals.mean_rate() * sums.all / f64::from(begun),
-            None => use_case.arrivals.mean_rate(),
+        let calls = match use_case.has_sessions() {
+            true => use_case.arrivals.mean_rate() * sums.all / f64::from(begun),
+            false => use_case.arrivals.mean_rate(),
         };
         sums.mean(calls)
     }
@@ -92,19 +103,22 @@ impl Brought {
     /// Tells `visit` of arrivals of the use case at index `at` of the scenario: all
     /// of a recording, in order, or as many as a mean is drawn from.
     pub fn each(scenario: &Scenario, at: usize, visit: impl FnMut(Brought)) {
-        Brought::each_by(scenario, script(scenario, at), visit);
+        Brought::each_by(scenario, at, Writer::of(scenario, at), visit);
     }
 
     /// The same arrivals as if no call thought: they bring their answers alone.
     pub fn each_unthinking(scenario: &Scenario, at: usize, visit: impl FnMut(Brought)) {
-        let mut script = script(scenario, at);
-        script.silence_thinking();
-        Brought::each_by(scenario, script, visit);
+        let mut writer = Writer::of(scenario, at);
+        match &mut writer {
+            Writer::Calls(script) => script.silence_thinking(),
+            Writer::Agents(script) => script.silence_thinking(),
+        }
+        Brought::each_by(scenario, at, writer, visit);
     }
 
-    fn each_by(scenario: &Scenario, script: Script, mut visit: impl FnMut(Brought)) {
+    fn each_by(scenario: &Scenario, at: usize, writer: Writer, mut visit: impl FnMut(Brought)) {
         let mut before = Brought::default();
-        sum(scenario, script, |sums| {
+        sum(scenario, at, scenario.use_cases[at].pool, writer, |sums| {
             let Sums { calls, prompt, cached, output, thinking, .. } = *sums;
             visit(Brought {
                 calls: calls - before.calls,
@@ -118,14 +132,42 @@ impl Brought {
     }
 }
 
-/// What the calls of the use case at index `at` ask for.
-fn script(scenario: &Scenario, at: usize) -> Script {
-    Script::new(at as u16, &scenario.use_cases[at], Streams::new(scenario.seed, 0))
+/// What writes the calls of a use case.
+enum Writer {
+    Calls(Box<Script>),
+    Agents(Box<agent::Script>),
 }
 
-/// Sums over the calls that `script` writes; `visit` sees them after each arrival.
-fn sum(scenario: &Scenario, mut script: Script, mut visit: impl FnMut(&Sums<'_>)) -> Sums<'_> {
-    let use_case = &scenario.use_cases[script.use_case()];
+impl Writer {
+    /// That of the use case at index `at`.
+    fn of(scenario: &Scenario, at: usize) -> Writer {
+        let use_case = &scenario.use_cases[at];
+        let streams = Streams::new(scenario.seed, 0);
+        match use_case.crew() {
+            Some(crew) => {
+                let (name, cache_hit) = (&use_case.name, use_case.cache_hit);
+                let script = agent::Script::new(at as u16, name, crew, cache_hit, streams);
+                Writer::Agents(Box::new(script))
+            }
+            None => Writer::Calls(Box::new(Script::new(at as u16, use_case, streams))),
+        }
+    }
+}
+
+/// Sums over the calls on `pool` that `writer` writes for the use case at index
+/// `at`; `visit` sees them after each arrival.
+fn sum(
+    scenario: &Scenario,
+    at: usize,
+    pool: usize,
+    writer: Writer,
+    mut visit: impl FnMut(&Sums<'_>),
+) -> Sums<'_> {
+    let use_case = &scenario.use_cases[at];
+    let mut script = match writer {
+        Writer::Calls(script) => *script,
+        Writer::Agents(script) => return sum_of_agents(scenario, pool, *script, visit),
+    };
     let mut sums = Sums::new(&scenario.pools[use_case.pool]);
     match &use_case.arrivals {
         Arrivals::Trace { trace, .. } if matches!(use_case.lengths, Lengths::Recorded) => {
@@ -152,6 +194,30 @@ fn sum(scenario: &Scenario, mut script: Script, mut visit: impl FnMut(&Sums<'_>)
                 visit(&sums);
             }
         }
+    }
+    sums
+}
+
+/// The same of agents, whose sessions are long and of very different lengths.
+fn sum_of_agents<'s>(
+    scenario: &'s Scenario,
+    pool: usize,
+    script: agent::Script,
+    mut visit: impl FnMut(&Sums<'s>),
+) -> Sums<'s> {
+    let mut dry = Dry::new(script, Pace { first_s: 0.0, prefill_s: 0.0, decode_s: 0.0 });
+    let mut sums = Sums::new(&scenario.pools[pool]);
+    let mut calls = 0.0;
+    let mut number = 0;
+    while calls < AGENT_CALLS {
+        dry.session_with(number, |on, ask, known| {
+            calls += 1.0;
+            if on == pool {
+                sums.add(ask, known);
+            }
+        });
+        visit(&sums);
+        number += 1;
     }
     sums
 }

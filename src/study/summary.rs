@@ -46,6 +46,9 @@ pub struct Summary {
     pub use_cases: IndexMap<String, UseCaseSummary>,
     /// By pool, in scenario order.
     pub pools: IndexMap<String, PoolSummary>,
+    /// By tool pool, in scenario order; absent where there is none.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub tool_pools: IndexMap<String, ToolPoolSummary>,
     /// The whole factory.
     pub total: TotalSummary,
     /// The horizon that windows were chosen from; absent where all of it ran.
@@ -54,6 +57,84 @@ pub struct Summary {
     /// Its windows that ran, in order of time; absent where all of it ran.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub windows: Vec<WindowSummary>,
+}
+
+/// Runs of one kind of agent that ended in the measured time, sub-agents included
+/// in its counts. Figures a run are of runs that ended with their last answer.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct AgentSummary {
+    /// The pool that serves it.
+    pub pool: String,
+    /// Runs that ended with their last answer, all replications together.
+    pub runs: u64,
+    /// Runs that failed: too many retries, or a prompt too long to be served.
+    pub failed: u64,
+    /// Runs that nobody waited for any more.
+    pub abandoned: u64,
+    /// Runs that ended in any way, per second.
+    pub runs_per_s: Option<Interval>,
+    /// From the start of a run to its last answer, s.
+    pub run_s: Latency,
+    /// Share of runs that ended with their last answer before the deadline.
+    pub success_fraction: Option<Interval>,
+    /// Model calls a run.
+    pub calls_per_run: Option<Interval>,
+    /// Prompt tokens a run.
+    pub prompt_tokens_per_run: Option<Interval>,
+    /// Of these, tokens found in the cache.
+    pub cached_tokens_per_run: Option<Interval>,
+    /// Output tokens a run.
+    pub output_tokens_per_run: Option<Interval>,
+    /// Of these, thinking tokens.
+    pub thinking_tokens_per_run: Option<Interval>,
+    /// Tool calls a run.
+    pub tool_calls_per_run: Option<Interval>,
+    /// Sub-agents a run.
+    pub sub_agents_per_run: Option<Interval>,
+    /// Compactions a run.
+    pub compactions_per_run: Option<Interval>,
+    /// Repeated turns and calls a run.
+    pub retries_per_run: Option<Interval>,
+    /// Parts of the mean latency of a run, s: they add up to it.
+    pub path: IndexMap<String, Mean>,
+    /// The same by band of percentiles of run latency.
+    pub bands: IndexMap<String, IndexMap<String, Mean>>,
+    /// The same by turn, means over all replications; turns from the 100th on count as it.
+    pub by_turn: Vec<TurnSummary>,
+}
+
+/// One turn of the runs of an agent.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct TurnSummary {
+    /// Its number, from 1.
+    pub turn: u32,
+    /// Runs that had it.
+    pub runs: u64,
+    /// Parts of its mean latency, s.
+    pub path: IndexMap<String, f64>,
+}
+
+/// Figures of one pool of tool workers.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct ToolPoolSummary {
+    /// Workers.
+    pub workers: u32,
+    /// Tool calls that they run at once.
+    pub slots: u32,
+    /// Share of the slots that run a call.
+    pub utilization: Option<Interval>,
+    /// Tool calls that began to run, per second.
+    pub calls_per_s: Option<Interval>,
+    /// Mean tool calls waiting.
+    pub waiting_mean: Option<Interval>,
+    /// Wait of a tool call, s.
+    pub wait_s: Mean,
+    /// Share of tool calls that waited.
+    pub waited_fraction: Option<Interval>,
+    /// Dollars an hour of all workers; absent without a price.
+    pub usd_per_hour: Option<Interval>,
+    /// IT power of all workers, W; absent where it is not known.
+    pub it_watts: Option<f64>,
 }
 
 /// Figures of one use case.
@@ -80,6 +161,9 @@ pub struct UseCaseSummary {
     /// What calls think before they answer; absent where none does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thinking: Option<ThinkingSummary>,
+    /// Its agents, that of sessions first; absent where calls are no agents'.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub agents: IndexMap<String, AgentSummary>,
     /// Its sessions; absent where calls stand by themselves.
     pub sessions: Option<SessionsSummary>,
     /// Its batch jobs; absent where it has none.

@@ -34,6 +34,8 @@ enum Asked {
     Drawn(LengthSource),
     /// The recording that also says what prompts repeat.
     Recorded(Cursor),
+    /// By agents, which have a script of their own.
+    Elsewhere,
 }
 
 /// What a call asks for.
@@ -75,6 +77,7 @@ impl Script {
                 Asked::Drawn(lengths.opening(opening))
             }
             (Lengths::Recorded, Arrivals::Trace { trace, .. }) => Asked::Recorded(trace.cursor()),
+            (Lengths::Agents(_), _) => Asked::Elsewhere,
             (Lengths::Recorded, _) => unreachable!("recorded lengths come with a trace"),
         };
         Script {
@@ -116,6 +119,7 @@ impl Script {
                 let ask = Ask::plain(call.prompt, call.output);
                 (ask, (cursor.trace().nodes > 0).then_some(&*cursor))
             }
+            Asked::Elsewhere => unreachable!("agents have a script of their own"),
         };
         if self.prefix.is_empty() && recorded.is_none() {
             return (self.ask(0, number, asked), None);

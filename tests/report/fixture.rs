@@ -39,6 +39,7 @@ fn nothing() -> Latency {
 
 fn use_case(pool: &str, rate: f64, slowness: f64) -> UseCaseSummary {
     UseCaseSummary {
+        agents: Default::default(),
         pool: pool.into(),
         calls: (rate * 3600.0 * 12.0) as u64,
         rejected: 0,
@@ -103,6 +104,7 @@ fn pool(gpus: u32, output: f64) -> PoolSummary {
 /// A stable result.
 pub fn summary() -> Summary {
     Summary {
+        tool_pools: Default::default(),
         schema: 1,
         scenario: "holiday-peak".into(),
         version: "0.1.0".into(),

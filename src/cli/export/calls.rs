@@ -54,7 +54,7 @@ fn notes(args: &ExportArgs, scenario: &Scenario, generated: &Generated<'_>) -> R
         let names = closed.join(", ");
         notes.push(format!("left out, since calls of closed loops come when answers do: {names}"));
     }
-    if open.iter().any(|(_, use_case)| use_case.session.is_some()) {
+    if open.iter().any(|(_, use_case)| use_case.has_sessions()) {
         notes.push(
             "turns of a session follow each other after the time to think alone, as if answers \
              took no time"

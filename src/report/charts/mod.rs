@@ -13,6 +13,7 @@ mod load;
 pub mod miss_ratio;
 mod paint;
 mod panel;
+mod path;
 mod replay;
 mod seek;
 mod seek_over;
@@ -68,7 +69,13 @@ pub fn charts(summary: &Summary, series: &Series) -> Vec<Chart> {
             drawing: windows::draw(summary, series, &bars),
         },
     };
-    vec![
+    let path = path::draw(summary, &remark).map(|drawing| Chart {
+        name: "path",
+        caption: "Where the time of an agent's runs goes. Each bar is the mean run of a band of \
+                  percentiles, divided by what it waited for.",
+        drawing,
+    });
+    let mut charts = vec![
         Chart {
             name: "latency",
             caption: "Latency distributions. A curve at 95 % over 300 ms says that 95 of 100 \
@@ -82,5 +89,7 @@ pub fn charts(summary: &Summary, series: &Series) -> Vec<Chart> {
                       left: more tokens from each GPU, fewer each second for each user.",
             drawing: throughput::draw(series),
         },
-    ]
+    ];
+    charts.extend(path);
+    charts
 }

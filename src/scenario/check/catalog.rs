@@ -30,7 +30,7 @@ impl Check<'_> {
     /// The embedded catalog with the scenario's own entries.
     pub(super) fn catalog(&mut self, root: &At<'_>, raw: &mut RawScenario) -> Catalog {
         let mut catalog = Catalog::embedded().clone();
-        for key in ["hardware", "model", "tier", "calendar"] {
+        for key in ["hardware", "model", "tier", "calendar", "agent"] {
             self.at_most(&root.key(key), ENTRIES_MAX);
         }
         for (at, entry) in self.entries::<RawHardware>(root, "hardware") {
@@ -61,6 +61,7 @@ impl Check<'_> {
             raw.tier.extend(entry);
         }
         self.calendars(root, &mut catalog, raw);
+        self.own_agents(root, &mut catalog, raw);
         catalog
     }
 

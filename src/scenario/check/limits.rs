@@ -88,10 +88,10 @@ impl Check<'_> {
             _ => 1,
         };
         let sources = use_cases.iter().flatten().map(sources).sum::<u64>();
-        // Three are kept for what is neither, and some for sessions that think.
-        let has_sessions = use_cases.iter().flatten().any(|case| case.session.is_some());
+        // Five are kept for what is neither, and some for sessions that think.
+        let has_sessions = use_cases.iter().flatten().any(UseCase::has_sessions);
         let sessions = if has_sessions { SESSIONS_MAX as u64 } else { 0 };
-        let most = u64::from(SlotHeap::SLOTS_MAX) - 3 - sessions;
+        let most = u64::from(SlotHeap::SLOTS_MAX) - 5 - sessions;
         if replicas + sources > most {
             let problem = format!("{sources} clients and sources and {replicas} replicas in all");
             self.wrong(&root.key("use_case"), problem, format!("keep their sum to {most}"));
@@ -147,5 +147,9 @@ impl Check<'_> {
 
 /// Calls of a session, in the mean; 1 where calls stand by themselves.
 fn turns(use_case: &UseCase) -> f64 {
-    use_case.session.as_ref().map_or(1.0, |session| session.turns.expected())
+    match (use_case.crew(), &use_case.session) {
+        (Some(crew), _) => crew.calls_mean(),
+        (None, Some(session)) => session.turns.expected(),
+        (None, None) => 1.0,
+    }
 }

@@ -5,6 +5,7 @@
 //! use case whose form allows it is checked for sense, whatever is wrong with
 //! the others, and only a scenario without any mistake is handed on.
 
+mod agent;
 mod arm;
 mod batch;
 mod catalog;
@@ -201,6 +202,8 @@ struct Check<'b> {
     horizon: Horizon,
     /// Known before pools are looked at.
     regions: Vec<Region>,
+    /// Known before use cases are looked at, in the order of the file.
+    tool_pool_names: Vec<String>,
     /// With the scenario's own entries, once those are known.
     catalog: Catalog,
 }
@@ -217,6 +220,7 @@ impl<'b> Check<'b> {
             traces,
             horizon: Horizon::default(),
             regions: Vec::new(),
+            tool_pool_names: Vec::new(),
             catalog: Catalog::embedded().clone(),
         }
     }
@@ -262,6 +266,8 @@ impl Check<'_> {
         let duration = self.duration(root, &raw);
         let is_start_given = raw.start.is_some();
         self.horizon = Horizon { start: self.start(root, &raw), is_start_given, duration };
+        let tool_pools = self.tool_pools(root, &mut raw);
+        self.tool_pool_names = raw.tool_pool.iter().map(|pool| pool.name.clone()).collect();
         let use_cases = self.use_cases(root, &pools, &mut raw);
         let all_end = use_cases.iter().flatten().all(|use_case| use_case.ends_by_itself());
         self.limits(root, duration, &pools, &use_cases);
@@ -282,6 +288,7 @@ impl Check<'_> {
             sections: raw.sections,
             windows: None,
             pools,
+            tool_pools: tool_pools.into_iter().flatten().collect(),
             use_cases,
             warnings: std::mem::take(&mut self.warnings),
         };

@@ -8,6 +8,7 @@ use crate::scenario::tree::{At, suggest};
 use crate::scenario::units::Rate;
 use crate::scenario::{Arrivals, Lengths, Origins, Pool, Releases, Thinking, TokenPrices, UseCase};
 use crate::workload::TraceCall;
+use std::sync::Arc;
 
 /// Fastest arrivals: a call a microsecond, beyond any single source.
 pub(super) const RATE_MAX: f64 = 1e6;
@@ -26,7 +27,14 @@ impl Check<'_> {
         let sites = self.sites(at, pool_names, pools, raw);
         let origins = self.origins(at, raw, sites.as_deref(), pools);
         let arrivals = self.arrivals(at, raw, origins.as_ref().and_then(Option::as_deref));
-        let lengths = self.lengths(at, raw);
+        let lengths = if raw.agent.is_some() {
+            let pool = sites.as_ref().map_or(0, |sites| sites[0]);
+            let crew = self.crew(at, raw, pool, pool_names);
+            crew.map(|crew| Lengths::Agents(Arc::new(crew)))
+        } else {
+            self.without_agent(at, raw);
+            self.lengths(at, raw)
+        };
         let thinking = match &raw.thinking {
             Some(thinking) => Some(self.thinking(&at.key("thinking"), thinking)?),
             None => None,
@@ -60,6 +68,16 @@ impl Check<'_> {
             }
         }
         Some(use_case)
+    }
+
+    /// Keys that mean something to agents only.
+    fn without_agent(&mut self, at: &At<'_>, raw: &RawUseCase) {
+        for (key, is_empty) in [("pools", raw.pools.is_empty()), ("tools", raw.tools.is_empty())] {
+            if !is_empty {
+                let fix = "remove it, or add e.g. agent = \"coding-agent\"";
+                self.wrong(&at.key(key), "is given without an agent", fix);
+            }
+        }
     }
 
     /// The pools that serve a use case: those it names, the only one, or all that
@@ -266,6 +284,8 @@ impl Check<'_> {
                 let mean = prompt.mean().zip(output).map(|(prompt, output)| prompt + output);
                 mean.filter(|mean| *mean > longest as f64).map(|_| "the mean call is".to_owned())
             }
+            // What is too long ends their sessions, and is counted.
+            (Lengths::Agents(_), _) => None,
             (Lengths::Recorded, _) => unreachable!("lengths are recorded in traces only"),
         };
         if let Some(refused) = refused {

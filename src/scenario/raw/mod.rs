@@ -10,6 +10,7 @@ mod demand;
 mod pool;
 mod region;
 mod study;
+mod tool_pool;
 mod use_case;
 mod windows;
 
@@ -18,11 +19,12 @@ pub use demand::*;
 pub use pool::*;
 pub use region::*;
 pub use study::*;
+pub use tool_pool::*;
 pub use use_case::*;
 pub use windows::*;
 
 use super::units::{Duration, Fraction};
-use crate::catalog::{RawCalendar, RawHardware, RawModel, RawTier};
+use crate::catalog::{RawAgent, RawCalendar, RawHardware, RawModel, RawTier};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -64,6 +66,9 @@ pub struct RawScenario {
     /// Pools of GPUs.
     #[serde(default)]
     pub pool: Vec<RawPool>,
+    /// Pools of workers that run tool calls of agents.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tool_pool: Vec<RawToolPool>,
     /// Streams of work.
     #[serde(default)]
     pub use_case: Vec<RawUseCase>,
@@ -79,6 +84,9 @@ pub struct RawScenario {
     /// Calendars to add to the catalog, or in place of its entries.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub calendar: Vec<RawCalendar>,
+    /// Agents to add to the catalog, or changes to its entries.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub agent: Vec<RawAgent>,
     /// Variants that `compare` holds against the scenario as it stands.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub arm: Vec<RawArm>,

@@ -24,6 +24,15 @@ pub struct RawUseCase {
     pub serve: Option<RawServe>,
     /// Network round trip of its calls, beside those of their regions.
     pub round_trip: Option<Duration>,
+    /// Agent of the catalog or of the scenario whose sessions arrive.
+    pub agent: Option<String>,
+    /// Pools that serve its sub-agents, by agent; as `pool` where there is none.
+    #[serde(default, skip_serializing_if = "RawPlaces::is_empty")]
+    pub pools: RawPlaces,
+    /// Tool pools that run its tool calls, by class of tool; calls of others run at
+    /// once.
+    #[serde(default, skip_serializing_if = "RawPlaces::is_empty")]
+    pub tools: RawPlaces,
     /// When calls arrive.
     pub arrivals: Option<RawArrivals>,
     /// A recording that gives arrivals and, unless stated here, token counts.
@@ -246,6 +255,31 @@ pub enum RawTurns {
     Full,
     /// What was added to the prompt of the turn before.
     Delta,
+}
+
+/// Names of pools, by what they serve.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct RawPlaces(pub IndexMap<String, String>);
+
+impl RawPlaces {
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl JsonSchema for RawPlaces {
+    fn schema_name() -> Cow<'static, str> {
+        "RawPlaces".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "Names of pools, by what they serve.",
+            "type": "object",
+            "patternProperties": { "^.+$": { "type": "string" } },
+            "additionalProperties": false,
+        })
+    }
 }
 
 /// Latency promises by key: `<metric>_<statistic>`, `<metric>` alone for

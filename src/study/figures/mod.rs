@@ -1,6 +1,7 @@
 //! The figures that a run can be asked for: one list for summaries,
 //! comparisons, sweeps and everything else that names a figure.
 
+mod agents;
 mod figure;
 mod jobs;
 mod pool;
@@ -10,6 +11,7 @@ mod tier;
 mod unit;
 mod use_case;
 
+pub use agents::{part_key, runs as agent_runs};
 pub use figure::{Figure, Share};
 pub use pool::{gaps, served_by};
 pub use shares::Shares;
@@ -38,8 +40,12 @@ pub fn headline_figures(scenario: &Scenario) -> Vec<String> {
 
 /// All figures of `scenario`, in the order of summary.json.
 pub fn figures(scenario: &Scenario) -> Vec<Figure> {
-    let use_cases = (0..scenario.use_cases.len()).flat_map(|at| use_case::figures(scenario, at));
+    let use_cases = (0..scenario.use_cases.len()).flat_map(|at| {
+        use_case::figures(scenario, at).into_iter().chain(agents::figures(scenario, at))
+    });
     let pools = (0..scenario.pools.len())
         .flat_map(|at| pool::figures(scenario, at).into_iter().chain(tier::figures(scenario, at)));
-    use_cases.chain(pools).collect()
+    let tools =
+        (0..scenario.tool_pools.len()).flat_map(|at| agents::figures_of_tools(scenario, at));
+    use_cases.chain(pools).chain(tools).collect()
 }

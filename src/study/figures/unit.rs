@@ -41,7 +41,12 @@ impl Unit {
             "utilization" | "kv_use_mean" | "kv_use_peak" => Unit::Share,
             _ if last.ends_with("_fraction") => Unit::Share,
             _ if last.ends_with("bytes_per_s") => Unit::BytesPerSecond,
-            _ if last.ends_with("calls_per_s") || last.ends_with("blocks_per_s") => Unit::PerSecond,
+            _ if last.ends_with("calls_per_s")
+                || last == "runs_per_s"
+                || last.ends_with("blocks_per_s") =>
+            {
+                Unit::PerSecond
+            }
             "preemptions_per_s" => Unit::PerSecond,
             _ if last.contains("tok_per_s") => Unit::TokensPerSecond,
             _ if last.ends_with("usd_per_hour") => Unit::UsdPerHour,

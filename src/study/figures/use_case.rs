@@ -56,7 +56,7 @@ pub fn figures(scenario: &Scenario, at: usize) -> Vec<Figure> {
         }));
         figures.extend(tier::figures_of_use_case(scenario, at));
     }
-    if use_case.session.is_some() {
+    if use_case.has_sessions() {
         figures.push(per_second(path("sessions.began_per_s"), at, |calls| calls.sessions.began));
         figures.push(Figure::new(path("sessions.turns_mean"), move |run| {
             let sessions = &run.use_cases[at].sessions;

@@ -5,6 +5,7 @@
 //! never a mean of ratios; a latency statistic is one value a replication with
 //! a Student interval over them.
 
+mod agents;
 mod curves;
 mod pool;
 mod stability;
@@ -71,6 +72,7 @@ pub fn summary(scenario: &Scenario, records: &[RunRecord], digest: Digest) -> Su
             / records.len() as f64,
         use_cases,
         pools: pool::summaries(scenario, &found, &stability, &loads),
+        tool_pools: agents::tool_pools(scenario, &found),
         total: total::summary(scenario),
         notes: total::notes(scenario, records.len()),
         warnings,

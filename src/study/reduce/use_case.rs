@@ -89,7 +89,8 @@ fn summary(scenario: &Scenario, records: &[RunRecord], found: &Found, at: usize)
         tiers: supplied(scenario, found, at),
         output_tokens_mean: get("output_tokens_mean"),
         thinking: use_case.thinking.is_some().then(|| thinking(get)),
-        sessions: use_case.session.is_some().then(|| SessionsSummary {
+        agents: super::agents::agents(scenario, records, found, at),
+        sessions: use_case.has_sessions().then(|| SessionsSummary {
             began: total(|record| record.sessions.began),
             completed: total(|record| record.sessions.completed),
             aborted: total(|record| record.sessions.aborted),

@@ -68,6 +68,16 @@ impl Actor {
         self.run + 1 >= self.runs
     }
 
+    /// Whether the present turn was tried before.
+    pub fn is_repeated(&self) -> bool {
+        self.attempt > 0
+    }
+
+    /// Whether its last prompt was refused, and with it what it says.
+    pub fn is_refused(&self) -> bool {
+        self.content.is_none()
+    }
+
     /// What it says, to be given back.
     pub fn take_content(&mut self) -> Option<Content> {
         self.content.take()

@@ -69,16 +69,31 @@ pub struct Dry {
     script: Script,
     pace: Pace,
     plan: Plan,
+    /// The calls of the session so far: pool, what was asked, tokens in the cache.
+    made: Vec<(usize, Ask, u32)>,
 }
 
 impl Dry {
     /// Sessions of `script` at this pace.
     pub fn new(script: Script, pace: Pace) -> Dry {
-        Dry { script, pace, plan: Plan::default() }
+        Dry { script, pace, plan: Plan::default(), made: Vec::new() }
+    }
+
+    /// Session `number` from start to end, with each call told to `visit`: its pool,
+    /// what it asks for, and the tokens of its prompt that the cache has.
+    pub fn session_with(
+        &mut self,
+        number: u64,
+        mut visit: impl FnMut(usize, Ask, u32),
+    ) -> DrySession {
+        let totals = self.session(number);
+        self.made.iter().for_each(|&(pool, ask, known)| visit(pool, ask, known));
+        totals
     }
 
     /// Session `number` from start to end.
     pub fn session(&mut self, number: u64) -> DrySession {
+        self.made.clear();
         let mut totals = DrySession::default();
         let mut actor = self.script.session(number, Content::new(Strand::NONE));
         // What others of its kind have said.
@@ -105,7 +120,7 @@ impl Dry {
             let (next, content) = self.script.next(actor);
             match next {
                 Next::Compaction(ask) => {
-                    run.latency_s += self.call(ask, known, totals);
+                    run.latency_s += self.call(actor, ask, known, totals);
                     totals.compactions += 1;
                     totals.summary_tokens += u64::from(ask.output);
                     *known = actor.base.tokens;
@@ -113,7 +128,7 @@ impl Dry {
                     continue;
                 }
                 Next::Turn(ask) => {
-                    run.latency_s += self.call(ask, known, totals);
+                    run.latency_s += self.call(actor, ask, known, totals);
                     totals.output_tokens += u64::from(ask.output);
                     totals.thinking_tokens += u64::from(ask.thinking);
                     self.script.answered(actor, ask, content, &mut self.plan);
@@ -206,7 +221,8 @@ impl Dry {
     }
 
     /// A model call. Returns its seconds.
-    fn call(&self, ask: Ask, known: &mut u32, totals: &mut DrySession) -> f64 {
+    fn call(&mut self, actor: &Actor, ask: Ask, known: &mut u32, totals: &mut DrySession) -> f64 {
+        self.made.push((self.script.pool(actor), ask, *known));
         let new = ask.prompt.saturating_sub(*known);
         *known = ask.prompt;
         totals.calls += 1;

@@ -42,6 +42,9 @@ pub struct Member {
     pub pool: usize,
     /// The member that its sub-agents are.
     pub child: Option<u16>,
+    /// Index of the pool of workers that runs its tools, by class; `None`: each
+    /// call runs at once.
+    pub tool_pools: Vec<Option<u16>>,
 }
 
 impl Crew {

@@ -278,10 +278,14 @@ impl Script {
         Ask { given, ..ask }
     }
 
-    /// The call of a turn has not been answered and gives back what it said.
-    pub fn given_up(&self, actor: &mut Actor, ask: Ask, content: Content) {
+    /// A call has not been answered, that of a turn or of a compaction, and gives
+    /// back what it said. What it would have answered will never be repeated.
+    pub fn given_up(&mut self, actor: &mut Actor, ask: Ask, content: Content, compacts: bool) {
         self.take_back(actor, ask, content);
-        actor.attempt += 1;
+        actor.own = self.strand();
+        let content = actor.content.as_mut().expect("it was taken back");
+        content.turn_off(ask.prompt, actor.own);
+        actor.attempt += u32::from(!compacts);
         actor.retries += 1;
     }
 

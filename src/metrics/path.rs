@@ -1,0 +1,206 @@
+//! The critical path of a run: what it waits for at each instant.
+//!
+//! A path is a partition of the time since the run began into stretches with one
+//! cause each, so its sums add up to the latency exactly, tick by tick. A parent
+//! that waits for sub-agents takes over the path of the one that ends its wait,
+//! up to the instant at which the first of them has ended: what comes after that
+//! is waiting for stragglers.
+
+use crate::factory::Call;
+use crate::kernel::Time;
+
+/// What a run waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Part {
+    /// A model call waits to be scheduled.
+    Queue,
+    /// KV blocks are fetched for it.
+    Fetch,
+    /// Its prompt is computed, as far as the cache does not have it.
+    Prefill,
+    /// Thinking tokens are decoded.
+    Thinking,
+    /// Visible tokens are decoded.
+    Decode,
+    /// Tools run.
+    Tool,
+    /// A tool call waits for a worker.
+    Sandbox,
+    /// Sub-agents run after the first of them has ended.
+    Straggler,
+    /// The network.
+    Network,
+}
+
+impl Part {
+    /// All of them, in the order in which sums are kept.
+    pub const ALL: [Part; 9] = [
+        Part::Queue,
+        Part::Fetch,
+        Part::Prefill,
+        Part::Thinking,
+        Part::Decode,
+        Part::Tool,
+        Part::Sandbox,
+        Part::Straggler,
+        Part::Network,
+    ];
+
+    /// Its name, as keys of the summary have it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Part::Queue => "queue",
+            Part::Fetch => "fetch",
+            Part::Prefill => "prefill",
+            Part::Thinking => "thinking",
+            Part::Decode => "decode",
+            Part::Tool => "tool",
+            Part::Sandbox => "sandbox_queue",
+            Part::Straggler => "straggler",
+            Part::Network => "network",
+        }
+    }
+}
+
+/// Ticks by part, in the order of [`Part::ALL`].
+pub type Parts = [u64; Part::ALL.len()];
+
+/// A stretch that ends at `until`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Mark {
+    until: Time,
+    /// The turn of the run, from 0.
+    turn: u32,
+    part: Part,
+}
+
+/// The path of a run so far; see the module text.
+#[derive(Clone, Debug, Default)]
+pub struct Path {
+    began: Time,
+    marks: Vec<Mark>,
+}
+
+impl Path {
+    /// A run begins.
+    pub fn begin(&mut self, now: Time) {
+        self.began = now;
+        self.marks.clear();
+    }
+
+    /// Up to when it is known.
+    pub fn until(&self) -> Time {
+        self.marks.last().map_or(self.began, |mark| mark.until)
+    }
+
+    /// From where it was known up to `until` it waited for `part`.
+    #[inline]
+    pub fn mark(&mut self, until: Time, part: Part, turn: u32) {
+        let known = self.until();
+        assert!(until >= known, "a path goes on from {known}, not from {until}");
+        match self.marks.last_mut() {
+            Some(last) if last.part == part && last.turn == turn => last.until = until,
+            _ if until > known => self.marks.push(Mark { until, turn, part }),
+            _ => {}
+        }
+    }
+
+    /// Up to now it waited for a call that has ended now, or been called off.
+    pub fn call(&mut self, now: Time, call: &Call, turn: u32) {
+        if call.scheduled == Time::MAX {
+            return self.mark(now, Part::Queue, turn);
+        }
+        let queued = call.arrived + (call.scheduled.since(call.arrived) - call.fetch);
+        self.mark(queued, Part::Queue, turn);
+        self.mark(call.scheduled, Part::Fetch, turn);
+        self.mark(call.first_token.min(now), Part::Prefill, turn);
+        if call.thinking > 0 {
+            self.mark(call.answering.min(now), Part::Thinking, turn);
+        }
+        self.mark(now, Part::Decode, turn);
+    }
+
+    /// Up to now it waited for a sub-agent that has ended now, and since `first`
+    /// for stragglers.
+    pub fn take_over(&mut self, child: &Path, first: Time, now: Time, turn: u32) {
+        for mark in &child.marks {
+            let until = mark.until.min(first);
+            if until > self.until() {
+                self.mark(until, mark.part, turn);
+            }
+            if mark.until >= first {
+                break;
+            }
+        }
+        self.mark(now, Part::Straggler, turn);
+    }
+
+    /// Tells of each stretch: its turn, its part, its ticks.
+    pub fn each(&self, mut tell: impl FnMut(u32, Part, u64)) {
+        let mut from = self.began;
+        for mark in &self.marks {
+            tell(mark.turn, mark.part, mark.until.since(from).ticks());
+            from = mark.until;
+        }
+    }
+
+    /// Its ticks by part.
+    pub fn parts(&self) -> Parts {
+        let mut parts = Parts::default();
+        self.each(|_, part, ticks| parts[part as usize] += ticks);
+        parts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(ticks: u64) -> Time {
+        Time::from_ticks(ticks)
+    }
+
+    /// What each stretch of a path is.
+    fn spelled(path: &Path) -> Vec<(Part, u64)> {
+        let mut spelled = Vec::new();
+        path.each(|_, part, ticks| spelled.push((part, ticks)));
+        spelled
+    }
+
+    #[test]
+    fn a_parent_takes_over_the_path_of_the_last_child() {
+        let (mut parent, mut child) = (Path::default(), Path::default());
+        parent.begin(at(0));
+        parent.mark(at(10), Part::Decode, 0);
+        child.begin(at(10));
+        child.mark(at(12), Part::Queue, 0);
+        child.mark(at(20), Part::Prefill, 0);
+        child.mark(at(30), Part::Decode, 0);
+        child.mark(at(50), Part::Tool, 1);
+        let mut alone = parent.clone();
+        alone.take_over(&child, at(50), at(50), 0);
+        let whole = [(Part::Decode, 10), (Part::Queue, 2), (Part::Prefill, 8), (Part::Decode, 10)];
+        assert_eq!(spelled(&alone)[..4], whole);
+        assert_eq!(spelled(&alone)[4..], [(Part::Tool, 20)]);
+        // Its sibling ended at 25.
+        parent.take_over(&child, at(25), at(50), 0);
+        assert_eq!(
+            spelled(&parent)[2..],
+            [(Part::Prefill, 8), (Part::Decode, 5), (Part::Straggler, 25)]
+        );
+        assert_eq!(parent.parts().iter().sum::<u64>(), 50);
+    }
+
+    #[test]
+    fn a_parent_that_waits_late_takes_over_the_rest() {
+        let (mut parent, mut child) = (Path::default(), Path::default());
+        parent.begin(at(0));
+        child.begin(at(0));
+        child.mark(at(40), Part::Tool, 0);
+        child.mark(at(60), Part::Decode, 1);
+        parent.mark(at(30), Part::Decode, 0);
+        parent.take_over(&child, at(60), at(60), 3);
+        assert_eq!(spelled(&parent), [(Part::Decode, 30), (Part::Tool, 10), (Part::Decode, 20)]);
+    }
+}

@@ -1,0 +1,585 @@
+//! Agents: runs, their turns, tools and sub-agents.
+//!
+//! The next call of an actor exists only after what it waits for has ended. What
+//! it waited for is marked on its path as it goes; see [`Path`].
+
+use super::Simulation;
+use super::arrivals::Script;
+use super::event::Event;
+use crate::catalog::{Agent, ChildOrder, Join, ToolOrder};
+use crate::factory::{Call, CallId, Engine, Waiter};
+use crate::kernel::{Slot, Span, Time};
+use crate::metrics::{Part, Path, RunCounts, RunEnd};
+use crate::workload::agent::{self, Actor, ActorId, Member, Next, Plan, ToolCall};
+use crate::workload::{Ask, Content};
+
+/// No tool pool: a tool call of an infinite server.
+pub const NO_POOL: u16 = u16::MAX;
+
+/// What an actor is at, beside what it says; kept by its place in the arena.
+#[derive(Clone, Debug, Default)]
+pub struct Task {
+    /// The client that runs its session, in a closed loop.
+    client: Option<u32>,
+    parent: Option<ActorId>,
+    /// Its sub-agents that are alive.
+    children: Vec<ActorId>,
+    began: Time,
+    path: Path,
+    counts: RunCounts,
+    /// The call in flight, what it asked for, and whether it is a compaction.
+    call: Option<CallId>,
+    ask: Option<Ask>,
+    compacts: bool,
+    /// The tool calls of the turn; with an order, those from `next_tool` on have not begun.
+    tools: Vec<ToolCall>,
+    next_tool: u32,
+    /// Tool calls under way.
+    tools_due: u32,
+    /// Sub-agents that the turn still waits for, and those that it has yet to start.
+    children_due: u32,
+    next_child: u32,
+    children_planned: u32,
+    /// When the first sub-agent that the actor waits for ended.
+    first_end: Option<Time>,
+    /// Sub-agents in the background, and what those that have ended reported.
+    background: u32,
+    reported: u32,
+    /// The actor waits for those before its last turn.
+    awaits_background: bool,
+    /// Tokens of results so far, and whether a tool failed.
+    tokens: u32,
+    failed: bool,
+}
+
+impl Task {
+    /// Forgets the actor that had this place before; keeps its memory.
+    fn renew(&mut self, client: Option<u32>, parent: Option<ActorId>) {
+        let Task { mut children, path, mut tools, .. } = std::mem::take(self);
+        children.clear();
+        tools.clear();
+        *self = Task { client, parent, children, path, tools, ..Task::default() };
+    }
+
+    /// A call has ended, or was called off for its time.
+    fn count_call(&mut self, actor: &Actor) {
+        let counts = &mut self.counts;
+        counts.calls += 1;
+        match (self.compacts, actor.is_repeated()) {
+            (true, _) => counts.compactions += 1,
+            (false, true) => counts.retries += 1,
+            (false, false) => counts.turns += 1,
+        }
+    }
+
+    /// Nothing of the turn is waited for any more.
+    fn is_joined(&self) -> bool {
+        self.tools_due == 0 && self.children_due == 0
+    }
+}
+
+impl<'s, E: Engine> Simulation<'s, E> {
+    /// Session `number` of a use case begins its first run.
+    pub(super) fn begin_agent(
+        &mut self,
+        now: Time,
+        use_case: usize,
+        number: u64,
+        client: Option<u32>,
+    ) {
+        let blank = self.calls.blank();
+        let actor = agents(&mut self.sources[use_case].script).session(number, blank);
+        let id = self.enroll(actor, client, None);
+        self.recorder.session_began(use_case);
+        self.audit.agent_session_began();
+        self.begin_run(now, id);
+    }
+
+    fn enroll(&mut self, actor: Actor, client: Option<u32>, parent: Option<ActorId>) -> ActorId {
+        let id = self.actors.insert(actor);
+        let place = id.index() as usize;
+        if place >= self.tasks.len() {
+            self.tasks.resize_with(place + 1, Task::default);
+        }
+        self.tasks[place].renew(client, parent);
+        id
+    }
+
+    #[inline]
+    fn task(&mut self, id: ActorId) -> &mut Task {
+        &mut self.tasks[id.index() as usize]
+    }
+
+    fn member(&self, id: ActorId) -> &'s Member {
+        let actor = &self.actors[id];
+        let crew = self.scenario.use_cases[usize::from(actor.use_case)].crew().expect("agents");
+        &crew.members[usize::from(actor.member)]
+    }
+
+    fn program(&self, id: ActorId) -> &'s Agent {
+        &self.member(id).agent
+    }
+
+    /// The session's next run, or the run of a sub-agent that was just made.
+    fn begin_run(&mut self, now: Time, id: ActorId) {
+        let actor = &mut self.actors[id];
+        if self.tasks[id.index() as usize].parent.is_none() {
+            agents(&mut self.sources[usize::from(actor.use_case)].script).begin_run(actor);
+        }
+        let run = actor.run;
+        let task = self.task(id);
+        task.began = now;
+        task.path.begin(now);
+        task.counts = RunCounts::default();
+        if let (Some(patience_s), None) = (self.program(id).limits.patience_s, self.task(id).parent)
+        {
+            let event = Event::Patience { actor: id, run };
+            self.alarm(now + Span::from_seconds(patience_s), event);
+        }
+        self.ask(now, id);
+    }
+
+    /// Schedules `event` in a slot that is lent.
+    fn alarm(&mut self, time: Time, event: Event) {
+        let slot = self.slots.lend(event, &mut self.pending);
+        self.pending.schedule(slot, time);
+        self.arrivals_due += 1;
+    }
+
+    /// A lent slot has served.
+    pub(super) fn alarmed(&mut self, slot: Slot) {
+        self.arrivals_due -= 1;
+        self.slots.take_back(slot);
+    }
+
+    /// The gap between two runs is over.
+    pub(super) fn on_run(&mut self, now: Time, id: ActorId) {
+        self.begin_run(now, id);
+    }
+
+    /// The actor goes on at this instant, once all steps that end at it have ended:
+    /// until then a replica may be about to start a step that its call must not be in.
+    fn ask(&mut self, now: Time, id: ActorId) {
+        if self.asking.is_empty() {
+            self.pending.schedule(self.slots.asks(), now);
+            self.arrivals_due += 1;
+        }
+        self.asking.push(id);
+    }
+
+    /// All steps that end now have ended.
+    pub(super) fn on_asks(&mut self, now: Time) {
+        self.arrivals_due -= 1;
+        let mut asking = std::mem::take(&mut self.asking);
+        for id in asking.drain(..) {
+            // Somebody may have called it off since.
+            if self.actors.contains(id) {
+                self.ask_now(now, id);
+            }
+        }
+        // Whoever asked in between has an event and a list of its own.
+        if self.asking.is_empty() {
+            self.asking = asking;
+        }
+    }
+
+    /// The actor makes its next call, or waits for the background before its last turn.
+    fn ask_now(&mut self, now: Time, id: ActorId) {
+        let task = &mut self.tasks[id.index() as usize];
+        let actor = &mut self.actors[id];
+        let use_case = usize::from(actor.use_case);
+        if actor.is_in_last_turn() && task.background > 0 {
+            task.awaits_background = true;
+            task.first_end = None;
+            return;
+        }
+        task.awaits_background = false;
+        let script = agents(&mut self.sources[use_case].script);
+        actor.context = actor.context.saturating_add(std::mem::take(&mut task.reported));
+        let (next, content) = script.next(actor);
+        let (ask, compacts) = match next {
+            Next::Turn(ask) => (ask, false),
+            Next::Compaction(ask) => (ask, true),
+        };
+        let pool = script.pool(actor);
+        let mut call = Call::new(actor.use_case, actor.number, now, ask.prompt, ask.output);
+        call.turn = actor.serial();
+        call.thinking = ask.thinking;
+        call.is_cut = ask.is_cut;
+        call.given = ask.given;
+        call.waiter = Waiter::Agent(id);
+        (task.ask, task.compacts) = (Some(ask), compacts);
+        self.audit.sent();
+        let Some(call) = self.dispatch(now, pool, call, Some(content)) else {
+            return self.end_run(now, id, RunEnd::Failed);
+        };
+        self.task(id).call = Some(call);
+        if let Some(timeout_s) = self.program(id).limits.timeout_s {
+            let event = Event::Timeout { actor: id, call };
+            self.alarm(now + Span::from_seconds(timeout_s), event);
+        }
+    }
+
+    /// The call of an actor was answered.
+    pub(super) fn on_agent_answer(
+        &mut self,
+        now: Time,
+        id: ActorId,
+        call: &Call,
+        content: Option<Content>,
+    ) {
+        let content = content.expect("agents say something");
+        let task = &mut self.tasks[id.index() as usize];
+        let actor = &mut self.actors[id];
+        task.path.call(now, call, actor.turn);
+        task.call = None;
+        let ask = task.ask.take().expect("it asked");
+        task.count_call(actor);
+        let counts = &mut task.counts;
+        counts.prompt_tokens += u64::from(call.prompt);
+        counts.cached_tokens += u64::from(call.cached);
+        counts.output_tokens += u64::from(call.output);
+        counts.thinking_tokens += u64::from(call.thinking);
+        let script = agents(&mut self.sources[usize::from(actor.use_case)].script);
+        if task.compacts {
+            script.compacted(actor, content);
+            return self.ask(now, id);
+        }
+        let mut plan = std::mem::take(&mut self.plan);
+        script.answered(actor, ask, content, &mut plan);
+        let is_last = actor.is_in_last_turn();
+        if is_last {
+            self.end_run(now, id, RunEnd::Done);
+        } else {
+            self.act(now, id, &plan);
+        }
+        self.plan = plan;
+    }
+
+    /// Starts the tools and sub-agents of a turn.
+    fn act(&mut self, now: Time, id: ActorId, plan: &Plan) {
+        let (in_sequence, order, join) = {
+            let Agent { tools, children, .. } = self.program(id);
+            let in_sequence = tools.as_ref().is_some_and(|it| it.order == ToolOrder::Sequence);
+            let order = children.as_ref().map_or(ChildOrder::Parallel, |it| it.order);
+            (in_sequence, order, children.as_ref().map_or(Join::All, |it| it.join))
+        };
+        let task = self.task(id);
+        task.tools.clear();
+        task.tools.extend_from_slice(&plan.tools);
+        task.tokens = plan.tools.iter().map(|tool| tool.tokens).sum();
+        task.failed = plan.tools.iter().any(|tool| tool.fails);
+        task.counts.tools += plan.tools.len() as u64;
+        task.counts.children += u64::from(plan.children);
+        task.next_tool = 0;
+        task.first_end = None;
+        (task.next_child, task.children_planned) = (0, plan.children);
+        task.children_due = match (order, join) {
+            (ChildOrder::Background, _) => 0,
+            (_, Join::All) => plan.children,
+            (_, Join::AtLeast(enough)) => enough.min(plan.children),
+        };
+        if order == ChildOrder::Background {
+            task.background += plan.children;
+        }
+        if !plan.tools.is_empty() {
+            if in_sequence { self.start_tool(now, id, 0) } else { self.start_tools(now, id) }
+        }
+        let at_once =
+            if order == ChildOrder::Sequence { plan.children.min(1) } else { plan.children };
+        (0..at_once).for_each(|_| self.start_child(now, id));
+        if self.task(id).is_joined() {
+            self.joined(now, id);
+        }
+    }
+
+    /// All tool calls at once. Those of infinite servers end with the longest.
+    fn start_tools(&mut self, now: Time, id: ActorId) {
+        let mut longest: Option<(Span, u16)> = None;
+        for at in 0..self.task(id).tools.len() {
+            let tool = self.task(id).tools[at];
+            if self.tool_pool(id, tool) != NO_POOL {
+                self.start_tool(now, id, at as u16);
+            } else if longest.is_none_or(|(latency, _)| tool.latency > latency) {
+                longest = Some((tool.latency, at as u16));
+            }
+        }
+        if let Some((latency, at)) = longest {
+            self.task(id).tools_due += 1;
+            self.alarm(now + latency, Event::Tool { actor: id, at, pool: NO_POOL });
+        }
+    }
+
+    fn tool_pool(&self, id: ActorId, tool: ToolCall) -> u16 {
+        let pools = &self.member(id).tool_pools;
+        pools.get(usize::from(tool.class)).copied().flatten().unwrap_or(NO_POOL)
+    }
+
+    /// Tool call `at` of the turn.
+    fn start_tool(&mut self, now: Time, id: ActorId, at: u16) {
+        let tool = self.task(id).tools[usize::from(at)];
+        let pool = self.tool_pool(id, tool);
+        let task = self.task(id);
+        task.tools_due += 1;
+        task.next_tool = u32::from(at) + 1;
+        if pool == NO_POOL {
+            return self.alarm(now + tool.latency, Event::Tool { actor: id, at, pool });
+        }
+        let ended = self.tool_pools[usize::from(pool)].arrive(now, (id, at), tool.latency);
+        if let Some(end) = ended {
+            self.alarm(end, Event::Tool { actor: id, at, pool });
+        }
+    }
+
+    /// A tool call has ended.
+    pub(super) fn on_tool(&mut self, now: Time, id: ActorId, at: u16, pool: u16) {
+        if pool != NO_POOL
+            && let Some(((actor, at), end)) = self.tool_pools[usize::from(pool)].leave(now)
+        {
+            self.alarm(end, Event::Tool { actor, at, pool });
+        }
+        // Nobody may wait for it any more.
+        if !self.actors.contains(id) {
+            return;
+        }
+        let in_sequence =
+            self.program(id).tools.as_ref().is_some_and(|it| it.order == ToolOrder::Sequence);
+        let task = &mut self.tasks[id.index() as usize];
+        let turn = self.actors[id].turn;
+        task.tools_due -= 1;
+        if in_sequence || task.is_joined() {
+            let began = now.since(Time::ZERO) - task.tools[usize::from(at)].latency;
+            let began = Time::ZERO + began;
+            if pool != NO_POOL && began > task.path.until() {
+                task.path.mark(began, Part::Sandbox, turn);
+            }
+            task.path.mark(now, Part::Tool, turn);
+        }
+        if in_sequence && (task.next_tool as usize) < task.tools.len() {
+            let next = task.next_tool as u16;
+            return self.start_tool(now, id, next);
+        }
+        if task.is_joined() {
+            self.joined(now, id);
+        }
+    }
+
+    fn start_child(&mut self, now: Time, id: ActorId) {
+        let blank = self.calls.blank();
+        let task = &mut self.tasks[id.index() as usize];
+        let index = task.next_child;
+        task.next_child += 1;
+        let parent = &self.actors[id];
+        let script = agents(&mut self.sources[usize::from(parent.use_case)].script);
+        let child = script.child(parent, index, blank);
+        let child = self.enroll(child, None, Some(id));
+        self.task(id).children.push(child);
+        self.begin_run(now, child);
+    }
+
+    /// A sub-agent has ended; it is still there.
+    fn on_child(&mut self, now: Time, id: ActorId, child: ActorId) {
+        let summary = {
+            let script = agents(&mut self.sources[usize::from(self.actors[id].use_case)].script);
+            script.summary(&self.actors[id], &self.actors[child])
+        };
+        let order = self.program(id).children.as_ref().expect("it has sub-agents").order;
+        let ended = std::mem::take(&mut self.task(child).path);
+        let counts = self.task(child).counts;
+        let turn = self.actors[id].turn;
+        let task = &mut self.tasks[id.index() as usize];
+        task.children.retain(|&other| other != child);
+        task.counts.add(&counts);
+        let mut goes_on = Goes::Nowhere;
+        match order {
+            ChildOrder::Background => {
+                task.background -= 1;
+                task.reported = task.reported.saturating_add(summary);
+                let first = *task.first_end.get_or_insert(now);
+                if task.awaits_background && task.background == 0 {
+                    task.path.take_over(&ended, first, now, turn);
+                    goes_on = Goes::Asks;
+                }
+            }
+            ChildOrder::Sequence => {
+                task.tokens = task.tokens.saturating_add(summary);
+                task.children_due -= 1;
+                task.path.take_over(&ended, now, now, turn);
+                if task.children_due > 0 {
+                    goes_on = Goes::Starts;
+                } else if task.is_joined() {
+                    goes_on = Goes::Joins;
+                }
+            }
+            ChildOrder::Parallel => {
+                task.tokens = task.tokens.saturating_add(summary);
+                let first = *task.first_end.get_or_insert(now);
+                task.children_due -= 1;
+                if task.is_joined() {
+                    task.path.take_over(&ended, first, now, turn);
+                    goes_on = Goes::Joins;
+                }
+            }
+        }
+        let is_enough = order == ChildOrder::Parallel && task.children_due == 0;
+        self.task(child).path = ended;
+        self.dismiss(child);
+        if is_enough {
+            self.call_off_children(now, id);
+        }
+        match goes_on {
+            Goes::Nowhere => {}
+            Goes::Asks => self.ask(now, id),
+            Goes::Starts => self.start_child(now, id),
+            Goes::Joins => self.joined(now, id),
+        }
+    }
+
+    /// All that the present turn led to has come.
+    fn joined(&mut self, now: Time, id: ActorId) {
+        let task = &mut self.tasks[id.index() as usize];
+        let actor = &mut self.actors[id];
+        let script = agents(&mut self.sources[usize::from(actor.use_case)].script);
+        script.joined(actor, std::mem::take(&mut task.tokens), task.failed);
+        let most = self.program(id).limits.retries;
+        if self.actors[id].retries > most {
+            return self.end_run(now, id, RunEnd::Failed);
+        }
+        self.ask(now, id);
+    }
+
+    /// The last answer of a run is there, or it ends without.
+    fn end_run(&mut self, now: Time, id: ActorId, end: RunEnd) {
+        self.call_off_children(now, id);
+        let actor = &self.actors[id];
+        let (use_case, member) = (usize::from(actor.use_case), usize::from(actor.member));
+        let deadline_s = self.program(id).limits.deadline_s;
+        let task = &mut self.tasks[id.index() as usize];
+        task.background = 0;
+        task.reported = 0;
+        let latency = now.since(task.began);
+        let counts = &task.counts;
+        self.audit.run(counts.calls, counts.turns + counts.compactions + counts.retries);
+        if end == RunEnd::Done {
+            let parts = task.path.parts();
+            assert_eq!(parts.iter().sum::<u64>(), latency.ticks(), "the path is all of the run");
+            let is_in_time = deadline_s.is_none_or(|most| latency.seconds() <= most);
+            let runs = self.recorder.runs(use_case, member);
+            if let Some(runs) = runs {
+                runs.add_done(latency, &parts, is_in_time);
+                runs.add_path(&task.path);
+                runs.counts.add(&task.counts);
+            }
+        } else if let Some(runs) = self.recorder.runs(use_case, member) {
+            match end {
+                RunEnd::Failed => runs.failed += 1,
+                _ => runs.abandoned += 1,
+            }
+        }
+        match self.task(id).parent {
+            Some(parent) => self.on_child(now, parent, id),
+            None => self.after_run(now, id, end),
+        }
+    }
+
+    /// The session goes on after a pause, or is over.
+    fn after_run(&mut self, now: Time, id: ActorId, end: RunEnd) {
+        let is_broken = end == RunEnd::Abandoned || self.actors[id].is_refused();
+        if is_broken || self.actors[id].is_in_last_run() {
+            let actor = &self.actors[id];
+            let (use_case, runs) = (usize::from(actor.use_case), actor.run + 1);
+            let client = self.task(id).client;
+            self.dismiss(id);
+            self.recorder.session_ended(use_case, runs, !is_broken);
+            self.audit.agent_session_ended();
+            if let Some(client) = client {
+                self.ask_again(now, use_case, client, is_broken);
+            }
+            return;
+        }
+        let actor = &mut self.actors[id];
+        let gap = agents(&mut self.sources[usize::from(actor.use_case)].script).gap(actor);
+        actor.run += 1;
+        self.alarm(now + gap, Event::Run { actor: id });
+    }
+
+    /// Takes an actor out.
+    fn dismiss(&mut self, id: ActorId) {
+        let content = self.actors.remove(id).take_content();
+        self.calls.recycle(content);
+    }
+
+    /// The sub-agents of an actor are no longer waited for, nor theirs.
+    fn call_off_children(&mut self, now: Time, id: ActorId) {
+        while let Some(child) = self.task(id).children.pop() {
+            self.call_off_children(now, child);
+            self.call_off(now, child);
+            let (use_case, member, counts) = {
+                let actor = &self.actors[child];
+                let counts = self.tasks[child.index() as usize].counts;
+                (usize::from(actor.use_case), usize::from(actor.member), counts)
+            };
+            self.task(id).counts.add(&counts);
+            if let Some(runs) = self.recorder.runs(use_case, member) {
+                runs.abandoned += 1;
+            }
+            self.dismiss(child);
+        }
+    }
+
+    /// The call of an actor, if there is one, is no longer waited for.
+    fn call_off(&mut self, _now: Time, id: ActorId) {
+        if let Some(call) = self.task(id).call.take() {
+            self.calls[call].waiter = Waiter::Nobody;
+        }
+    }
+
+    /// A user has waited long enough for a run.
+    pub(super) fn on_patience(&mut self, now: Time, id: ActorId, run: u32) {
+        // Between runs it is at the next one already.
+        if self.actors.contains(id) && self.actors[id].run == run {
+            self.call_off(now, id);
+            self.end_run(now, id, RunEnd::Abandoned);
+        }
+    }
+
+    /// A call may have taken too long.
+    pub(super) fn on_timeout(&mut self, now: Time, id: ActorId, call: CallId) {
+        if !self.actors.contains(id) || self.task(id).call != Some(call) {
+            return;
+        }
+        let mut content = self.calls.blank();
+        content.copy(self.calls.content(call).expect("agents say something"));
+        let sent = self.calls[call];
+        self.call_off(now, id);
+        let task = &mut self.tasks[id.index() as usize];
+        let actor = &mut self.actors[id];
+        task.path.call(now, &sent, actor.turn);
+        task.count_call(actor);
+        let compacts = task.compacts;
+        let ask = task.ask.take().expect("it asked");
+        let script = agents(&mut self.sources[usize::from(actor.use_case)].script);
+        script.given_up(actor, ask, content, compacts);
+        if self.actors[id].retries > self.program(id).limits.retries {
+            return self.end_run(now, id, RunEnd::Failed);
+        }
+        self.ask(now, id);
+    }
+}
+
+/// How a parent goes on when a sub-agent has ended.
+enum Goes {
+    Nowhere,
+    Asks,
+    Starts,
+    Joins,
+}
+
+/// The script of a use case whose sessions are agents'.
+#[inline]
+fn agents(script: &mut Script) -> &mut agent::Script {
+    match script {
+        Script::Agents(script) => script,
+        Script::Calls(_) => unreachable!("only agents have actors"),
+    }
+}

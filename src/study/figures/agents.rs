@@ -1,0 +1,133 @@
+//! Figures of the runs of agents, and of the workers of their tools.
+
+use super::{Figure, Share};
+use crate::kernel::TICKS_PER_SECOND;
+use crate::metrics::{AgentRuns, BANDS, LatencyRecord, Part, RunCounts, Stretch};
+use crate::scenario::Scenario;
+
+type Count = fn(&RunCounts) -> u64;
+
+/// Statistics of the latency of runs by the name of their key.
+const STATISTICS: [(&str, usize); 4] = [("p50", 0), ("p90", 1), ("p95", 2), ("p99", 3)];
+
+/// Counts of a run, sub-agents included.
+const PER_RUN: [(&str, Count); 9] = [
+    ("calls_per_run", |counts| counts.calls),
+    ("prompt_tokens_per_run", |counts| counts.prompt_tokens),
+    ("cached_tokens_per_run", |counts| counts.cached_tokens),
+    ("output_tokens_per_run", |counts| counts.output_tokens),
+    ("thinking_tokens_per_run", |counts| counts.thinking_tokens),
+    ("tool_calls_per_run", |counts| counts.tools),
+    ("sub_agents_per_run", |counts| counts.children),
+    ("compactions_per_run", |counts| counts.compactions),
+    ("retries_per_run", |counts| counts.retries),
+];
+
+/// Key of a part of a path.
+pub fn part_key(part: Part) -> String {
+    format!("{}_s", part.name())
+}
+
+/// The figures of the agents of the use case at index `at`.
+pub fn figures(scenario: &Scenario, at: usize) -> Vec<Figure> {
+    let use_case = &scenario.use_cases[at];
+    let Some(crew) = use_case.crew() else { return Vec::new() };
+    let members = crew.members.iter().enumerate();
+    let figures = members.flat_map(|(member, spec)| {
+        let owner = format!("use_cases.{}.agents.{}", use_case.name, spec.agent.name);
+        of_member(&owner, at, member, spec.pool)
+    });
+    figures.collect()
+}
+
+fn of_member(owner: &str, at: usize, member: usize, pool: usize) -> Vec<Figure> {
+    let path = |key: &str| format!("{owner}.{key}");
+    let figure = |key: &str, share: fn(&AgentRuns) -> Share| {
+        Figure::new(path(key), move |run| runs(run, at, member).map_or(Share::Nothing, share))
+    };
+    let mut figures = vec![Figure::new(path("runs_per_s"), move |run| {
+        let ended = runs(run, at, member).map_or(0, AgentRuns::ended);
+        Share::Ratio(ended as f64, run.window_s)
+    })];
+    let success =
+        figure("success_fraction", |runs| Share::over(runs.in_time as f64, runs.ended() as f64));
+    figures.push(success.steady_on(&[pool]));
+    let mean = figure("run_s.mean", |runs| match runs.latency.mean() {
+        Some(ticks) => Share::Value(ticks / TICKS_PER_SECOND as f64),
+        None => Share::Nothing,
+    });
+    figures.push(mean.steady_on(&[pool]));
+    for (name, index) in STATISTICS {
+        let figure = Figure::new(path(&format!("run_s.{name}")), move |run| {
+            let fraction = LatencyRecord::FRACTIONS[index];
+            let ticks = runs(run, at, member).and_then(|runs| runs.latency.quantile(fraction));
+            ticks.map_or(Share::Nothing, |ticks| {
+                Share::Value(ticks as f64 / TICKS_PER_SECOND as f64)
+            })
+        });
+        figures.push(figure.steady_on(&[pool]));
+    }
+    for (key, count) in PER_RUN {
+        figures.push(Figure::new(path(key), move |run| match runs(run, at, member) {
+            Some(runs) => Share::over(count(&runs.counts) as f64, runs.done as f64),
+            None => Share::Nothing,
+        }));
+    }
+    for part in Part::ALL {
+        let key = format!("path.{}.mean", part_key(part));
+        let figure = Figure::new(path(&key), move |run| match runs(run, at, member) {
+            Some(runs) => {
+                let whole = runs.whole();
+                let seconds = whole.ticks[part as usize] as f64 / TICKS_PER_SECOND as f64;
+                Share::over(seconds, whole.runs as f64)
+            }
+            None => Share::Nothing,
+        });
+        figures.push(figure.steady_on(&[pool]));
+    }
+    for (band, (name, _)) in BANDS.iter().enumerate() {
+        for part in Part::ALL {
+            let key = format!("bands.{name}.{}.mean", part_key(part));
+            let figure = Figure::new(path(&key), move |run| match runs(run, at, member) {
+                Some(runs) => {
+                    let (count, seconds) = runs.bands()[band];
+                    Share::over(seconds[part as usize], count)
+                }
+                None => Share::Nothing,
+            });
+            figures.push(figure.steady_on(&[pool]));
+        }
+    }
+    figures
+}
+
+/// The runs of the member at index `member` of the crew of a use case, if any ended.
+pub fn runs(run: &Stretch, at: usize, member: usize) -> Option<&AgentRuns> {
+    run.use_cases[at].agents.get(member)
+}
+
+/// The figures of the tool pool at index `at`.
+pub fn figures_of_tools(scenario: &Scenario, at: usize) -> Vec<Figure> {
+    let pool = &scenario.tool_pools[at];
+    let path = |key: &str| format!("tool_pools.{}.{key}", pool.name);
+    let slots = f64::from(pool.capacity());
+    let figure =
+        |key: &str, share: Box<dyn Fn(&crate::factory::ToolPoolRecord) -> Share + Send + Sync>| {
+            Figure::new(path(key), move |run| run.tool_pools.get(at).map_or(Share::Nothing, &share))
+        };
+    let per_s =
+        |key: &str| figure(key, Box::new(|pool| Share::Ratio(pool.calls as f64, pool.window_s)));
+    vec![
+        figure(
+            "utilization",
+            Box::new(move |pool| Share::over(pool.busy_s, slots * pool.window_s)),
+        ),
+        per_s("calls_per_s"),
+        figure("waiting_mean", Box::new(|pool| Share::Value(pool.waiting_mean))),
+        figure("wait_s.mean", Box::new(|pool| Share::over(pool.wait_s, pool.calls as f64))),
+        figure(
+            "waited_fraction",
+            Box::new(|pool| Share::over(pool.waited as f64, pool.calls as f64)),
+        ),
+    ]
+}

@@ -1,0 +1,287 @@
+//! Agents through the whole program: what a run comes to, what it waits for, how
+//! it ends.
+
+use std::path::Path;
+use tokenmill::kernel::Span;
+use tokenmill::metrics::{AgentRuns, Part, RunRecord};
+use tokenmill::scenario::{Overrides, Scenario, parse};
+use tokenmill::simulation::{Options, run};
+
+/// A scenario of one use case on one GPU with room for everything.
+fn scenario(use_case: &str, agents: &str) -> Scenario {
+    lasting("", use_case, agents)
+}
+
+/// The same with more at the top.
+fn lasting(top: &str, use_case: &str, agents: &str) -> Scenario {
+    let text = format!(
+        r#"
+        name = "agents"
+        {top}
+        [[pool]]
+        name = "p"
+        model = "llama-3.1-8b"
+        hardware = "b200-sxm"
+        engine = {{ max_model_len = 131_072 }}
+        [[use_case]]
+        name = "u"
+        agent = "x"
+        {use_case}
+        {agents}
+        "#
+    );
+    parse(&text, "s.toml", Path::new(""), &Overrides::default()).unwrap().scenario
+}
+
+fn measured(scenario: &Scenario, replication: u64) -> RunRecord {
+    run(scenario, replication, Options { warm_up: Span::ZERO, audit: true, ..Options::default() })
+}
+
+fn runs(record: &RunRecord, member: usize) -> &AgentRuns {
+    &record.whole.use_cases[0].agents[member]
+}
+
+fn seconds(runs: &AgentRuns, part: Part) -> f64 {
+    runs.whole().ticks[part as usize] as f64 / 1e10
+}
+
+const ONE: &str = r#"arrivals = { process = "closed-loop", clients = 1, requests = 1 }"#;
+
+/// A loop of turns hits its own context, all but what is not of a full block.
+#[test]
+fn a_loop_of_twenty_turns_comes_to_its_closed_form() {
+    let agent = r#"
+        [[agent]]
+        name = "x"
+        context = { message_tokens = 20_000 }
+        turns = { count = 20, output_tokens = 250 }
+        tools = { calls = [1.0], class = [{ name = "t", latency = "2 s", result_tokens = 1_250 }] }
+    "#;
+    let record = measured(&scenario(ONE, agent), 0);
+    let runs = runs(&record, 0);
+    let counts = runs.counts;
+    assert_eq!((runs.done, counts.calls, counts.turns, counts.tools), (1, 20, 20, 19));
+    // Prompts of 16-token blocks, decoded KV kept: 641,104 of 685,000 tokens.
+    assert_eq!((counts.prompt_tokens, counts.cached_tokens), (685_000, 641_104));
+    assert_eq!(seconds(runs, Part::Tool), 38.0);
+    let parts: u128 = runs.whole().ticks.iter().sum();
+    assert_eq!(parts, runs.latency.sum(), "parts add up to the latency");
+    assert_eq!(runs.by_turn.len(), 20);
+}
+
+/// A turn's wait for sub-agents is the path of the last, and stragglers from the
+/// first end on.
+#[test]
+fn waiting_for_sub_agents_takes_over_their_path() {
+    let agents = r#"
+        [[agent]]
+        name = "x"
+        context = { message_tokens = 100 }
+        turns = { count = 2, output_tokens = 10 }
+        children = { probability = 1.0, fan_out = [0.0, 0.0, 1.0], agent = "y", summary_tokens = 50 }
+        [[agent]]
+        name = "y"
+        context = { global_tokens = 320, message_tokens = 10 }
+        turns = { count = 2, output_tokens = 5 }
+        [agent.tools]
+        calls = [1.0]
+        class = [{ name = "t", latency = { distribution = "uniform", low = "10 s", high = "20 s" }, result_tokens = 5 }]
+    "#;
+    let record = measured(&scenario(ONE, agents), 0);
+    let (parent, children) = (runs(&record, 0), runs(&record, 1));
+    assert_eq!((parent.done, children.done, parent.counts.children), (1, 3, 3));
+    assert_eq!(parent.counts.calls, 2 + 3 * 2);
+    let tool = seconds(parent, Part::Tool);
+    let straggling = seconds(parent, Part::Straggler);
+    assert!((10.0..20.0).contains(&tool) && straggling > 0.0, "{tool} {straggling}");
+    // The longest wait for a tool, or a little more in the last sub-agent.
+    let longest = children.latency.quantile(1.0).unwrap() as f64 / 1e10;
+    assert!((tool + straggling - longest).abs() < 1.0, "{tool} + {straggling}, {longest}");
+    // Siblings that are spawned at once compute what is global to their kind once.
+    assert_eq!(children.counts.cached_tokens % 16, 0);
+    assert!(children.counts.cached_tokens >= 2 * 320 + 3 * 320);
+}
+
+/// `fork` starts with all that the parent has said.
+#[test]
+fn a_fork_hits_the_context_of_its_parent() {
+    let agents = |start: &str| {
+        format!(
+            r#"
+            [[agent]]
+            name = "x"
+            context = {{ message_tokens = 3_200 }}
+            turns = {{ count = 2, output_tokens = 10 }}
+            [agent.children]
+            probability = 1.0
+            fan_out = [0.0, 1.0]
+            agent = "y"
+            start = "{start}"
+            summary_tokens = 50
+            [[agent]]
+            name = "y"
+            context = {{ global_tokens = 320, message_tokens = 10 }}
+            turns = {{ count = 1, output_tokens = 5 }}
+            "#
+        )
+    };
+    let forked = measured(&scenario(ONE, &agents("fork")), 0);
+    let counts = runs(&forked, 1).counts;
+    assert_eq!((counts.prompt_tokens, counts.cached_tokens), (2 * 3_220, 2 * 3_200));
+    let spawned = measured(&scenario(ONE, &agents("spawn")), 0);
+    let counts = runs(&spawned, 1).counts;
+    // The second finds what the first, side by side with it, computes.
+    assert_eq!((counts.prompt_tokens, counts.cached_tokens), (2 * 330, 320));
+}
+
+/// N agents that think and queue for one worker are the machine-repair model.
+#[test]
+fn tools_on_one_worker_are_the_machine_repair_model() {
+    // Model calls take no time to speak of beside the tools.
+    let use_case = r#"
+        arrivals = { process = "closed-loop", clients = 20 }
+        tools = { t = "w" }
+    "#;
+    let agents = r#"
+        [[tool_pool]]
+        name = "w"
+        workers = 1
+        [[agent]]
+        name = "x"
+        context = { message_tokens = 1 }
+        turns = { count = 2, output_tokens = 1 }
+        [agent.session]
+        runs = 50_000
+        gap = { distribution = "exponential", mean = "1_000 s" }
+        [agent.tools]
+        calls = [1.0]
+        class = [{ name = "t", latency = { distribution = "exponential", mean = "100 s" }, result_tokens = 1 }]
+        [agent.compaction]
+        above_tokens = 1_000
+        keep_tokens = 10
+        output_tokens = 1
+    "#;
+    let scenario = lasting("duration = \"3_000_000 s\"", use_case, agents);
+    let (mut rates, mut waits) = (Vec::new(), Vec::new());
+    for replication in 0..12 {
+        let options = Options { warm_up: Span::from_seconds(2e5), ..Options::default() };
+        let record = run(&scenario, replication, options);
+        let pool = record.whole.tool_pools[0];
+        rates.push(100.0 * pool.calls as f64 / pool.window_s);
+        let runs = runs(&record, 0);
+        let at_tools = seconds(runs, Part::Tool) + seconds(runs, Part::Sandbox);
+        waits.push(at_tools / runs.done as f64 / 100.0);
+    }
+    let close = |values: &[f64], expected: f64| {
+        let n = values.len() as f64;
+        let mean = values.iter().sum::<f64>() / n;
+        let variance = values.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / (n - 1.0);
+        let error = (variance / n).sqrt();
+        assert!((mean - expected).abs() < 4.0 * error, "{mean} +- {error} against {expected}");
+        assert!(error < 0.02 * expected, "{error} is too wide to tell");
+    };
+    close(&rates, 0.998131);
+    close(&waits, 10.037451);
+}
+
+/// Runs that take too long are given up and counted, sessions with them.
+#[test]
+fn overload_ends_in_runs_that_are_given_up() {
+    let agents = r#"
+        [[agent]]
+        name = "x"
+        context = { message_tokens = 4_000 }
+        turns = { count = 8, output_tokens = 400 }
+        tools = { calls = [1.0], class = [{ name = "t", latency = "1 s", result_tokens = 2_000 }] }
+        limits = { patience = "60 s", timeout = "20 s", retries = 3, deadline = "8 s" }
+    "#;
+    let use_case = r#"arrivals = { process = "poisson", rate = "30 /s" }"#;
+    let top = "duration = \"200 s\"\nregime = \"terminating\"";
+    let scenario = lasting(top, use_case, agents);
+    let record = measured(&scenario, 0);
+    let runs = runs(&record, 0);
+    let sessions = record.whole.use_cases[0].sessions;
+    assert!(runs.abandoned + runs.failed > 100, "{} {}", runs.abandoned, runs.failed);
+    assert!(runs.in_time <= runs.done);
+    assert_eq!(sessions.began, runs.ended());
+    assert_eq!(sessions.began, sessions.completed + sessions.aborted);
+    assert_eq!(record.cut_off, None);
+}
+
+/// Tools that fail repeat their turn; what is repeated too often ends the run.
+#[test]
+fn failures_are_repeated_up_to_a_limit() {
+    let agents = |retries: u32| {
+        format!(
+            r#"
+            [[agent]]
+            name = "x"
+            context = {{ message_tokens = 100 }}
+            turns = {{ count = 5, output_tokens = 10 }}
+            limits = {{ retries = {retries} }}
+            [agent.tools]
+            calls = [1.0]
+            failure = 0.3
+            class = [{{ name = "t", latency = "10 ms", result_tokens = 50 }}]
+            "#
+        )
+    };
+    let use_case = r#"arrivals = { process = "closed-loop", clients = 8, requests = 2_000 }"#;
+    let record = measured(&scenario(use_case, &agents(1_000)), 0);
+    let all = runs(&record, 0);
+    assert_eq!((all.done, all.failed), (2_000, 0));
+    // Each of four turns is repeated .3 / .7 times in the mean.
+    let repeated = all.counts.retries as f64 / 2_000.0;
+    assert!((repeated - 4.0 * 0.3 / 0.7).abs() < 0.15, "{repeated}");
+    assert_eq!(all.counts.calls, all.counts.turns + all.counts.retries);
+    let record = measured(&scenario(use_case, &agents(0)), 0);
+    let some = runs(&record, 0);
+    let share = some.failed as f64 / 2_000.0;
+    assert!((share - (1.0 - 0.7f64.powi(4))).abs() < 0.045, "{share}");
+}
+
+/// Compaction is an extra call, after which the session's own context is new.
+#[test]
+fn a_compaction_costs_a_call_and_the_cache_behind_the_prefix() {
+    let agents = r#"
+        [[agent]]
+        name = "x"
+        context = { global_tokens = 1_600, message_tokens = 400 }
+        turns = { count = 12, output_tokens = 100 }
+        tools = { calls = [1.0], class = [{ name = "t", latency = "1 s", result_tokens = 900 }] }
+        compaction = { above_tokens = 8_000, keep_tokens = 400, output_tokens = 300 }
+    "#;
+    let record = measured(&scenario(ONE, agents), 0);
+    let runs = runs(&record, 0);
+    let counts = runs.counts;
+    // 2,000 + 7 x 1,000 is beyond 8,000; so it is once more five turns later.
+    assert_eq!((counts.turns, counts.compactions, counts.calls), (12, 1, 13));
+    assert_eq!(counts.output_tokens, 12 * 100 + 300);
+}
+
+/// An arm that changes what tools take leaves what agents say alone.
+#[test]
+fn arms_see_the_same_agents() {
+    let agents = |latency: &str| {
+        format!(
+            r#"
+            [[agent]]
+            name = "coding-agent"
+            base = "coding-agent"
+            [[agent]]
+            name = "x"
+            base = "coding-agent"
+            [agent.tools]
+            calls = [0.82, 0.12, 0.06]
+            class = [{{ name = "shell", latency = {latency}, result_tokens = 400 }}]
+            "#
+        )
+    };
+    let use_case = r#"arrivals = { process = "closed-loop", clients = 3, requests = 12 }"#;
+    let counts = |latency: &str| {
+        let record = measured(&scenario(use_case, &agents(latency)), 0);
+        let counts = runs(&record, 0).counts;
+        (counts.calls, counts.prompt_tokens, counts.output_tokens, counts.tools, counts.children)
+    };
+    assert_eq!(counts("\"1 s\""), counts("\"9 s\""));
+}
