@@ -5,7 +5,7 @@ use super::axis::Axis;
 use super::drawing::{Align, Drawing, Pen, WIDTH};
 use super::panel::Panel;
 use super::style::{
-    CURVES_MAX, Entry, FAINT, FRAME, HEADING, INK, LABEL, MARGIN, bold, label, legend, pen, title,
+    BAND, CURVES_MAX, Entry, FAINT, HEADING, INK, LABEL, MARGIN, bold, label, legend, pen, title,
 };
 use crate::report::windows::is_overloaded;
 use crate::statistics::Interval;
@@ -16,6 +16,8 @@ const LEFT: f64 = 66.0;
 const RIGHT: f64 = 690.0;
 const TOP: f64 = 52.0;
 const PANEL_HEIGHT: f64 = 190.0;
+/// What is expected.
+const DEMAND: Pen = Pen { color: FAINT, width: 1.2, dash: None };
 /// Radius of the dot of a window, and of one that is overloaded.
 const DOT: f64 = 3.0;
 const OVERLOADED: f64 = 5.5;
@@ -34,7 +36,7 @@ pub fn draw(summary: &Summary, series: &Series, remark: &str) -> Drawing {
     title(&mut drawing, "Windows along the horizon", remark);
     let expected = series.horizon.clone().unwrap_or_default();
     let times: Vec<f64> = windows.iter().map(|it| it.start_s).chain(expected.t_s.clone()).collect();
-    let (time, unit) = Axis::time(&times);
+    let (time, caption) = across(&times, &expected);
     let panel_at = |index: f64| {
         let top = TOP + index * PANEL_HEIGHT;
         (top + 34.0, top + PANEL_HEIGHT - 10.0)
@@ -54,11 +56,26 @@ pub fn draw(summary: &Summary, series: &Series, remark: &str) -> Drawing {
             values.for_each(|value| mark(&mut drawing, &panel, value, pen(at)));
         }
         if index + 2 == panels as usize {
-            panel.name_across(&mut drawing, &format!("time since the start ({unit})"));
+            panel.name_across(&mut drawing, &caption);
         }
     }
     names(&mut drawing, summary);
     drawing
+}
+
+/// Dates where the curve has a point for each day, otherwise time since the start;
+/// and what to write below.
+fn across(times: &[f64], expected: &HorizonSeries) -> (Axis, String) {
+    let days = expected.t_s.iter().copied().zip(&expected.dates);
+    let days: Option<Vec<(f64, jiff::civil::Date)>> =
+        days.map(|(start_s, date)| Some((start_s, date.parse().ok()?))).collect();
+    match days.filter(|days| !days.is_empty()) {
+        Some(days) => (Axis::dates(&days, RIGHT - LEFT), String::new()),
+        None => {
+            let (axis, unit) = Axis::time(times);
+            (axis, format!("time since the start ({unit})"))
+        }
+    }
 }
 
 /// The curve that is expected, with the windows on it.
@@ -77,9 +94,10 @@ fn demand(
     let curve = |values: &[f64]| -> Vec<(f64, f64)> {
         expected.t_s.iter().copied().zip(values.iter().copied()).collect()
     };
-    let thin = |color| Pen { color, width: 1.2, dash: None };
-    panel.curve(drawing, &curve(&expected.peak_tokens_per_s), thin(FRAME));
-    panel.curve(drawing, &curve(&expected.mean_tokens_per_s), thin(FAINT));
+    let [low, mean, peak] =
+        [&expected.low_tokens_per_s, &expected.mean_tokens_per_s, &expected.peak_tokens_per_s];
+    panel.band(drawing, &curve(low), &curve(peak), DEMAND);
+    panel.curve(drawing, &curve(mean), DEMAND);
     for window in windows {
         let center = panel.at(window.start_s, window.expected_tokens_per_s);
         drawing.dot(center, DOT, INK, 1.0);
@@ -120,13 +138,15 @@ fn names(drawing: &mut Drawing, summary: &Summary) {
     let room = WIDTH - left - MARGIN;
     let mut y = TOP + 34.0;
     drawing.text(bold((left, y), HEADING, "Demand"));
-    for (color, name) in [(FRAME, "busiest hour"), (FAINT, "mean hour")] {
-        y += 17.5;
-        let middle = y - 0.36 * LABEL;
-        let pen = Pen { color, width: 1.2, dash: None };
-        drawing.line(vec![(left, middle), (left + 20.0, middle)], pen);
-        drawing.text(label((left + 26.0, y), Align::Left, INK, name));
-    }
+    y += 17.5;
+    let middle = y - 0.36 * LABEL;
+    let corner = |x: f64, y: f64| (left + x, middle + y);
+    let band = vec![corner(0.0, -6.0), corner(20.0, -6.0), corner(20.0, 6.0), corner(0.0, 6.0)];
+    drawing.area(band, DEMAND.color, BAND);
+    drawing.line(vec![corner(0.0, 0.0), corner(20.0, 0.0)], DEMAND);
+    drawing.text(label((left + 26.0, y), Align::Left, INK, "mean of a day,"));
+    y += 16.0;
+    drawing.text(label((left + 26.0, y), Align::Left, INK, "quietest to busiest hour"));
     y += 17.5;
     drawing.dot((left + 10.0, y - 0.36 * LABEL), DOT, INK, 1.0);
     drawing.text(label((left + 26.0, y), Align::Left, INK, "window"));

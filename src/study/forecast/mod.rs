@@ -16,7 +16,7 @@ mod figures;
 mod notes;
 
 pub use brings::Estimate;
-pub use days::Day;
+pub use days::{Day, days};
 pub use figures::{Figures, Layer, PeakHour};
 
 use crate::demand::Hours;

@@ -41,9 +41,8 @@ pub struct Horizon {
     pub candidates: Vec<Candidate>,
     /// Expected calls of each candidate, by pool.
     pub calls_of: Vec<Vec<f64>>,
-    /// Expected tokens to compute of each hour, whatever the length of windows,
-    /// with when the first begins.
-    pub hours: (Time, Vec<f64>),
+    /// Expected tokens to compute of each hour, whatever the length of windows.
+    pub hours: (Hours, Vec<f64>),
 }
 
 impl Horizon {
@@ -69,7 +68,7 @@ impl Horizon {
             calls: vec![0.0; scenario.pools.len()],
             candidates: Vec::new(),
             calls_of: vec![vec![0.0; stretches.len()]; scenario.pools.len()],
-            hours: (hours.at(0).0, vec![0.0; hours.count()]),
+            hours: (hours.clone(), vec![0.0; hours.count()]),
         };
         let mut tokens = vec![0.0; stretches.len()];
         for (at, use_case) in scenario.use_cases.iter().enumerate() {

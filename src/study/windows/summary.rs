@@ -5,6 +5,7 @@ use crate::kernel::{Digest, Time};
 use crate::metrics::{RunRecord, WindowRecord};
 use crate::scenario::{Choice, Scenario};
 use crate::statistics::{Trend, drift};
+use crate::study::forecast::days;
 use crate::study::reduce::{self, Stability};
 use crate::study::{Load, PoolSummary, Summary, UseCaseSummary, load_of};
 use indexmap::IndexMap;
@@ -17,6 +18,8 @@ use std::collections::BTreeMap;
 const NAMED_MAX: usize = 5;
 /// Most points of the curve of what is expected.
 const POINTS_MAX: usize = 400;
+/// Days from which on the curve has a point for each.
+const DAYS_MIN: usize = 14;
 
 /// The horizon that windows were chosen from, and what they are of it.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -95,11 +98,15 @@ pub struct WindowSummary {
 /// Tokens to compute that are expected over the horizon.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct HorizonSeries {
-    /// When each bin begins, s.
+    /// When each day begins, or each bin of a horizon of few days, s.
     pub t_s: Vec<f64>,
+    /// Dates of days; none of bins, and without a start.
+    pub dates: Vec<String>,
     /// Mean tokens a second of its hours.
     pub mean_tokens_per_s: Vec<f64>,
-    /// Of the busiest hour of each bin.
+    /// Of its quietest hour.
+    pub low_tokens_per_s: Vec<f64>,
+    /// Of its busiest hour.
     pub peak_tokens_per_s: Vec<f64>,
 }
 
@@ -359,16 +366,34 @@ fn overloads(windows: &[WindowSummary]) -> Option<String> {
 
 /// What is expected over the horizon, in bins of whole hours.
 fn series(horizon: &Horizon) -> HorizonSeries {
-    let (from, hours) = &horizon.hours;
-    // A horizon of less than an hour is one bin of its own length.
-    let hour_s = if hours.len() == 1 { horizon.end.seconds().min(3_600.0) } else { 3_600.0 };
-    let bin = hours.len().div_ceil(POINTS_MAX).max(1);
+    let (hours, tokens) = &horizon.hours;
+    let days = days(hours, tokens);
     let mut series = HorizonSeries::default();
-    for (at, bins) in hours.chunks(bin).enumerate() {
-        let most = bins.iter().copied().fold(0.0, f64::max);
-        series.t_s.push(from.seconds() + (at * bin) as f64 * hour_s);
-        series.mean_tokens_per_s.push(bins.iter().sum::<f64>() / bins.len() as f64 / hour_s);
-        series.peak_tokens_per_s.push(most / hour_s);
+    if days.len() >= DAYS_MIN {
+        series.dates = days.iter().filter_map(|day| day.date.clone()).collect();
+        for day in days {
+            series.add(
+                day.start_s,
+                [day.low_hour_tokens_per_s, day.tokens_per_s, day.peak_hour_tokens_per_s],
+            );
+        }
+        return series;
+    }
+    let bin = tokens.len().div_ceil(POINTS_MAX).max(1);
+    for (at, sums) in tokens.chunks(bin).enumerate() {
+        let rates = || sums.iter().map(|tokens| tokens / hours.length_s());
+        let mean = rates().sum::<f64>() / sums.len() as f64;
+        let ends = [rates().fold(f64::INFINITY, f64::min), mean, rates().fold(0.0, f64::max)];
+        series.add(hours.at(at * bin).0.seconds(), ends);
     }
     series
+}
+
+impl HorizonSeries {
+    fn add(&mut self, start_s: f64, [low, mean, peak]: [f64; 3]) {
+        self.t_s.push(start_s);
+        self.low_tokens_per_s.push(low);
+        self.mean_tokens_per_s.push(mean);
+        self.peak_tokens_per_s.push(peak);
+    }
 }
