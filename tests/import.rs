@@ -191,6 +191,7 @@ fn what_cannot_be_read_is_told() {
         assert!(!folder.path().join("x.toml").exists());
     };
     refused(&["none.csv"], &["none.csv: cannot be read"]);
+    refused(&["log.csv", "--name", "a b"], &["--name: `a b`: is not a usable name"]);
     refused(&["log.csv"], &["does not begin like", "--columns time="]);
     refused(&["log.csv", "--columns", "time=at,prompt_tokens=in"], &["output_tokens"]);
     refused(&["log.csv", "--columns", "time=at,prompt=in"], &["`prompt`", "prompt_tokens"]);

@@ -67,6 +67,9 @@ const FORMATS: [&str; 8] =
     ["azure", "mooncake", "weka", "bailian", "burstgpt", "csv", "rates", "servegen"];
 const UNITS: [&str; 6] = ["ns", "us", "ms", "s", "min", "h"];
 
+/// Longest name of a use case.
+const NAME_MAX: usize = 64;
+
 /// What kind of recording there is.
 enum Kind {
     Calls(Format),
@@ -87,6 +90,13 @@ enum LengthsName {
 }
 
 pub(super) fn import(args: &ImportArgs, globals: &Globals) -> Result<String> {
+    if let Some(name) = &args.name
+        && !is_usable(name)
+    {
+        let problem = "is not a usable name".to_owned();
+        let fix = "use up to 64 letters, digits, `-` and `_`, a letter or digit first".to_owned();
+        return Err(Error::Invalid(vec![mistake("--name", Some(name.clone()), problem, fix)]));
+    }
     let columns = args.columns.as_deref().map(columns).transpose()?;
     let start = args.start.as_deref().map(start).transpose()?;
     let time_zone = args.time_zone.as_deref().map(zone).transpose()?;
@@ -162,12 +172,20 @@ fn write(path: &Path, text: &str) -> std::io::Result<()> {
     Ok(())
 }
 
+/// Whether a use case may be called so.
+fn is_usable(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && name.len() <= NAME_MAX
+        && name.chars().all(plain)
+}
+
 /// A name for the use case: that of the file up to its first dot.
 fn name_of(path: &Path) -> String {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let stem = name.split('.').next().unwrap_or_default();
     let kept = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
-    let name: String = stem.chars().map(kept).collect();
+    let name: String = stem.chars().map(kept).take(NAME_MAX).collect();
     match name.trim_matches('-') {
         "" => "imported".to_owned(),
         name => name.to_owned(),

@@ -7,7 +7,7 @@ use super::fragment::{Fragment, LengthLaw, Varying};
 use super::gaps::{GapCounts, RenewalCounts};
 use super::lengths::{LengthCounts, Lengths};
 use super::rate::{Hourly, RateFit};
-use super::sessions::{Beginnings, Part, Sessions};
+use super::sessions::{Beginnings, Sample, Sessions};
 use super::{DispersionFit, GapFit, Imported, LengthFit, QuantileFit, SessionFit, again, course};
 use crate::error::Mistake;
 use crate::kernel::TICKS_PER_SECOND;
@@ -58,8 +58,6 @@ struct Observer {
     sessions: Sessions,
     /// Share of prompts that begin with the prefix of all.
     prefix_fraction: f64,
-    /// First turns of sessions.
-    starts: Clock,
     /// Calls that do not say when they came.
     timeless: u64,
     calls: u64,
@@ -105,9 +103,7 @@ impl Sink for Observer {
             Some(at) => self.clock.call(at)?,
             None => self.timeless += 1,
         }
-        if let (Part::Start, Some(at)) = (self.sessions.see(&record), record.at_ticks) {
-            self.starts.call(at)?;
-        }
+        self.sessions.see(&record);
         let (prompt, output) = (record.prompt.max(1), record.output.max(1));
         self.calls += 1;
         self.prompts.add(prompt, 1);
@@ -146,9 +142,8 @@ pub fn import_calls<R: BufRead>(
     let block_tokens = tally.map_or(0, |tally| tally.block_tokens);
     let mut observer = Observer {
         clock: Clock::new(tick, 0),
-        sessions: Sessions::new(shared, block_tokens),
+        sessions: Sessions::new(shared, block_tokens, tick),
         prefix_fraction,
-        starts: Clock::new(tick, 0),
         timeless: 0,
         calls: 0,
         prompts: LengthCounts::default(),
@@ -158,7 +153,7 @@ pub fn import_calls<R: BufRead>(
     let options = question.options.clone();
     let tally = read_calls(question.format, open()?, &question.file, options, &mut observer)?;
     observer.clock.finish();
-    observer.starts.finish_with(&observer.clock);
+    observer.sessions.finish(&observer.clock);
     Ok(study(question, &observer, tally, tick))
 }
 
@@ -179,7 +174,10 @@ fn study(question: &Question, seen: &Observer, tally: Tally, tick: Option<u64>) 
     let mut arrivals = None;
     if is_timed {
         let (clock, scale) = match has_sessions {
-            true => (&seen.starts, seen.calls as f64 / seen.sessions.calls as f64),
+            true => {
+                let sample = seen.sessions.sample();
+                (&sample.starts, seen.calls as f64 / sample.calls as f64)
+            }
             false => (&seen.clock, 1.0),
         };
         arrivals = Some(Arrivals::study(question, clock, scale, tick, &mut notes));
@@ -257,7 +255,7 @@ fn study(question: &Question, seen: &Observer, tally: Tally, tick: Option<u64>) 
 impl Observer {
     /// Whether enough calls are later turns of sessions.
     fn has_sessions(&self) -> bool {
-        let Sessions { calls, later, .. } = self.sessions;
+        let Sample { calls, later, .. } = *self.sessions.sample();
         calls >= 100 && later as f64 >= LATER * calls as f64
     }
 
@@ -265,8 +263,9 @@ impl Observer {
     fn write_sessions(&self, fragment: &mut Fragment, law: LengthLaw) -> SessionFit {
         let sessions = &self.sessions;
         let turns = sessions.turns().table();
-        let (opening, fresh) = (sessions.opening.table(), sessions.fresh.table());
-        let think = sessions.think_ms.table();
+        let sample = sessions.sample();
+        let (opening, fresh) = (sample.opening.table(), sample.fresh.table());
+        let think = sample.think_ms.table();
         let prefix = sessions.shared_tokens();
         if prefix > 0 {
             let comment =
@@ -284,7 +283,7 @@ impl Observer {
         SessionFit {
             sessions: turns.n,
             is_sample: !sessions.are_all(),
-            later_fraction: sessions.later as f64 / sessions.calls as f64,
+            later_fraction: sample.later as f64 / sample.calls as f64,
             turns: turns_fit,
             opening_tokens,
             fresh_tokens,
@@ -301,16 +300,16 @@ impl Observer {
                 .to_owned(),
         ];
         if !self.sessions.are_all() {
-            let share = 100.0 * self.sessions.calls as f64 / self.calls as f64;
+            let share = 100.0 * self.sessions.sample().calls as f64 / self.calls as f64;
             notes.push(format!(
                 "sessions of {share:.1} % of the calls were followed, a fair sample"
             ));
         }
-        if self.sessions.clipped > 0 {
+        let clipped = self.sessions.sample().clipped;
+        if clipped > 0 {
             notes.push(format!(
-                "{} later turns are no longer than the prompt and the answer before; they count as \
-                 adding one token",
-                self.sessions.clipped
+                "{clipped} later turns are no longer than the prompt and the answer before; they \
+                 count as adding one token"
             ));
         }
         notes

@@ -26,6 +26,8 @@ const GROWTH_DAYS: usize = 28;
 const GROWTH_SCORE: f64 = 4.0;
 /// A standard deviation that is not worth modelling.
 const CV_MIN: f64 = 0.02;
+/// What a scenario takes at most.
+const CV_MAX: f64 = 1.0;
 /// Zipf exponent of tenants and the most of them.
 const ZIPF: f64 = 1.2;
 const TENANTS_MAX: u32 = 50;
@@ -478,7 +480,7 @@ fn day_noise(found: &[f64], n: usize, free: f64, within: Option<Chain>) -> Optio
         (sum(&|lag| off(lag) * off(lag)), variance, correlation)
     });
     let (_, variance, correlation) = fits.min_by(|a, b| a.0.total_cmp(&b.0))?;
-    let cv = libm::expm1(variance).sqrt();
+    let cv = libm::expm1(variance).sqrt().min(CV_MAX);
     (cv >= CV_MIN).then_some(DayNoise { cv, correlation })
 }
 

@@ -4,9 +4,12 @@
 //! A call belongs to a session by an id, by the chat that it answers, or because
 //! its prompt begins with the full blocks of an earlier prompt. Sessions are followed
 //! while there is room; then every other one is dropped and no longer followed,
-//! again and again (by a hash of its name), so that those that remain are a fair
-//! sample and memory does not grow.
+//! again and again (by a hash of its name). What is known of sessions is kept apart for
+//! each share of them that may remain, half of all, a quarter and so on, from the
+//! beginning: so what is told in the end is of one fair sample throughout, and memory
+//! does not grow.
 
+use super::clock::Clock;
 use super::lengths::LengthCounts;
 use crate::kernel::TICKS_PER_SECOND;
 use crate::random::mix;
@@ -17,6 +20,9 @@ use std::collections::HashMap;
 /// may go on from.
 const OPEN_MAX: usize = 20_000;
 const NAMES_MAX: usize = 8 * OPEN_MAX;
+/// Shares of sessions that may be followed: half of all and so on, down to one in a
+/// billion.
+const LEVELS: usize = 31;
 /// Share of prompts that has to begin alike for a prefix of all, and its most blocks.
 const SHARED: f64 = 0.6;
 const PREFIX_MAX: usize = 64;
@@ -34,19 +40,26 @@ pub enum Part {
 }
 
 /// Sessions as they pass.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Sessions {
     /// Blocks that all prompts begin with.
     pub shared: usize,
     /// Tokens of a block.
     pub block_tokens: u32,
-    /// Sessions are followed whose hash has no bit of this.
-    dropped: u64,
+    /// Sessions are followed whose hash ends with so many bits of 0.
+    level: usize,
     talks: HashMap<u64, Talk>,
     /// Sessions by the chats that go on, and by the last full block of a prompt.
     names: HashMap<u64, u64>,
     unnamed: u64,
-    /// Calls of sessions that are followed, and those that are later turns.
+    /// What is known of sessions whose hash ends with so many bits of 0 and more.
+    samples: Vec<Sample>,
+}
+
+/// What is known of a sample of the sessions.
+#[derive(Debug)]
+pub struct Sample {
+    /// Calls, and those that are later turns.
     pub calls: u64,
     /// See `calls`.
     pub later: u64,
@@ -60,6 +73,36 @@ pub struct Sessions {
     pub fresh: LengthCounts,
     /// Time from one turn to the next, ms.
     pub think_ms: LengthCounts,
+    /// When sessions begin.
+    pub starts: Clock,
+}
+
+impl Sample {
+    fn new(tick: Option<u64>) -> Sample {
+        let counts = LengthCounts::default;
+        Sample {
+            calls: 0,
+            later: 0,
+            clipped: 0,
+            ended: counts(),
+            opening: counts(),
+            fresh: counts(),
+            think_ms: counts(),
+            starts: Clock::new(tick, 0),
+        }
+    }
+}
+
+/// What a call adds to what is known.
+#[derive(Clone, Copy)]
+struct Turn {
+    /// Turns of the session that it ends by beginning anew.
+    ended: Option<u32>,
+    /// Tokens of its prompt that are new.
+    tokens: u32,
+    is_later: bool,
+    is_clipped: bool,
+    think_ms: Option<u32>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -72,14 +115,30 @@ struct Talk {
 }
 
 impl Sessions {
-    /// Sessions of prompts of which all begin with `shared` blocks.
-    pub fn new(shared: usize, block_tokens: u32) -> Sessions {
-        Sessions { shared, block_tokens, ..Sessions::default() }
+    /// Sessions of prompts of which all begin with `shared` blocks, recorded by a
+    /// clock with this tick.
+    pub fn new(shared: usize, block_tokens: u32, tick: Option<u64>) -> Sessions {
+        let samples = (0..LEVELS).map(|_| Sample::new(tick)).collect();
+        Sessions { shared, block_tokens, samples, ..Sessions::default() }
     }
 
     /// Whether all sessions are followed.
     pub fn are_all(&self) -> bool {
-        self.dropped == 0
+        self.level == 0
+    }
+
+    /// What is known of those that are followed.
+    pub fn sample(&self) -> &Sample {
+        &self.samples[self.level]
+    }
+
+    /// No further call comes; `whole` has all of them.
+    pub fn finish(&mut self, whole: &Clock) {
+        self.samples[self.level].starts.finish_with(whole);
+    }
+
+    fn is_followed(&self, root: u64) -> bool {
+        mix(root).trailing_zeros() as usize >= self.level
     }
 
     /// Tokens that all prompts begin with.
@@ -90,20 +149,23 @@ impl Sessions {
     /// A call.
     pub fn see(&mut self, record: &Record) -> Part {
         let Some((root, known)) = self.find(record) else { return Part::Unknown };
-        if mix(root) & self.dropped != 0 {
+        if !self.is_followed(root) {
             return Part::Unknown;
         }
-        self.calls += 1;
         let key = known.unwrap_or_else(|| {
             self.unnamed += 1;
             mix(root ^ mix(self.unnamed))
         });
-        let part = self.turn(key, root, record);
+        let turn = self.turn(key, root, record);
+        let most = (mix(root).trailing_zeros() as usize).min(LEVELS - 1);
+        for sample in &mut self.samples[self.level..=most] {
+            sample.add(turn, record);
+        }
         self.name(key, record);
         if self.talks.len() > OPEN_MAX || self.names.len() > NAMES_MAX {
             self.drop_half();
         }
-        part
+        if turn.is_later { Part::Later } else { Part::Start }
     }
 
     /// The name that decides whether a call's session is followed, and its key where
@@ -133,32 +195,30 @@ impl Sessions {
         full.min(record.prefix_ids.len())
     }
 
-    fn turn(&mut self, key: u64, root: u64, record: &Record) -> Part {
+    fn turn(&mut self, key: u64, root: u64, record: &Record) -> Turn {
         let (at, prompt, output) = (record.at_ticks, record.prompt.max(1), record.output.max(1));
         let now = Talk { root, turns: 1, at, prompt, output };
         let before = match self.talks.get_mut(&key) {
             // One that has less to say than before began anew.
             Some(talk) if prompt >= talk.prompt => talk,
             other => {
-                if let Some(ended) = other {
-                    self.ended.add(ended.turns, 1);
-                }
+                let ended = other.map(|ended| ended.turns);
                 self.talks.insert(key, now);
-                let shared = self.shared_tokens();
-                self.opening.add(prompt.saturating_sub(shared).max(1), 1);
-                return Part::Start;
+                let tokens = prompt.saturating_sub(self.shared_tokens()).max(1);
+                return Turn { ended, tokens, is_later: false, is_clipped: false, think_ms: None };
             }
         };
         let context = before.prompt.saturating_add(before.output);
-        self.later += 1;
-        self.clipped += u64::from(prompt <= context);
-        self.fresh.add(prompt.saturating_sub(context).max(1), 1);
-        if let (Some(at), Some(then)) = (at, before.at) {
-            let ms = ((at - then) / TICKS_PER_MS).clamp(1, i128::from(u32::MAX / 4));
-            self.think_ms.add(ms as u32, 1);
-        }
+        let since = at.zip(before.at).map(|(at, then)| (at - then) / TICKS_PER_MS);
+        let think_ms = since.map(|ms| ms.clamp(1, i128::from(u32::MAX / 4)) as u32);
         *before = Talk { turns: before.turns + 1, root: before.root, ..now };
-        Part::Later
+        Turn {
+            ended: None,
+            tokens: prompt.saturating_sub(context).max(1),
+            is_later: true,
+            is_clipped: prompt <= context,
+            think_ms,
+        }
     }
 
     /// Remembers what may go on from a call.
@@ -177,18 +237,43 @@ impl Sessions {
 
     /// Follows half as many sessions from now on.
     fn drop_half(&mut self) {
-        self.dropped = self.dropped << 1 | 1;
-        let dropped = self.dropped;
-        self.talks.retain(|_, talk| mix(talk.root) & dropped == 0);
+        assert!(self.level + 1 < LEVELS, "more sessions at once than there are numbers for");
+        self.samples[self.level] = Sample::new(None);
+        self.level += 1;
+        let level = self.level;
+        self.talks.retain(|_, talk| mix(talk.root).trailing_zeros() as usize >= level);
         let talks = &self.talks;
         self.names.retain(|_, key| talks.contains_key(key));
     }
 
     /// Turns of the sessions that are followed.
     pub fn turns(&self) -> LengthCounts {
-        let mut turns = self.ended.clone();
+        let mut turns = self.sample().ended.clone();
         self.talks.values().for_each(|talk| turns.add(talk.turns, 1));
         turns
+    }
+}
+
+impl Sample {
+    fn add(&mut self, turn: Turn, record: &Record) {
+        self.calls += 1;
+        if let Some(turns) = turn.ended {
+            self.ended.add(turns, 1);
+        }
+        if turn.is_later {
+            self.later += 1;
+            self.clipped += u64::from(turn.is_clipped);
+            self.fresh.add(turn.tokens, 1);
+        } else {
+            self.opening.add(turn.tokens, 1);
+            if let Some(at) = record.at_ticks {
+                // One that is far too late was refused already.
+                let _ = self.starts.call(at);
+            }
+        }
+        if let Some(ms) = turn.think_ms {
+            self.think_ms.add(ms, 1);
+        }
     }
 }
 
@@ -258,15 +343,16 @@ mod tests {
             [Link::None; 3],
         ];
         for [first, second, other] in ways {
-            let mut sessions = Sessions::new(1, BLOCK);
+            let mut sessions = Sessions::new(1, BLOCK, None);
             // The first block is everyone's.
             assert_eq!(sessions.see(&call(first, 0, 40, 7, &[0, 1, 2])), Part::Start);
             assert_eq!(sessions.see(&call(other, 1, 50, 9, &[0, 7, 8, 9])), Part::Start);
             assert_eq!(sessions.see(&call(second, 4, 87, 5, &[0, 1, 3, 4, 5, 6])), Part::Later);
-            assert_eq!((sessions.calls, sessions.later, sessions.clipped), (3, 1, 0));
-            assert_eq!(sessions.fresh.table().quantile(0.5), 40.0);
-            assert_eq!(sessions.think_ms.table().quantile(0.5), 4_000.0);
-            assert_eq!(sessions.opening.table().quantile(0.1), f64::from(40 - BLOCK));
+            let sample = sessions.sample();
+            assert_eq!((sample.calls, sample.later, sample.clipped), (3, 1, 0));
+            assert_eq!(sample.fresh.table().quantile(0.5), 40.0);
+            assert_eq!(sample.think_ms.table().quantile(0.5), 4_000.0);
+            assert_eq!(sample.opening.table().quantile(0.1), f64::from(40 - BLOCK));
             let turns = sessions.turns().table();
             assert_eq!((turns.n, turns.mean), (2.0, 1.5));
         }
@@ -274,7 +360,7 @@ mod tests {
 
     #[test]
     fn a_session_whose_prompt_shrinks_begins_anew() {
-        let mut sessions = Sessions::new(0, BLOCK);
+        let mut sessions = Sessions::new(0, BLOCK, None);
         for (prompt, part) in [(100, Part::Start), (150, Part::Later), (90, Part::Start)] {
             assert_eq!(sessions.see(&call(Link::Session(1), 0, prompt, 10, &[])), part);
         }
@@ -283,7 +369,7 @@ mod tests {
 
     #[test]
     fn a_fair_sample_is_followed_where_there_is_no_room() {
-        let mut sessions = Sessions::new(0, BLOCK);
+        let mut sessions = Sessions::new(0, BLOCK, None);
         let mut starts = 0;
         for turn in 0..3 {
             for id in 0..100_000 {
@@ -298,6 +384,10 @@ mod tests {
         assert!(!sessions.are_all() && sessions.talks.len() <= OPEN_MAX && starts > 20_000);
         let turns = sessions.turns().table();
         assert!((turns.mean - 2.0).abs() < 0.03, "{}", turns.mean);
+        // What is told is of those sessions alone, whenever they began.
+        let sample = sessions.sample();
+        assert_eq!(sample.opening.table().n, turns.n);
+        assert_eq!(sample.calls as f64, (turns.n * turns.mean).round());
         assert!(sessions.names.len() <= NAMES_MAX);
     }
 

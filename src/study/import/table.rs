@@ -17,6 +17,8 @@ use std::io::BufRead;
 
 /// Most rows: ten years of minutes.
 const ROWS_MAX: usize = 3_653 * 1_440;
+/// Highest rate, calls a second, as of scenarios.
+const RATE_MAX: f64 = 1e6;
 /// Mistakes that are listed.
 const MISTAKES_MAX: usize = 10;
 /// Share of an hour's rows without which it is not known.
@@ -283,6 +285,14 @@ fn finish(
         RateUnit::Per(seconds) => seconds,
         RateUnit::Row => step_s,
     };
+    let most = rows.iter().map(|row| row.1 / seconds).fold(0.0, f64::max);
+    if most == 0.0 {
+        return Err(("holds no call: all of its rates are 0".to_owned(), "give other rates"));
+    }
+    if most > RATE_MAX {
+        let problem = format!("has a rate of {most:.1e} calls a second");
+        return Err((problem, "check the unit of rates, or keep them to a million"));
+    }
     let mut notes = Vec::new();
     if !header.is_unit_told {
         notes.push("rates are taken as calls a second".to_owned());
@@ -411,6 +421,8 @@ mod tests {
         }
         assert!(refused("hour,rate\n0,1\n5,1\n").contains("300 min apart"));
         assert!(refused("hour,rate\n0,1\n").contains("fewer than two rows"));
+        assert!(refused("hour,rate\n0,0\n1,0\n").contains("all of its rates are 0"));
+        assert!(refused("hour,rate\n0,1e7\n1,0\n").contains("1.0e7 calls a second"));
         assert!(refused("hour_from_yesterday,rate\n0,1\n").contains("`yesterday`"));
         assert!(refused("time,rate\n0,1\n1,2\n").contains("unit is not said"));
     }
