@@ -189,6 +189,36 @@ impl Agent {
     /// Most generations of sub-agents.
     pub const DEPTH_MAX: u32 = 8;
 
+    /// A program in name only, of a recording that says what is done: `calls` of a
+    /// session in the mean.
+    pub fn recorded(name: &str, calls: f64) -> Agent {
+        let constant = |value| Distribution::constant(value).expect("a finite number");
+        let context = Context {
+            global: None,
+            group: None,
+            groups: 1,
+            zipf: 0.0,
+            session: None,
+            message: constant(1.0),
+        };
+        Agent {
+            name: name.to_owned(),
+            aliases: Vec::new(),
+            title: name.to_owned(),
+            runs: constant(1.0),
+            gap: None,
+            context,
+            turns: constant(calls),
+            output: constant(1.0),
+            thinking: None,
+            tools: None,
+            children: None,
+            compaction: None,
+            limits: AgentLimits::default(),
+            written: RawAgent { name: name.to_owned(), ..RawAgent::default() },
+        }
+    }
+
     /// Whether anything it does is drawn at random.
     pub fn is_random(&self) -> bool {
         let laws = [Some(&self.runs), self.gap.as_ref(), Some(&self.turns), Some(&self.output)];

@@ -239,6 +239,7 @@ fn use_case_text(scenario: &Scenario, at: usize) -> String {
         Lengths::Recorded => "recorded",
         Lengths::Drawn { .. } => "drawn",
         Lengths::Agents(_) => "of agents",
+        Lengths::Replayed(_) => "recorded of agents",
     };
     let Mix { prompt, output, cached, .. } = Mix::of_calls(scenario, at);
     let from_cache = match (cached / prompt * 100.0, use_case.cache_hit) {

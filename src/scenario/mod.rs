@@ -33,7 +33,7 @@ use crate::factory::{CacheRules, KvPlan, Parallelism, Routing, StepTime, Writing
 use crate::kernel::Span;
 use crate::random::Distribution;
 use crate::workload::Trace;
-use crate::workload::agent::Crew;
+use crate::workload::agent::{Crew, Replay};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -338,6 +338,7 @@ impl UseCase {
     pub fn crew(&self) -> Option<&Arc<Crew>> {
         match &self.lengths {
             Lengths::Agents(crew) => Some(crew),
+            Lengths::Replayed(replay) => Some(&replay.crew),
             Lengths::Drawn { .. } | Lengths::Recorded => None,
         }
     }
@@ -386,7 +387,7 @@ impl UseCase {
             || self.prefix.iter().any(draws)
             || match &self.lengths {
                 Lengths::Drawn { prompt, output } => !prompt.is_constant() || !output.is_constant(),
-                Lengths::Recorded => false,
+                Lengths::Recorded | Lengths::Replayed(_) => false,
                 Lengths::Agents(crew) => crew.is_random(),
             }
     }
@@ -455,6 +456,8 @@ pub enum Lengths {
     Recorded,
     /// As the programs of agents have it: what arrives are their sessions.
     Agents(Arc<Crew>),
+    /// As sessions of agents were recorded: what arrives are sessions.
+    Replayed(Arc<Replay>),
 }
 
 /// Part of what calls, or sessions, share at their start.

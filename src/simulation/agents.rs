@@ -6,6 +6,7 @@
 use super::Simulation;
 use super::arrivals::Script;
 use super::event::Event;
+use super::replays::Replaying;
 use crate::catalog::{Agent, ChildOrder, Join, ToolOrder};
 use crate::factory::{Call, CallId, Engine, Waiter};
 use crate::kernel::{Slot, Span, Time};
@@ -23,10 +24,10 @@ pub struct Task {
     client: Option<u32>,
     parent: Option<ActorId>,
     /// Its sub-agents that are alive.
-    children: Vec<ActorId>,
+    pub(super) children: Vec<ActorId>,
     began: Time,
-    path: Path,
-    counts: RunCounts,
+    pub(super) path: Path,
+    pub(super) counts: RunCounts,
     /// The call in flight, what it asked for, and whether it is a compaction.
     call: Option<CallId>,
     ask: Option<Ask>,
@@ -41,7 +42,7 @@ pub struct Task {
     next_child: u32,
     children_planned: u32,
     /// When the first sub-agent that the actor waits for ended.
-    first_end: Option<Time>,
+    pub(super) first_end: Option<Time>,
     /// Sub-agents in the background, and what those that have ended reported.
     background: u32,
     reported: u32,
@@ -50,6 +51,8 @@ pub struct Task {
     /// Tokens of results so far, and whether a tool failed.
     tokens: u32,
     failed: bool,
+    /// Where it is in a recording, if it replays one.
+    pub(super) replaying: Replaying,
 }
 
 impl Task {
@@ -88,14 +91,22 @@ impl<'s, E: Engine> Simulation<'s, E> {
         client: Option<u32>,
     ) {
         let blank = self.calls.blank();
-        let actor = agents(&mut self.sources[use_case].script).session(number, blank);
+        let actor = match &mut self.sources[use_case].script {
+            Script::Replay(script) => script.session(number, blank),
+            script => agents(script).session(number, blank),
+        };
         let id = self.enroll(actor, client, None);
         self.recorder.session_began(use_case);
         self.audit.agent_session_began();
         self.begin_run(now, id);
     }
 
-    fn enroll(&mut self, actor: Actor, client: Option<u32>, parent: Option<ActorId>) -> ActorId {
+    pub(super) fn enroll(
+        &mut self,
+        actor: Actor,
+        client: Option<u32>,
+        parent: Option<ActorId>,
+    ) -> ActorId {
         let id = self.actors.insert(actor);
         let place = id.index() as usize;
         if place >= self.tasks.len() {
@@ -106,7 +117,7 @@ impl<'s, E: Engine> Simulation<'s, E> {
     }
 
     #[inline]
-    fn task(&mut self, id: ActorId) -> &mut Task {
+    pub(super) fn task(&mut self, id: ActorId) -> &mut Task {
         &mut self.tasks[id.index() as usize]
     }
 
@@ -121,9 +132,10 @@ impl<'s, E: Engine> Simulation<'s, E> {
     }
 
     /// The session's next run, or the run of a sub-agent that was just made.
-    fn begin_run(&mut self, now: Time, id: ActorId) {
+    pub(super) fn begin_run(&mut self, now: Time, id: ActorId) {
+        let replays = self.replays(id);
         let actor = &mut self.actors[id];
-        if self.tasks[id.index() as usize].parent.is_none() {
+        if self.tasks[id.index() as usize].parent.is_none() && !replays {
             agents(&mut self.sources[usize::from(actor.use_case)].script).begin_run(actor);
         }
         let run = actor.run;
@@ -131,6 +143,9 @@ impl<'s, E: Engine> Simulation<'s, E> {
         task.began = now;
         task.path.begin(now);
         task.counts = RunCounts::default();
+        if replays {
+            return self.replay_run(now, id);
+        }
         if let (Some(patience_s), None) = (self.program(id).limits.patience_s, self.task(id).parent)
         {
             let event = Event::Patience { actor: id, run };
@@ -140,7 +155,7 @@ impl<'s, E: Engine> Simulation<'s, E> {
     }
 
     /// Schedules `event` in a slot that is lent.
-    fn alarm(&mut self, time: Time, event: Event) {
+    pub(super) fn alarm(&mut self, time: Time, event: Event) {
         let slot = self.slots.lend(event, &mut self.pending);
         self.pending.schedule(slot, time);
         self.arrivals_due += 1;
@@ -159,7 +174,7 @@ impl<'s, E: Engine> Simulation<'s, E> {
 
     /// The actor goes on at this instant, once all steps that end at it have ended:
     /// until then a replica may be about to start a step that its call must not be in.
-    fn ask(&mut self, now: Time, id: ActorId) {
+    pub(super) fn ask(&mut self, now: Time, id: ActorId) {
         if self.asking.is_empty() {
             self.pending.schedule(self.slots.asks(), now);
             self.arrivals_due += 1;
@@ -185,6 +200,12 @@ impl<'s, E: Engine> Simulation<'s, E> {
 
     /// The actor makes its next call, or waits for the background before its last turn.
     fn ask_now(&mut self, now: Time, id: ActorId) {
+        if self.replays(id) {
+            if let Some((ask, content, pool)) = self.replay_ask(now, id) {
+                self.ask_pool(now, id, (ask, false), content, pool);
+            }
+            return;
+        }
         let task = &mut self.tasks[id.index() as usize];
         let actor = &mut self.actors[id];
         let use_case = usize::from(actor.use_case);
@@ -202,6 +223,20 @@ impl<'s, E: Engine> Simulation<'s, E> {
             Next::Compaction(ask) => (ask, true),
         };
         let pool = script.pool(actor);
+        self.ask_pool(now, id, (ask, compacts), content, pool);
+    }
+
+    /// Sends the call of an actor, which may be a compaction, to its pool.
+    fn ask_pool(
+        &mut self,
+        now: Time,
+        id: ActorId,
+        (ask, compacts): (Ask, bool),
+        content: Content,
+        pool: usize,
+    ) {
+        let actor = &self.actors[id];
+        let task = &mut self.tasks[id.index() as usize];
         let mut call = Call::new(actor.use_case, actor.number, now, ask.prompt, ask.output);
         call.turn = actor.serial();
         call.thinking = ask.thinking;
@@ -229,6 +264,7 @@ impl<'s, E: Engine> Simulation<'s, E> {
         content: Option<Content>,
     ) {
         let content = content.expect("agents say something");
+        let replays = self.replays(id);
         let task = &mut self.tasks[id.index() as usize];
         let actor = &mut self.actors[id];
         task.path.call(now, call, actor.turn);
@@ -240,6 +276,9 @@ impl<'s, E: Engine> Simulation<'s, E> {
         counts.cached_tokens += u64::from(call.cached);
         counts.output_tokens += u64::from(call.output);
         counts.thinking_tokens += u64::from(call.thinking);
+        if replays {
+            return self.replay_answer(now, id, call, content);
+        }
         let script = agents(&mut self.sources[usize::from(actor.use_case)].script);
         if task.compacts {
             script.compacted(actor, content);
@@ -342,6 +381,9 @@ impl<'s, E: Engine> Simulation<'s, E> {
         if !self.actors.contains(id) {
             return;
         }
+        if self.replays(id) {
+            return self.replay_passed(now, id);
+        }
         let in_sequence =
             self.program(id).tools.as_ref().is_some_and(|it| it.order == ToolOrder::Sequence);
         let task = &mut self.tasks[id.index() as usize];
@@ -379,6 +421,9 @@ impl<'s, E: Engine> Simulation<'s, E> {
 
     /// A sub-agent has ended; it is still there.
     fn on_child(&mut self, now: Time, id: ActorId, child: ActorId) {
+        if self.replays(id) {
+            return self.replay_child(now, id, child);
+        }
         let summary = {
             let script = agents(&mut self.sources[usize::from(self.actors[id].use_case)].script);
             script.summary(&self.actors[id], &self.actors[child])
@@ -449,7 +494,7 @@ impl<'s, E: Engine> Simulation<'s, E> {
     }
 
     /// The last answer of a run is there, or it ends without.
-    fn end_run(&mut self, now: Time, id: ActorId, end: RunEnd) {
+    pub(super) fn end_run(&mut self, now: Time, id: ActorId, end: RunEnd) {
         self.call_off_children(now, id);
         let actor = &self.actors[id];
         let (use_case, member) = (usize::from(actor.use_case), usize::from(actor.member));
@@ -484,6 +529,10 @@ impl<'s, E: Engine> Simulation<'s, E> {
 
     /// The session goes on after a pause, or is over.
     fn after_run(&mut self, now: Time, id: ActorId, end: RunEnd) {
+        // A recorded sub-agent that nobody waits for.
+        if self.actors[id].depth > 0 {
+            return self.dismiss(id);
+        }
         let is_broken = end == RunEnd::Abandoned || self.actors[id].is_refused();
         if is_broken || self.actors[id].is_in_last_run() {
             let actor = &self.actors[id];
@@ -497,14 +546,18 @@ impl<'s, E: Engine> Simulation<'s, E> {
             }
             return;
         }
-        let actor = &mut self.actors[id];
-        let gap = agents(&mut self.sources[usize::from(actor.use_case)].script).gap(actor);
-        actor.run += 1;
-        self.alarm(now + gap, Event::Run { actor: id });
+        let until = if self.replays(id) {
+            self.replay_gap(now, id)
+        } else {
+            let actor = &self.actors[id];
+            now + agents(&mut self.sources[usize::from(actor.use_case)].script).gap(actor)
+        };
+        self.actors[id].run += 1;
+        self.alarm(until, Event::Run { actor: id });
     }
 
     /// Takes an actor out.
-    fn dismiss(&mut self, id: ActorId) {
+    pub(super) fn dismiss(&mut self, id: ActorId) {
         let content = self.actors.remove(id).take_content();
         self.calls.recycle(content);
     }
@@ -580,6 +633,6 @@ enum Goes {
 fn agents(script: &mut Script) -> &mut agent::Script {
     match script {
         Script::Agents(script) => script,
-        Script::Calls(_) => unreachable!("only agents have actors"),
+        Script::Calls(_) | Script::Replay(_) => unreachable!("only agents have actors"),
     }
 }

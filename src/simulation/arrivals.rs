@@ -5,7 +5,7 @@ use crate::demand::{Process, Source};
 use crate::factory::{Call, Engine, Waiter};
 use crate::kernel::{Slot, Time};
 use crate::random::{Component, Streams, entity};
-use crate::scenario::{self, Arrivals, Regime, Scenario};
+use crate::scenario::{self, Arrivals, Lengths, Regime, Scenario};
 use crate::workload::{self, agent};
 
 /// One use case while it runs.
@@ -20,6 +20,7 @@ pub struct UseCase {
 pub enum Script {
     Calls(Box<workload::Script>),
     Agents(agent::Script),
+    Replay(agent::Recorded),
 }
 
 impl Script {
@@ -28,7 +29,7 @@ impl Script {
     pub fn calls(&mut self) -> &mut workload::Script {
         match self {
             Script::Calls(script) => script,
-            Script::Agents(_) => unreachable!("agents have actors"),
+            Script::Agents(_) | Script::Replay(_) => unreachable!("agents have actors"),
         }
     }
 }
@@ -37,18 +38,23 @@ impl Script {
 pub fn sources(scenario: &Scenario, streams: Streams, from: Time) -> Vec<UseCase> {
     let use_case = |(at, use_case): (usize, &scenario::UseCase)| {
         let source = Source::new(use_case, streams, from);
-        let script = match use_case.crew() {
-            Some(crew) => {
+        let script = match (&use_case.lengths, use_case.crew()) {
+            (Lengths::Replayed(replay), _) => {
+                Script::Replay(agent::Recorded::new(at as u16, replay, use_case.cache_hit))
+            }
+            (_, Some(crew)) => {
                 let (name, cache_hit) = (&use_case.name, use_case.cache_hit);
                 Script::Agents(agent::Script::new(at as u16, name, crew, cache_hit, streams))
             }
-            None => {
+            (_, None) => {
                 let mut script = workload::Script::new(at as u16, use_case, streams);
                 script.skip(source.skipped());
                 Script::Calls(Box::new(script))
             }
         };
-        UseCase { source, script, issued: 0 }
+        // Those of a recording before `from` have begun.
+        let issued = if matches!(script, Script::Replay(_)) { source.skipped() } else { 0 };
+        UseCase { source, script, issued }
     };
     scenario.use_cases.iter().enumerate().map(use_case).collect()
 }

@@ -15,6 +15,7 @@ mod oracle;
 mod outcome;
 #[cfg(test)]
 mod properties;
+mod replays;
 mod sessions;
 mod setup;
 

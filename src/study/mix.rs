@@ -8,8 +8,9 @@
 
 use crate::random::Streams;
 use crate::scenario::{Arrivals, Lengths, Pool, Scenario};
-use crate::workload::agent::{self, Dry, Pace};
+use crate::workload::agent::{self, Dry, Pace, Replay};
 use crate::workload::{Ask, Content, Script, Strand};
+use std::sync::Arc;
 
 /// Draws behind a mean for which there is no formula.
 const DRAWS: u32 = 10_000;
@@ -112,6 +113,8 @@ impl Brought {
         match &mut writer {
             Writer::Calls(script) => script.silence_thinking(),
             Writer::Agents(script) => script.silence_thinking(),
+            // A recording does not tell thoughts from answers.
+            Writer::Replay(_) => {}
         }
         Brought::each_by(scenario, at, writer, visit);
     }
@@ -136,6 +139,7 @@ impl Brought {
 enum Writer {
     Calls(Box<Script>),
     Agents(Box<agent::Script>),
+    Replay(Arc<Replay>),
 }
 
 impl Writer {
@@ -143,13 +147,14 @@ impl Writer {
     fn of(scenario: &Scenario, at: usize) -> Writer {
         let use_case = &scenario.use_cases[at];
         let streams = Streams::new(scenario.seed, 0);
-        match use_case.crew() {
-            Some(crew) => {
+        match (&use_case.lengths, use_case.crew()) {
+            (Lengths::Replayed(replay), _) => Writer::Replay(replay.clone()),
+            (_, Some(crew)) => {
                 let (name, cache_hit) = (&use_case.name, use_case.cache_hit);
                 let script = agent::Script::new(at as u16, name, crew, cache_hit, streams);
                 Writer::Agents(Box::new(script))
             }
-            None => Writer::Calls(Box::new(Script::new(at as u16, use_case, streams))),
+            (_, None) => Writer::Calls(Box::new(Script::new(at as u16, use_case, streams))),
         }
     }
 }
@@ -167,6 +172,7 @@ fn sum(
     let mut script = match writer {
         Writer::Calls(script) => *script,
         Writer::Agents(script) => return sum_of_agents(scenario, pool, *script, visit),
+        Writer::Replay(replay) => return sum_of_replay(scenario, at, pool, &replay, visit),
     };
     let mut sums = Sums::new(&scenario.pools[use_case.pool]);
     match &use_case.arrivals {
@@ -218,6 +224,29 @@ fn sum_of_agents<'s>(
         });
         visit(&sums);
         number += 1;
+    }
+    sums
+}
+
+/// The same of recorded sessions, each of them once.
+fn sum_of_replay<'s>(
+    scenario: &'s Scenario,
+    at: usize,
+    pool: usize,
+    replay: &Replay,
+    mut visit: impl FnMut(&Sums<'s>),
+) -> Sums<'s> {
+    let cache_hit = scenario.use_cases[at].cache_hit;
+    let mut sums = Sums::new(&scenario.pools[pool]);
+    for number in 0..replay.graph.sessions() {
+        replay.graph.each_call(number, |kind, call| {
+            if call.prompt > 0 && replay.crew.members[usize::from(kind)].pool == pool {
+                let given = cache_hit.map(|share| (f64::from(call.prompt) * share) as u32);
+                let ask = Ask { given, ..Ask::plain(call.prompt, call.output) };
+                sums.add(ask, call.repeated);
+            }
+        });
+        visit(&sums);
     }
     sums
 }

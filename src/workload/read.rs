@@ -180,7 +180,7 @@ pub(super) struct Builder<'f> {
 }
 
 impl<'f> Builder<'f> {
-    fn new(file: &'f str, options: ReadOptions, sink: &'f mut dyn Sink) -> Self {
+    pub fn new(file: &'f str, options: ReadOptions, sink: &'f mut dyn Sink) -> Self {
         let block_tokens = options.block_tokens.unwrap_or(0);
         Self {
             file,
@@ -215,6 +215,15 @@ impl<'f> Builder<'f> {
         match taken {
             Ok(()) => self.calls += 1,
             Err(bad) => self.refuse(line, bytes, bad),
+        }
+    }
+
+    /// Counts so many calls of `line` that somebody else keeps, or says what is
+    /// wrong with it.
+    pub fn admit(&mut self, line: usize, bytes: &[u8], read: Result<u64, String>) {
+        match read {
+            Ok(calls) => self.calls += calls,
+            Err(problem) => self.refuse(line, bytes, BadLine { problem, fix: FIX }),
         }
     }
 
@@ -259,7 +268,7 @@ impl<'f> Builder<'f> {
         }
     }
 
-    fn finish(mut self) -> Result<Tally, Vec<Mistake>> {
+    pub fn finish(mut self) -> Result<Tally, Vec<Mistake>> {
         let unlisted = self.bad_lines.saturating_sub(MISTAKES_MAX as u64);
         if !self.mistakes.is_empty() && unlisted > 0 {
             self.fault(

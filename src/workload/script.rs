@@ -77,7 +77,7 @@ impl Script {
                 Asked::Drawn(lengths.opening(opening))
             }
             (Lengths::Recorded, Arrivals::Trace { trace, .. }) => Asked::Recorded(trace.cursor()),
-            (Lengths::Agents(_), _) => Asked::Elsewhere,
+            (Lengths::Agents(_) | Lengths::Replayed(_), _) => Asked::Elsewhere,
             (Lengths::Recorded, _) => unreachable!("recorded lengths come with a trace"),
         };
         Script {

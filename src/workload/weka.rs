@@ -15,6 +15,7 @@ use super::mooncake::{explain, ticks};
 use super::read::{Builder, Link, Record, next_line_up_to, shorten};
 use crate::kernel::TICKS_PER_SECOND;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use std::io::{BufRead, Read};
 
 /// Prompt tokens of one block where a session does not say.
@@ -24,16 +25,17 @@ const SESSION_MAX: u64 = 1 << 30;
 /// Most blocks of one prompt.
 const BLOCKS_MAX: u64 = 1 << 26;
 /// How deep sub-agents may nest, and how many seconds a session may last.
-const DEPTH_MAX: u32 = 64;
-const SECONDS_MAX: f64 = 3_653.0 * 86_400.0;
+pub(super) const DEPTH_MAX: u32 = 64;
+pub(super) const SECONDS_MAX: f64 = 3_653.0 * 86_400.0;
 const EXAMPLE: &str = "{\"id\": \"a\", \"block_size\": 64, \"requests\": [{\"t\": 0.0, \
     \"type\": \"n\", \"in\": 17209, \"out\": 275, \"hash_ids\": [..]}]}";
 
+/// A session whose requests are read as `E`.
 #[derive(Deserialize)]
-struct Session {
+struct Session<E> {
     block_size: Option<u32>,
     hash_id_scope: Option<String>,
-    requests: Vec<Entry>,
+    requests: Vec<E>,
 }
 
 /// A call, or a sub-agent.
@@ -49,12 +51,51 @@ struct Entry {
     requests: Option<Vec<Entry>>,
 }
 
+/// Where a session stands in the file, and what holds for all of it.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    /// Its line.
+    pub line: usize,
+    /// The beginning of its text.
+    pub shown: String,
+    /// Sessions before it.
+    pub number: u32,
+    /// Where its ids are known.
+    pub scope: u32,
+}
+
+/// Who takes a session.
+type Take<'t, E> = &'t mut dyn FnMut(&Place, Vec<E>, &mut Builder<'_>);
+
 pub(super) fn read(input: &mut impl BufRead, builder: &mut Builder<'_>) {
-    let mut reader = Reader::default();
+    // Sessions and sub-agents so far.
+    let mut agents = 0;
+    each_session(input, builder, &mut |place, requests: Vec<Entry>, builder| {
+        let start = i128::from(builder.options.session_gap_ticks) * i128::from(place.number);
+        builder.settle(start);
+        let mut records = Vec::new();
+        if let Err(problem) = calls(requests, 0.0, DEPTH_MAX, &mut agents, &mut records) {
+            return builder.add(place.line, place.shown.as_bytes(), Err(problem));
+        }
+        for (seconds, record) in records {
+            let at_ticks = Some(start + ticks(seconds, TICKS_PER_SECOND as f64));
+            let record = Record { at_ticks, scope: place.scope, ..record };
+            builder.add(place.line, place.shown.as_bytes(), Ok(record));
+        }
+    });
+}
+
+/// Hands on all sessions that can be read.
+pub(super) fn each_session<E: DeserializeOwned>(
+    input: &mut impl BufRead,
+    builder: &mut Builder<'_>,
+    take: Take<'_, E>,
+) {
+    let mut reader = Reader { block_tokens: None, sessions: 0, take };
     let mut bytes = Vec::new();
     let mut is_first = true;
     while let Some((number, line)) = next_line_up_to(SESSION_MAX, input, &mut bytes, builder) {
-        match serde_json::from_slice::<Session>(line) {
+        match serde_json::from_slice::<Session<E>>(line) {
             Ok(session) => reader.session(number, &shorten(line), session, builder),
             // Its first line is not all of it: a document over several lines.
             Err(error) if is_first && (error.is_eof() || line.starts_with(b"[")) => {
@@ -68,15 +109,13 @@ pub(super) fn read(input: &mut impl BufRead, builder: &mut Builder<'_>) {
 }
 
 /// What is known of the file so far.
-#[derive(Default)]
-struct Reader {
+struct Reader<'t, E> {
     block_tokens: Option<u32>,
     sessions: u32,
-    /// Sessions and sub-agents so far.
-    agents: u64,
+    take: Take<'t, E>,
 }
 
-impl Reader {
+impl<E: DeserializeOwned> Reader<'_, E> {
     /// Reads a whole document, which begins with `text` on line `number`.
     fn document(
         &mut self,
@@ -94,13 +133,13 @@ impl Reader {
             builder.fault(Some(line), None, explain(error, &[], EXAMPLE), "mend the file");
         };
         if text.starts_with(b"[") {
-            return match serde_json::from_slice::<Vec<Session>>(&text) {
+            return match serde_json::from_slice::<Vec<Session<E>>>(&text) {
                 Ok(list) => list.into_iter().for_each(|s| self.session(number, "[", s, builder)),
                 Err(error) => wrong(builder, &error),
             };
         }
         let mut start = 0;
-        let mut sessions = serde_json::Deserializer::from_slice(&text).into_iter::<Session>();
+        let mut sessions = serde_json::Deserializer::from_slice(&text).into_iter::<Session<E>>();
         while let Some(session) = sessions.next() {
             let line = number + text[..start].iter().filter(|byte| **byte == b'\n').count();
             start = sessions.byte_offset();
@@ -111,7 +150,13 @@ impl Reader {
         }
     }
 
-    fn session(&mut self, line: usize, shown: &str, session: Session, builder: &mut Builder<'_>) {
+    fn session(
+        &mut self,
+        line: usize,
+        shown: &str,
+        session: Session<E>,
+        builder: &mut Builder<'_>,
+    ) {
         let own = session.block_size.unwrap_or(BLOCK_TOKENS);
         let known = *self.block_tokens.get_or_insert(own);
         if own != known || own == 0 {
@@ -122,22 +167,14 @@ impl Reader {
             return builder.add(line, shown.as_bytes(), Err(problem));
         }
         builder.default_block_tokens(own);
+        let number = self.sessions;
+        self.sessions += 1;
         let scope = match session.hash_id_scope.as_deref() {
             Some("global") => 0,
-            _ => self.sessions + 1,
+            _ => self.sessions,
         };
-        let start = i128::from(builder.options.session_gap_ticks) * i128::from(self.sessions);
-        self.sessions += 1;
-        builder.settle(start);
-        let mut records = Vec::new();
-        match calls(session.requests, 0.0, DEPTH_MAX, &mut self.agents, &mut records) {
-            Ok(()) => {}
-            Err(problem) => return builder.add(line, shown.as_bytes(), Err(problem)),
-        }
-        for (seconds, record) in records {
-            let at_ticks = Some(start + ticks(seconds, TICKS_PER_SECOND as f64));
-            builder.add(line, shown.as_bytes(), Ok(Record { at_ticks, scope, ..record }));
-        }
+        let place = Place { line, shown: shown.to_owned(), number, scope };
+        (self.take)(&place, session.requests, builder);
     }
 }
 
@@ -175,7 +212,7 @@ fn calls(
 }
 
 /// The ids of run-length coded ones.
-fn expand(runs: &[(Id, u64)]) -> Result<Vec<u64>, String> {
+pub(super) fn expand(runs: &[(Id, u64)]) -> Result<Vec<u64>, String> {
     let total = runs.iter().fold(0, |sum: u64, (_, count)| sum.saturating_add(*count));
     if total > BLOCKS_MAX {
         return Err(format!("`hash_rle` counts {total} blocks in one prompt"));

@@ -146,7 +146,13 @@ impl Check<'_> {
     }
 
     /// Pools of members other than the use case's own.
-    fn child_pools(&mut self, at: &At<'_>, raw: &RawUseCase, crew: &mut Crew, names: &[&str]) {
+    pub(super) fn child_pools(
+        &mut self,
+        at: &At<'_>,
+        raw: &RawUseCase,
+        crew: &mut Crew,
+        names: &[&str],
+    ) {
         let place = at.key("pools");
         for (agent, pool) in &raw.pools.0 {
             let member = crew.members.iter().position(|member| member.agent.name == *agent);

@@ -15,6 +15,7 @@ mod limits;
 mod offload;
 mod pool;
 mod region;
+mod replay;
 mod replications;
 mod router;
 mod session;
@@ -33,7 +34,7 @@ use super::seek::Seek;
 use super::shape::{Findings, resolve, schema};
 use super::sweep::Sweep;
 use super::tree::{At, Node};
-use super::{Arm, Arrivals, Pool, Regime, Scenario, UseCase, WarmUp};
+use super::{Arm, Arrivals, Lengths, Pool, Regime, Scenario, UseCase, WarmUp};
 use crate::catalog::Catalog;
 use crate::error::{Error, Mistake, Result};
 use crate::kernel::{Digest, Span};
@@ -176,6 +177,9 @@ fn hash(resolved_toml: &str, scenario: &Scenario) -> String {
                 }
                 _ => {}
             }
+        }
+        if let Lengths::Replayed(replay) = &use_case.lengths {
+            digest.word(replay.graph.digest());
         }
     }
     digest.to_string()

@@ -1,5 +1,6 @@
 //! Opens the recording of a use case.
 
+use super::replay::Sessions;
 use super::{Check, HORIZON_S_MAX};
 use crate::error::Mistake;
 use crate::kernel::TICKS_PER_SECOND;
@@ -16,7 +17,11 @@ use std::sync::{Arc, Mutex};
 /// Recordings that were read already, by everything that tells two readings
 /// apart; variants of a scenario share them.
 #[derive(Debug, Default)]
-pub(super) struct Traces(Mutex<Vec<(Reading, Found)>>);
+pub(super) struct Traces {
+    calls: Mutex<Vec<(Reading, Found)>>,
+    /// Those of sessions.
+    pub sessions: Sessions,
+}
 
 /// A recording, and its layout.
 type Found = (Format, Arc<Trace>);
@@ -37,7 +42,7 @@ impl Traces {
         read: impl FnOnce() -> Result<Found, E>,
     ) -> Result<Found, E> {
         // Held while reading, so that two variants do not read at once.
-        let mut known = self.0.lock().expect("no reader panics");
+        let mut known = self.calls.lock().expect("no reader panics");
         if let Some((_, found)) = known.iter().find(|(other, _)| other == reading) {
             return Ok(found.clone());
         }

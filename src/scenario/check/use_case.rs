@@ -8,6 +8,7 @@ use crate::scenario::tree::{At, suggest};
 use crate::scenario::units::Rate;
 use crate::scenario::{Arrivals, Lengths, Origins, Pool, Releases, Thinking, TokenPrices, UseCase};
 use crate::workload::TraceCall;
+use crate::workload::agent::Replay;
 use std::sync::Arc;
 
 /// Fastest arrivals: a call a microsecond, beyond any single source.
@@ -26,9 +27,18 @@ impl Check<'_> {
         self.name(&at.key("name"), &raw.name);
         let sites = self.sites(at, pool_names, pools, raw);
         let origins = self.origins(at, raw, sites.as_deref(), pools);
-        let arrivals = self.arrivals(at, raw, origins.as_ref().and_then(Option::as_deref));
-        let lengths = if raw.agent.is_some() {
-            let pool = sites.as_ref().map_or(0, |sites| sites[0]);
+        let pool = sites.as_ref().map_or(0, |sites| sites[0]);
+        let replay = self.replay(at, raw, pool, pool_names);
+        let arrivals = match (raw.replay.is_some(), &replay) {
+            (true, None) => None,
+            (_, replay) => {
+                let origins = origins.as_ref().and_then(Option::as_deref);
+                self.arrivals(at, raw, origins, replay.as_deref())
+            }
+        };
+        let lengths = if raw.replay.is_some() {
+            replay.map(Lengths::Replayed)
+        } else if raw.agent.is_some() {
             let crew = self.crew(at, raw, pool, pool_names);
             crew.map(|crew| Lengths::Agents(Arc::new(crew)))
         } else {
@@ -140,6 +150,7 @@ impl Check<'_> {
         at: &At<'_>,
         raw: &mut RawUseCase,
         origins: Option<&Origins>,
+        replay: Option<&Replay>,
     ) -> Option<Arrivals> {
         let users = self.users(at, raw);
         if raw.batch.is_some() {
@@ -150,7 +161,11 @@ impl Check<'_> {
             }
             return self.batch(at, raw);
         }
-        let steady = self.steady_arrivals(at, raw, users)?;
+        let is_told = raw.arrivals.is_some() || users.is_some();
+        let steady = match (replay, &raw.replay) {
+            (Some(replay), Some(raw)) if !is_told => self.each_session_once(raw, replay),
+            _ => self.steady_arrivals(at, raw, users)?,
+        };
         match origins.filter(|origins| origins.has_regions()) {
             Some(origins) => self.varying_by_region(at, raw, steady, origins),
             None => self.varying(at, raw, steady),
@@ -286,6 +301,11 @@ impl Check<'_> {
             }
             // What is too long ends their sessions, and is counted.
             (Lengths::Agents(_), _) => None,
+            (Lengths::Replayed(replay), _) => {
+                let long = replay.longer_than(longest, use_case.pool);
+                let all = replay.graph.calls();
+                (long > 0).then(|| format!("{long} of {all} recorded calls are"))
+            }
             (Lengths::Recorded, _) => unreachable!("lengths are recorded in traces only"),
         };
         if let Some(refused) = refused {

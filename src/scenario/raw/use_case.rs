@@ -1,6 +1,8 @@
 //! `[[use_case]]` as written: who calls, when, with what, and what was promised.
 
-use super::{RawBatch, RawGrowth, RawOrigin, RawPools, RawProfile, RawServe, RawVariability};
+use super::{
+    RawBatch, RawGrowth, RawOrigin, RawPools, RawProfile, RawReplay, RawServe, RawVariability,
+};
 use crate::scenario::raw_distribution::RawDistribution;
 use crate::scenario::units::{Duration, Fraction, Rate, TokenPrice};
 use indexmap::IndexMap;
@@ -26,7 +28,7 @@ pub struct RawUseCase {
     pub round_trip: Option<Duration>,
     /// Agent of the catalog or of the scenario whose sessions arrive.
     pub agent: Option<String>,
-    /// Pools that serve its sub-agents, by agent; as `pool` where there is none.
+    /// Pools that serve its sub-agents, by agent, or by kind of those recorded; as `pool` where there is none.
     #[serde(default, skip_serializing_if = "RawPlaces::is_empty")]
     pub pools: RawPlaces,
     /// Tool pools that run its tool calls, by class of tool; calls of others run at
@@ -39,6 +41,8 @@ pub struct RawUseCase {
     pub trace: Option<RawTrace>,
     /// Jobs of many calls with a deadline, in place of arrivals.
     pub batch: Option<RawBatch>,
+    /// Recorded sessions of agents, which say what calls ask for and when.
+    pub replay: Option<RawReplay>,
     /// Users, in place of a rate of arrivals.
     #[schemars(range(min = 1, max = 1e11))]
     pub users: Option<f64>,
@@ -335,6 +339,6 @@ fn one() -> u32 {
     1
 }
 
-fn one_f64() -> f64 {
+pub(super) fn one_f64() -> f64 {
     1.0
 }

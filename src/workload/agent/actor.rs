@@ -44,6 +44,17 @@ pub struct Actor {
     pub(super) own: Strand,
     /// What it says, while no call carries it.
     pub(super) content: Option<Content>,
+    /// Its thread of a recording, and the first call of the run in it.
+    pub(super) place: Place,
+}
+
+/// Where an actor is in a recording; nowhere, if what it does is drawn.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Place {
+    /// Its thread.
+    pub thread: u32,
+    /// The call of the thread that begins the run.
+    pub first: u32,
 }
 
 /// The shared segments that a context begins with and goes back to.

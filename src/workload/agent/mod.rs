@@ -15,12 +15,14 @@
 
 mod actor;
 mod dry;
+mod recorded;
 mod script;
 #[cfg(test)]
 mod tests;
 
 pub use actor::{Actor, ActorId};
 pub use dry::{Dry, DrySession, Pace};
+pub use recorded::{Recorded, Repeats, Replay, Timing};
 pub use script::{Next, Plan, Script, ToolCall};
 
 use crate::catalog::Agent;

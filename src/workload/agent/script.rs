@@ -1,6 +1,6 @@
 //! What the agents of one use case do next.
 
-use super::actor::{Actor, Base, branch};
+use super::actor::{Actor, Base, Place, branch};
 use super::{Crew, Member};
 use crate::catalog::{Agent, ChildOrder, Start, Tools};
 use crate::kernel::Span;
@@ -198,6 +198,7 @@ impl Script {
             key: origin,
             own: Strand::NONE,
             content: Some(content),
+            place: Place::default(),
         }
     }
 

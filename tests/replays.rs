@@ -1,0 +1,389 @@
+//! Recorded sessions replayed as agents: what the cache finds, when calls come, what
+//! waits for what.
+
+mod common;
+
+use std::path::Path;
+use tokenmill::factory::Eviction;
+use tokenmill::metrics::{AgentRuns, Part, RunRecord};
+use tokenmill::scenario::{Loaded, Overrides, parse};
+use tokenmill::simulation::{Options, run};
+use tokenmill::study::{CacheQuestion, Variant, replay_cache};
+use tokenmill::workload::{Format, IdsName, PrefixTree, ReadOptions, open_trace};
+
+/// One rank with room for everything that replays what `keys` describe.
+fn open(keys: &str, more: &str, folder: &Path) -> Result<Loaded, String> {
+    let text = format!(
+        r#"
+        name = "replays"
+        [[pool]]
+        name = "gpu"
+        model = "llama-3.1-8b"
+        hardware = "h100-sxm"
+        [pool.engine]
+        block_tokens = 64
+        kv_blocks = 12_000_000
+        step_scale = 0.05
+        step_overhead = "0 ms"
+        max_num_seqs = 1024
+        [[use_case]]
+        name = "agents"
+        replay = {{ {keys} }}
+        {more}
+        "#
+    );
+    let mut loaded = parse(&text, "replays.toml", folder, &Overrides::default())
+        .map_err(|error| error.to_string())?;
+    // Agents of models with longer contexts.
+    loaded.scenario.pools[0].engine.max_model_len = 2_000_000;
+    Ok(loaded)
+}
+
+fn serve(keys: &str, more: &str, folder: &Path) -> RunRecord {
+    let loaded = open(keys, more, folder).unwrap_or_else(|error| panic!("{error}"));
+    let record = run(&loaded.scenario, 0, Options { audit: true, ..Options::default() });
+    assert_eq!(record.cut_off, None);
+    record
+}
+
+/// Serves the recording that is `text`.
+fn serve_text(text: &str, keys: &str, more: &str) -> RunRecord {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("t"), text).unwrap();
+    serve(&format!("path = \"t\", {keys}"), more, folder.path())
+}
+
+fn runs(record: &RunRecord, member: usize) -> &AgentRuns {
+    &record.whole.use_cases[0].agents[member]
+}
+
+/// Hit and prompt tokens in an endless cache of full blocks, and calls, without time.
+fn timeless(path: &Path) -> (u64, u64, u64) {
+    let options = ReadOptions { session_gap_ticks: 75 * 10_000_000_000, ..ReadOptions::default() };
+    let file = open_trace(path).unwrap();
+    let tree = PrefixTree::read(Format::Weka, file, "t", options, IdsName::Prefixes).unwrap();
+    let question = CacheQuestion {
+        variant: Variant::FullBlocks,
+        eviction: Eviction::Lru,
+        capacities: vec![None],
+        ttls_s: vec![None],
+    };
+    let answer = &replay_cache(&tree, &question).answers[0];
+    (answer.hit_tokens, answer.prompt_tokens, answer.requests)
+}
+
+fn figures(record: &RunRecord) -> (u64, u64, u64) {
+    let served = &record.whole.use_cases[0];
+    (served.cached_tokens, served.prompt_tokens, served.calls)
+}
+
+const ONE_BY_ONE: &str = r#"arrivals = { process = "closed-loop", clients = 1, requests = 48 }"#;
+
+/// One session after the other.
+#[test]
+fn sessions_that_do_not_overlap_hit_what_the_timeless_replay_says() {
+    let Some(folder) = common::shared("workloads/traces") else { return };
+    let name = "weka_cc_dev_sessions.jsonl";
+    let expected = timeless(&folder.join(name));
+    assert_eq!(expected.2, 4_260);
+    for timing in ["think-only", "api-scaled", "recorded"] {
+        let keys = format!("path = \"{name}\", timing = \"{timing}\"");
+        let record = serve(&keys, ONE_BY_ONE, &folder);
+        println!("{timing}: {:?} against {expected:?}", figures(&record));
+        assert_eq!(figures(&record), expected, "{timing}");
+    }
+}
+
+/// All sessions at once, without pauses, and at the recorded pace.
+#[test]
+fn sessions_that_overlap_hit_it_within_half_a_point() {
+    let Some(folder) = common::shared("workloads/traces") else { return };
+    let name = "weka_cc_dev_sessions.jsonl";
+    let expected = timeless(&folder.join(name));
+    for keys in ["time_scale = 0.0", "session_gap = \"75 s\", pause_max = \"300 s\""] {
+        let record = serve(&format!("path = \"{name}\", {keys}"), "", &folder);
+        let found = figures(&record);
+        assert_eq!((found.1, found.2), (expected.1, expected.2));
+        let of = |(hit, all, _): (u64, u64, u64)| hit as f64 / all as f64;
+        println!("{keys}: {:.6} against {:.6}", of(found), of(expected));
+        assert!((of(found) - of(expected)).abs() < 0.005);
+    }
+}
+
+/// Two calls of 1 s and 2 s with 3 s between them, a sub-agent of two calls between
+/// the second and the third, 1.5 s after it until 7.5 s after it, and the third a
+/// second later.
+const WEKA: &str = concat!(
+    r#"{"id": "a", "block_size": 64, "hash_id_scope": "local", "requests": ["#,
+    r#"{"t": 5.0, "type": "n", "in": 128, "out": 1, "hash_ids": [1, 2], "stop": "tool_use", "#,
+    r#""api_time": 1.0, "think_time": 0.0},"#,
+    r#"{"t": 9.0, "type": "n", "in": 192, "out": 1, "hash_rle": [[1, 3]], "stop": "tool_use", "#,
+    r#""api_time": 2.0, "think_time": 3.0},"#,
+    r#"{"t": 12.5, "type": "subagent", "subagent_type": "Explore", "duration_ms": 6000, "#,
+    r#""status": "completed", "requests": ["#,
+    r#"{"t": 0.0, "type": "n", "in": 64, "out": 1, "hash_ids": [9], "api_time": 1.0},"#,
+    r#"{"t": 5.0, "type": "n", "in": 128, "out": 1, "hash_ids": [9, 10], "api_time": 1.0, "think_time": 4.0}]},"#,
+    r#"{"t": 19.5, "type": "n", "in": 256, "out": 1, "hash_rle": [[1, 4]], "stop": "end_turn", "#,
+    r#""api_time": 1.0, "think_time": 8.5},"#,
+    r#"{"t": 30.0, "type": "s", "in": 320, "out": 1, "hash_rle": [[1, 5]], "stop": "end_turn", "#,
+    r#""api_time": 1.0, "think_time": 9.5}]}"#
+);
+
+/// Seconds of the runs of a member, and those of the part that is no call.
+fn spent(record: &RunRecord, member: usize) -> (f64, f64) {
+    let runs = runs(record, member);
+    let tools = runs.whole().ticks[Part::Tool as usize] as f64 / 1e10;
+    (runs.latency.sum() as f64 / 1e10, tools)
+}
+
+/// Seconds of all calls: their runs without waiting.
+#[track_caller]
+fn close(found: f64, expected: f64) {
+    assert!((found - expected).abs() < 1e-6, "{found} against {expected}");
+}
+
+/// Calls here take some milliseconds, so what is left is pauses.
+#[test]
+fn pauses_alone_follow_the_answers_of_the_simulator() {
+    let record = serve_text(WEKA, "timing = \"think-only\"", "");
+    let (main, child) = (runs(&record, 0), runs(&record, 1));
+    assert_eq!((main.done, child.done), (2, 1));
+    assert_eq!((main.counts.calls, main.counts.children), (6, 1));
+    // 3 s, then 1.5 s and 4 s in the sub-agent, then 1 s.
+    close(spent(&record, 0).1, 3.0 + 1.5 + 4.0 + 1.0);
+    close(spent(&record, 1).1, 1.5 + 4.0);
+    let (all_s, tools_s) = spent(&record, 0);
+    assert!((0.0..0.1).contains(&(all_s - tools_s)), "{all_s} {tools_s}");
+    // Blocks that were there before, but for the last token of a prompt.
+    assert_eq!(record.whole.use_cases[0].cached_tokens, 128 + 192 + 256 + 64);
+    let session_s = record.end_s;
+    assert!((session_s - (9.5 + 9.5)).abs() < 0.1, "{session_s}");
+}
+
+#[test]
+fn paced_answers_count_no_earlier_than_recorded_ones() {
+    // Answers at 2, and 4 s: 1 s and 2 s, twice as long; 2 s and 2 s in the sub-agent.
+    let record = serve_text(WEKA, "timing = \"api-scaled\", api_time_scale = 2.0", "");
+    let (all_s, _) = spent(&record, 0);
+    // The answer that ends the run is not held back.
+    let upto_s = 2.0 + 3.0 + 4.0 + 1.5 + 2.0 + 4.0 + 2.0 + 1.0;
+    assert!((all_s - upto_s).abs() < 0.1, "{all_s} {upto_s}");
+    let session_s = record.end_s;
+    // But the pause after it counts from there: 2 s, and 9.5 s.
+    assert!((session_s - (upto_s + 2.0 + 9.5)).abs() < 0.1, "{session_s}");
+    // Pauses are cut, half as long, and answers that are not held back are as before.
+    let keys =
+        "timing = \"api-scaled\", api_time_scale = 0.0, time_scale = 0.5, pause_max = \"1 s\"";
+    let record = serve_text(WEKA, keys, "");
+    close(spent(&record, 0).1, 1.0 + 0.75 + 1.0 + 0.5);
+}
+
+#[test]
+fn recorded_instants_are_kept_unless_an_answer_is_late() {
+    let record = serve_text(WEKA, "timing = \"recorded\"", "");
+    // The second run begins 25 s after the first call.
+    let (all_s, _) = spent(&record, 0);
+    assert!((all_s - 14.5).abs() < 0.1, "{all_s}");
+    let session_s = record.end_s;
+    assert!((session_s - 25.0).abs() < 0.1, "{session_s}");
+    // A hundred times as fast: no call comes before what it waits for.
+    let record = serve_text(WEKA, "timing = \"recorded\", time_scale = 0.0", "");
+    let (all_s, tools_s) = spent(&record, 0);
+    assert!(tools_s == 0.0 && all_s > 0.0, "{tools_s}");
+    assert_eq!(runs(&record, 0).counts.calls, 6);
+}
+
+/// A recorder that writes when sub-agents ended.
+#[test]
+fn a_sub_agent_may_be_told_by_its_end() {
+    let by_end = WEKA.replace("\"t\": 12.5, ", "\"t\": 18.5, ");
+    for timing in ["think-only", "recorded", "api-scaled"] {
+        let keys = format!("timing = \"{timing}\"");
+        let (one, other) = (serve_text(WEKA, &keys, ""), serve_text(&by_end, &keys, ""));
+        assert_eq!(spent(&one, 0), spent(&other, 0), "{timing}");
+    }
+}
+
+/// It runs beside the session, which does not wait for it, and need not end with it.
+#[test]
+fn a_sub_agent_launched_to_run_beside_is_not_waited_for() {
+    let beside = WEKA
+        .replace("\"completed\"", "\"async_launched\"")
+        .replace("\"duration_ms\": 6000", "\"duration_ms\": null")
+        .replace("\"think_time\": 4.0", "\"think_time\": 400.0");
+    let record = serve_text(&beside, "timing = \"think-only\"", "");
+    // What the call after it waited for is now its recorded pause.
+    close(spent(&record, 0).1, 3.0 + 8.5);
+    close(spent(&record, 1).1, 1.5 + 400.0);
+    assert_eq!((runs(&record, 0).done, runs(&record, 1).done), (2, 1));
+    assert_eq!(runs(&record, 0).counts.calls, 4);
+    assert!(record.end_s > 401.0);
+}
+
+/// Ids of local scope are known in one session, of global scope in all; a recording
+/// that begins again says something else, unless it is to say the same.
+#[test]
+fn sessions_share_what_the_scope_of_their_ids_says() {
+    let two = format!("{WEKA}\n{WEKA}\n");
+    let hits = |text: &str, keys: &str, sessions: u32| {
+        let arrivals = format!(
+            "arrivals = {{ process = \"closed-loop\", clients = 1, requests = {sessions} }}"
+        );
+        serve_text(text, keys, &arrivals).whole.use_cases[0].cached_tokens
+    };
+    let own = 128 + 192 + 256 + 64;
+    // All but the last block of each prompt is there: one token is computed.
+    let whole = 64 + 128 + 192 + 256 + 64;
+    assert_eq!(hits(&two, "time_scale = 1.0", 2), 2 * own);
+    assert_eq!(hits(&two, "sessions = 1", 2), 2 * own);
+    assert_eq!(hits(&two, "repeats = \"same\"", 4), 2 * own + 2 * whole);
+    assert_eq!(hits(&two.replace("local", "global"), "time_scale = 1.0", 2), own + whole);
+}
+
+const DAG: &str = r#"
+{"session_id": "root", "turns": [
+ {"messages": [{"role": "system", "content": "S", "tokens": 640}, {"role": "user", "content": "a", "tokens": 64}], "max_tokens": 64, "spawns": ["early", {"children": ["late"], "join_at": 2}], "forks": [{"child": "branch", "background": true}]},
+ {"messages": [{"role": "user", "content": "b", "tokens": 64}], "max_tokens": 64, "delay": 500},
+ {"messages": [{"role": "user", "content": "c", "tokens": 64}], "max_tokens": 64, "forks": ["last"]}]}
+{"session_id": "early", "turns": [{"messages": [{"role": "system", "content": "S", "tokens": 640}, {"role": "user", "content": "e", "tokens": 64}], "max_tokens": 1, "delay": 2000}]}
+{"session_id": "late", "turns": [{"messages": [{"role": "user", "content": "l", "tokens": 64}], "max_tokens": 1, "delay": 9000}]}
+{"session_id": "branch", "turns": [{"messages": [{"role": "user", "content": "f", "tokens": 64}], "max_tokens": 1, "delay": 60000}]}
+{"session_id": "last", "turns": [{"messages": [{"role": "user", "content": "z", "tokens": 64}], "max_tokens": 1, "delay": 1000}]}
+"#;
+
+/// A line a conversation.
+fn dag() -> String {
+    DAG.trim()
+        .replace(", \"turns\": [\n", ", \"turns\": [")
+        .replace("},\n {\"messages", "}, {\"messages")
+}
+
+/// A spawn is waited for before the next turn or the one that it names; a fork goes on
+/// with all that was said, and one in the background is not waited for.
+#[test]
+fn forks_and_spawns_wait_and_inherit_as_they_say() {
+    let record = serve_text(&dag(), "format = \"dag\"", "");
+    let [main, fork, spawn] = [0, 1, 2].map(|member| runs(&record, member));
+    assert_eq!((main.done, fork.done, spawn.done), (1, 2, 2));
+    // The background fork counts for itself.
+    assert_eq!((main.counts.calls, main.counts.children), (6, 4));
+    // 2 s for the early spawn, 0.5 s, the rest of the 9 s for the late one, 1 s.
+    let (all_s, tools_s) = spent(&record, 0);
+    assert!((all_s - 10.0).abs() < 0.2 && tools_s < all_s, "{all_s} {tools_s}");
+    assert!((spent(&record, 1).0 - 61.0).abs() < 0.2);
+    assert!((spent(&record, 2).0 - 11.0).abs() < 0.2);
+    // Prompts are 704, 832, 960; 704 of the early spawn, 64; 832 and 1088 of forks.
+    let served = &record.whole.use_cases[0];
+    assert_eq!(served.prompt_tokens, 704 + 832 + 960 + 704 + 64 + 832 + 1088);
+    // The last of the 64 tokens of an answer has no KV, so its block is not full until a
+    // prompt has had it, as the background fork finds it. The early spawn begins with
+    // the same message.
+    assert_eq!(served.cached_tokens, 704 + 832 + 640 + 768 + 960);
+}
+
+/// A conversation that asks nobody itself fires rounds of others.
+#[test]
+fn an_orchestrator_fires_its_rounds_one_after_the_other() {
+    let text = concat!(
+        r#"{"session_id": "o", "orchestrator": true, "rounds": 3, "think_time_ms": 1000, "spawns": ["a", "b"]}"#,
+        "\n",
+        r#"{"session_id": "a", "turns": [{"messages": [{"role": "user", "content": "0123456789"}]}]}"#,
+        "\n",
+        r#"{"session_id": "b", "turns": [{"messages": [{"role": "user", "content": "b"}], "delay": 4000, "max_tokens": 5}]}"#,
+    );
+    let record = serve_text(text, "output_tokens = 7", "");
+    let main = runs(&record, 0);
+    assert_eq!((main.done, main.counts.calls, main.counts.children), (1, 6, 6));
+    let (all_s, _) = spent(&record, 0);
+    assert!((all_s - 3.0 * (1.0 + 4.0)).abs() < 0.2, "{all_s}");
+    // Ten characters are three tokens.
+    let served = &record.whole.use_cases[0];
+    assert_eq!((served.prompt_tokens, served.output_tokens), (3 * (3 + 1), 3 * (7 + 5)));
+}
+
+/// Refused with file, line and what would be right.
+#[test]
+fn what_is_wrong_is_told() {
+    let wrong = |text: &str, keys: &str, parts: &[&str]| {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("t"), text).unwrap();
+        let keys = format!("path = \"t\"{keys}");
+        let error =
+            open(&keys, "", folder.path()).err().unwrap_or_else(|| panic!("{text} is read"));
+        parts.iter().for_each(|part| assert!(error.contains(part), "{part}: {error}"));
+    };
+    let two = |from: &str, to: &str| format!("{WEKA}\n{}\n", WEKA.replace(from, to));
+    wrong(&two("\"t\": 9.0", "\"t\": -9.0"), "", &["/t:2: ", "`t` = -9 is not a time"]);
+    wrong(&two("\"in\": 64,", ""), "", &["/t:2: ", "the request at t = 0 has no `in`"]);
+    wrong(
+        &two("\"api_time\": 2.0", "\"api_time\": 1e12"),
+        "",
+        &["/t:2: ", "`api_time`", "ten years"],
+    );
+    wrong("{\"id\": 1, \"requests\": []}", "", &["/t:1: ", "has no request with `in`"]);
+    wrong(
+        "{\"id\": 1}\n",
+        ", format = \"weka\"",
+        &["/t:1: ", "missing field `requests`; it has id"],
+    );
+    wrong("hello", "", &["replay.path", "format`: weka or dag"]);
+    wrong("", "", &["replay.path"]);
+    let turn = |more: &str| {
+        format!("{{\"messages\": [{{\"role\": \"user\", \"content\": \"x\"}}]{more}}}")
+    };
+    let talk = |name: &str, turns: &[String]| {
+        format!("{{\"session_id\": \"{name}\", \"turns\": [{}]}}\n", turns.join(", "))
+    };
+    let plain = || turn("");
+    let circle = talk("r", &[turn(", \"spawns\": [\"a\"]"), plain()])
+        + &talk("a", &[turn(", \"spawns\": [\"b\"]")])
+        + &talk("b", &[turn(", \"forks\": [\"a\"]")]);
+    wrong(&circle, "", &["/t:2: ", "sessions start each other: a -> b -> a", "cut the circle"]);
+    let missing = talk("r", &[turn(", \"spawns\": [\"a\"]")]);
+    wrong(&missing, "", &["/t:1: ", "session \"r\" starts \"a\", which is not there"]);
+    let late =
+        talk("r", &[turn(", \"spawns\": [{\"children\": [\"a\"], \"join_at\": 2}]"), plain()])
+            + &talk("a", &[plain()]);
+    wrong(&late, "", &["/t:1: ", "session \"r\": turn 0: `join_at` is 2", "of 2, from 0"]);
+    let goes_on = talk("r", &[turn(", \"forks\": [\"a\"]"), plain()]) + &talk("a", &[plain()]);
+    wrong(&goes_on, "", &["/t:1: ", "forks \"a\" and goes on", "background"]);
+    let twice = talk("r", &[plain()]) + &talk("r", &[plain()]);
+    wrong(&twice, "", &["/t:2: ", "\"r\" is that of line 1 as well"]);
+    let both = talk("r", &[turn(", \"forks\": [\"a\"]")])
+        + &talk("s", &[turn(", \"forks\": [\"a\"]")])
+        + &talk("a", &[plain()]);
+    wrong(&both, "", &["/t:2: ", "forked by \"r\" and by \"s\""]);
+    wrong(&talk("r", &[]), "", &["/t:1: ", "`turns` is empty"]);
+    wrong(&talk("r", &["{\"max_tokens\": 3}".to_owned()]), "", &["neither `messages` nor"]);
+    let one = talk("r", &[plain()]);
+    wrong(
+        &one,
+        ", timing = \"recorded\"",
+        &["replay.timing = \"recorded\"", "needs recorded times"],
+    );
+    wrong(&one, ", block_tokens = 16", &["replay.block_tokens", "it is for weka"]);
+    wrong(WEKA, ", output_tokens = 16", &["replay.output_tokens", "it is for dag"]);
+    wrong(WEKA, ", api_time_scale = 2.0", &["api_time_scale", "timing = \"api-scaled\""]);
+    wrong(
+        WEKA,
+        ", timing = \"recorded\", pause_max = \"1 s\"",
+        &["pause_max", "recorded instants"],
+    );
+    wrong(WEKA, ", timing = \"as-is\"", &["replay.timing = \"as-is\"", "think-only"]);
+    wrong(WEKA, ", session_gap = \"20 years\"", &["session_gap", "more than ten years"]);
+}
+
+#[test]
+fn a_replay_says_all_by_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("t"), WEKA).unwrap();
+    let wrong = |more: &str, parts: &[&str]| {
+        let error = open("path = \"t\"", more, folder.path()).err().expect("it is refused");
+        parts.iter().for_each(|part| assert!(error.contains(part), "{part}: {error}"));
+    };
+    wrong("prompt_tokens = 5", &["agents.prompt_tokens", "is given beside a replay"]);
+    wrong("agent = \"coding-agent\"", &["agents.agent", "is given beside a replay"]);
+    wrong("pools = { explor = \"gpu\" }", &["pools.explor", "did you mean `explore`"]);
+    let loaded = open("path = \"t\"", "pools = { explore = \"gpu\" }", folder.path()).unwrap();
+    assert!(loaded.resolved_toml.contains("format = \"weka\""), "{}", loaded.resolved_toml);
+}
