@@ -24,6 +24,14 @@
 //!   0.3), each later one longer by lognormal (median 700, sigma 1.1); answers
 //!   lognormal (median 200, sigma 0.8). Every second session sends out a
 //!   sub-agent of 5 requests, whose first prompt has 8,000 tokens.
+//! - Sessions, in WEKA's format with times: 6 sessions of a coding agent with 3 runs of
+//!   5 requests each, prompts and answers as above; 3 s (exponential) between requests
+//!   of a run, 60 s between runs, answers in 1.3 s and 15 ms a token. In the second run
+//!   two sub-agents of 4 requests are sent out side by side, in every third session
+//!   one more that nobody waits for.
+//! - DAG, AIPerf's conversations: 8 researchers, whose plan spawns 3 searches of 3 turns
+//!   each; a report is written when all are back, while a fork in the background names
+//!   the conversation. All share a system prompt of 2,000 tokens.
 
 use std::fmt::Write;
 use tokenmill::random::{Component, Distribution, Stream, Streams, entity};
@@ -39,6 +47,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     std::fs::write(format!("{folder}/sample-mooncake.jsonl"), mooncake()?)?;
     std::fs::write(format!("{folder}/sample-bailian.jsonl"), bailian()?)?;
     std::fs::write(format!("{folder}/sample-weka.jsonl"), weka()?)?;
+    std::fs::write(format!("{folder}/sample-sessions.jsonl"), sessions()?)?;
+    std::fs::write(format!("{folder}/sample-dag.jsonl"), dag()?)?;
     Ok(())
 }
 
@@ -227,6 +237,155 @@ fn agent(
         line
     };
     Ok((0..requests).map(&mut request).collect())
+}
+
+/// Draws requests with their times.
+struct Timed {
+    stream: Stream,
+    growth: Distribution,
+    answer: Distribution,
+    pause: Distribution,
+}
+
+impl Timed {
+    /// The next request of an agent, `think` s after its last one; `at` and `prompt`
+    /// move on to the one that follows.
+    fn request(
+        &mut self,
+        at: &mut f64,
+        prompt: &mut u32,
+        think: f64,
+        id: u64,
+        stop: &str,
+    ) -> String {
+        let output = self.answer.sample_tokens(&mut self.stream);
+        let blocks = *prompt / 64;
+        *at += think;
+        let api = 1.3 + 0.015 * f64::from(output);
+        let line = format!(
+            "{{\"t\": {at:.2}, \"type\": \"s\", \"in\": {prompt}, \"out\": {output}, \
+             \"hash_rle\": [[{id}, {blocks}]], \"stop\": \"{stop}\", \"api_time\": {api:.2}, \
+             \"think_time\": {think:.2}}}"
+        );
+        *at += api;
+        *prompt += output + self.growth.sample_tokens(&mut self.stream);
+        line
+    }
+
+    fn think(&mut self) -> f64 {
+        self.pause.sample(&mut self.stream)
+    }
+
+    /// A sub-agent of 4 requests that starts at `at`, and how long it takes.
+    fn sub_agent(&mut self, at: f64, id: u64, kind: &str, status: &str) -> (String, f64) {
+        let (mut inner_at, mut prompt, mut inner) = (0.0, 8_000, Vec::new());
+        for request in 0..4 {
+            let think = if request == 0 { 0.0 } else { self.think() };
+            let stop = if request < 3 { "tool_use" } else { "end_turn" };
+            inner.push(self.request(&mut inner_at, &mut prompt, think, id, stop));
+        }
+        let line = format!(
+            "{{\"t\": {at:.2}, \"type\": \"subagent\", \"agent_id\": \"a{id}\", \
+             \"subagent_type\": \"{kind}\", \"duration_ms\": {:.0}, \"status\": \"{status}\", \
+             \"requests\": [{}]}}",
+            inner_at * 1e3,
+            inner.join(", ")
+        );
+        (line, inner_at)
+    }
+}
+
+fn sessions() -> Result<String, Box<dyn std::error::Error>> {
+    let first = Distribution::lognormal(12_000.0, 0.3)?;
+    let gap = Distribution::exponential(60.0)?;
+    let mut timed = Timed {
+        stream: stream("sessions"),
+        growth: Distribution::lognormal(700.0, 1.1)?.with_bounds(1.0, 20_000.0)?,
+        answer: Distribution::lognormal(200.0, 0.8)?.with_bounds(1.0, 4_000.0)?,
+        pause: Distribution::exponential(3.0)?,
+    };
+    let mut text = String::new();
+    for session in 0..6 {
+        let (mut at, mut prompt) = (0.0, first.sample_tokens(&mut timed.stream));
+        let mut lines = Vec::new();
+        for request in 0..15 {
+            let mut think = match request {
+                0 => 0.0,
+                5 | 10 => gap.sample(&mut timed.stream),
+                _ => timed.think(),
+            };
+            let stop = if request % 5 == 4 { "end_turn" } else { "tool_use" };
+            if request == 7 {
+                let mut longest: f64 = 0.0;
+                for id in [10_001, 10_001 + 200 * (session + 1)] {
+                    let (line, took) = timed.sub_agent(at + 0.1, id, "Explore", "completed");
+                    lines.push(line);
+                    longest = longest.max(took + 0.1);
+                }
+                if session % 3 == 0 {
+                    let beside = timed.sub_agent(at + 0.1, 30_001, "Review", "async_launched");
+                    lines.push(beside.0);
+                }
+                think += longest;
+            }
+            lines.push(timed.request(&mut at, &mut prompt, think, 1, stop));
+        }
+        writeln!(
+            text,
+            "{{\"id\": \"s{session}\", \"block_size\": 64, \"hash_id_scope\": \"local\", \
+             \"requests\": [{}]}}",
+            lines.join(", ")
+        )?;
+    }
+    Ok(text)
+}
+
+fn dag() -> Result<String, Box<dyn std::error::Error>> {
+    let mut stream = stream("dag");
+    let question = Distribution::lognormal(150.0, 0.6)?;
+    let page = Distribution::lognormal(3_000.0, 0.7)?.with_bounds(1.0, 20_000.0)?;
+    let pause = Distribution::exponential(2_000.0)?;
+    let system = "{\"role\": \"system\", \"content\": \"You are a researcher.\", \"tokens\": 2000}";
+    let user = |content: String, tokens: u32| {
+        format!("{{\"role\": \"user\", \"content\": \"{content}\", \"tokens\": {tokens}}}")
+    };
+    let mut text = String::new();
+    for root in 0..8 {
+        let asked = user(format!("question {root}"), question.sample_tokens(&mut stream));
+        writeln!(
+            text,
+            "{{\"session_id\": \"r{root}\", \"turns\": [{{\"messages\": [{system}, {asked}], \
+             \"max_tokens\": 300, \"spawns\": [\"r{root}-0\", \"r{root}-1\", \"r{root}-2\"], \
+             \"forks\": [{{\"child\": \"r{root}-name\", \"background\": true}}]}}, \
+             {{\"messages\": [{}], \"max_tokens\": 900}}]}}",
+            user(format!("findings {root}"), 2_400)
+        )?;
+        writeln!(
+            text,
+            "{{\"session_id\": \"r{root}-name\", \"turns\": [{{\"messages\": [{}], \
+             \"max_tokens\": 12}}]}}",
+            user("Name this conversation.".to_owned(), 8)
+        )?;
+        for search in 0..3 {
+            let task = user(format!("search {root} {search}"), question.sample_tokens(&mut stream));
+            let mut turns =
+                vec![format!("{{\"messages\": [{system}, {task}], \"max_tokens\": 120}}")];
+            for found in 0..2 {
+                let found = format!("page {root} {search} {found}");
+                let result = user(found, page.sample_tokens(&mut stream));
+                let delay = pause.sample(&mut stream);
+                turns.push(format!(
+                    "{{\"messages\": [{result}], \"max_tokens\": 250, \"delay\": {delay:.0}}}"
+                ));
+            }
+            writeln!(
+                text,
+                "{{\"session_id\": \"r{root}-{search}\", \"turns\": [{}]}}",
+                turns.join(", ")
+            )?;
+        }
+    }
+    Ok(text)
 }
 
 fn stream(name: &str) -> Stream {

@@ -387,3 +387,28 @@ fn a_replay_says_all_by_itself() {
     let loaded = open("path = \"t\"", "pools = { explore = \"gpu\" }", folder.path()).unwrap();
     assert!(loaded.resolved_toml.contains("format = \"weka\""), "{}", loaded.resolved_toml);
 }
+
+/// The example scenario: what the program prints has the kinds of sub-agents, and
+/// says the same each time.
+#[test]
+fn the_example_replays_sessions_with_their_sub_agents() {
+    let out = tempfile::tempdir().unwrap();
+    let run = |name: &str| {
+        let mut command = common::tokenmill();
+        command.args(["run", "scenarios/replay-agents.toml", "--json", "--no-progress", "--out"]);
+        let assert = command.arg(out.path().join(name)).assert().success();
+        serde_json::from_slice::<serde_json::Value>(&assert.get_output().stdout).unwrap()
+    };
+    let summary = run("one");
+    assert_eq!(summary, run("other"));
+    let runs = |use_case: &str, agent: &str| {
+        summary["use_cases"][use_case]["agents"][agent]["runs"].as_u64().unwrap()
+    };
+    // Six sessions of three runs, two explorers each, and a reviewer in every third.
+    assert_eq!(["main", "explore", "review"].map(|kind| runs("coding", kind)), [18, 12, 2]);
+    // Eight questions, asked twice.
+    assert_eq!(["main", "fork", "spawn"].map(|kind| runs("research", kind)), [16, 16, 48]);
+    let calls = |use_case: &str| summary["use_cases"][use_case]["calls"].as_u64().unwrap();
+    assert_eq!(calls("coding"), 6 * 15 + 14 * 4);
+    assert_eq!(calls("research"), 16 * (2 + 1 + 3 * 3));
+}

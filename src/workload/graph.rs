@@ -4,7 +4,7 @@
 //! A session is a thread of calls, and threads may start others: after a call, or
 //! before their first. A thread goes on with a call when those it started that
 //! join there have ended, and a pause later. This is neutral of the layout it was
-//! read from. Everything lies in a few flat lists, some 48 bytes a call and 8 for
+//! read from. Everything lies in a few flat lists, 64 bytes a call and 8 for
 //! each place where prompts part, and is shared by all replications.
 
 use super::strands::Contradiction;
