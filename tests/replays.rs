@@ -6,7 +6,7 @@ mod common;
 use std::path::Path;
 use tokenmill::factory::Eviction;
 use tokenmill::metrics::{AgentRuns, Part, RunRecord};
-use tokenmill::scenario::{Loaded, Overrides, parse};
+use tokenmill::scenario::{Lengths, Loaded, Overrides, parse};
 use tokenmill::simulation::{Options, run};
 use tokenmill::study::{CacheQuestion, Variant, replay_cache};
 use tokenmill::workload::{Format, IdsName, PrefixTree, ReadOptions, open_trace};
@@ -378,7 +378,8 @@ fn a_replay_says_all_by_itself() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("t"), WEKA).unwrap();
     let wrong = |more: &str, parts: &[&str]| {
-        let error = open("path = \"t\"", more, folder.path()).err().expect("it is refused");
+        let opened = open("path = \"t\"", more, folder.path());
+        let error = opened.err().unwrap_or_else(|| panic!("{more} is taken"));
         parts.iter().for_each(|part| assert!(error.contains(part), "{part}: {error}"));
     };
     wrong("prompt_tokens = 5", &["agents.prompt_tokens", "is given beside a replay"]);
@@ -394,7 +395,8 @@ fn a_replay_says_all_by_itself() {
 fn the_example_replays_sessions_with_their_sub_agents() {
     let out = tempfile::tempdir().unwrap();
     let run = |name: &str| {
-        let mut command = common::tokenmill();
+        let mut command = assert_cmd::Command::cargo_bin("tokenmill").unwrap();
+        command.current_dir(env!("CARGO_MANIFEST_DIR"));
         command.args(["run", "scenarios/replay-agents.toml", "--json", "--no-progress", "--out"]);
         let assert = command.arg(out.path().join(name)).assert().success();
         serde_json::from_slice::<serde_json::Value>(&assert.get_output().stdout).unwrap()
@@ -411,4 +413,27 @@ fn the_example_replays_sessions_with_their_sub_agents() {
     let calls = |use_case: &str| summary["use_cases"][use_case]["calls"].as_u64().unwrap();
     assert_eq!(calls("coding"), 6 * 15 + 14 * 4);
     assert_eq!(calls("research"), 16 * (2 + 1 + 3 * 3));
+}
+
+/// Upstream files are one document each, over many lines, with plain ids.
+#[test]
+fn documents_with_plain_ids_are_the_same_recording() {
+    let digest = |text: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("t"), text).unwrap();
+        let loaded = open("path = \"t\"", "", folder.path()).unwrap();
+        match &loaded.scenario.use_cases[0].lengths {
+            Lengths::Replayed(replay) => (replay.graph.sessions(), replay.graph.digest()),
+            _ => panic!("it is replayed"),
+        }
+    };
+    let plain = WEKA
+        .replace("\"hash_rle\": [[1, 3]]", "\"hash_ids\": [1, 2, 3]")
+        .replace("\"hash_rle\": [[1, 4]]", "\"hash_ids\": [1, 2, 3, 4]")
+        .replace("\"hash_rle\": [[1, 5]]", "\"hash_ids\": [1, 2, 3, 4, 5]");
+    let pretty = plain.replace("{\"t\"", "\n  {\"t\"").replace("}]}", "}\n]}");
+    assert!(pretty.lines().count() > 5 && !pretty.contains("hash_rle"));
+    assert_eq!(digest(&pretty), digest(WEKA));
+    assert_eq!(digest(&format!("[{pretty}, {plain}]")), digest(&format!("{WEKA}\n{WEKA}\n")));
+    assert_ne!(digest(&plain.replace("[9, 10]", "[1, 10]")), digest(WEKA));
 }

@@ -276,7 +276,7 @@ fn check(items: &[Item], depth: u32) -> Result<(), String> {
             ("duration_ms", item.duration_ms.map(|ms| ms / 1e3)),
         ];
         for (key, seconds) in times {
-            if seconds.is_some_and(|seconds| !(seconds <= SECONDS_MAX)) {
+            if seconds.is_some_and(|seconds| seconds > SECONDS_MAX) {
                 return Err(format!("`{key}` of the request at t = {t} is more than ten years"));
             }
         }

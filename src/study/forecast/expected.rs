@@ -49,7 +49,12 @@ impl<'s> Expected<'s> {
             _ => None,
         };
         let parts = use_case.arrivals.parts().map(|part| (part, varied(part))).collect();
-        let is_drawn = !matches!(use_case.lengths, Lengths::Recorded);
+        let is_drawn = match (&use_case.lengths, &use_case.arrivals) {
+            (Lengths::Recorded, _) => false,
+            // Every recorded session begins once.
+            (Lengths::Replayed(_), arrivals) => !matches!(arrivals, Arrivals::Trace { .. }),
+            _ => true,
+        };
         // A recording counts as far as it is replayed.
         let replayed = || (!is_drawn).then(|| (instants(use_case, scenario), end));
         let brings = count(replayed(), |visit| Brought::each(scenario, at, visit));
