@@ -169,9 +169,8 @@ fn scenario_with(heading: &str, example: &str) -> String {
         "profile" | "variability" => ("use_case", heading),
         "router" | "engine" => ("pool", heading),
         "eviction" => ("pool", "engine"),
-        "[[use_case]]" | "arrivals" | "batch" | "regions" | "slo" | "### Distributions" => {
-            ("use_case", "")
-        }
+        "[[use_case]]" | "arrivals" | "batch" | "regions" | "replay" | "slo"
+        | "### Distributions" => ("use_case", ""),
         "replications" => {
             scenario.insert(heading.to_owned(), toml::from_str("precision = 0.02").unwrap());
             ("", heading)
@@ -213,6 +212,11 @@ fn scenario_with(heading: &str, example: &str) -> String {
     }
     if example.starts_with("batch") {
         for key in ["arrivals", "session"] {
+            place.remove(key);
+        }
+    }
+    if example.starts_with("replay") {
+        for key in ["prompt_tokens", "output_tokens", "prefix", "session"] {
             place.remove(key);
         }
     }
