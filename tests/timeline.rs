@@ -47,8 +47,12 @@ fn tokenmill(folder: &Path, arguments: &[&str]) -> Command {
 }
 
 fn exported(arguments: &[&str]) -> (TempDir, Vec<Value>) {
+    exported_of(BUSY, arguments)
+}
+
+fn exported_of(scenario: &str, arguments: &[&str]) -> (TempDir, Vec<Value>) {
     let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("s.toml"), BUSY).unwrap();
+    fs::write(folder.path().join("s.toml"), scenario).unwrap();
     tokenmill(folder.path(), &["--out", "t.json"]).args(arguments).assert().success();
     let text = fs::read_to_string(folder.path().join("t.json")).unwrap();
     let trace: Value = serde_json::from_str(&text).expect("it is JSON");
@@ -169,6 +173,61 @@ fn parts_of_a_call_fill_it_and_the_calls_are_those_of_the_run() {
     assert!(thoughts > 20 && thoughts <= calls.iter().filter(thinks).count(), "{thoughts}");
     let running = calls.iter().filter(|event| event["args"]["unfinished"] == true).count();
     assert!(running > 0 && running < calls.len(), "{running} of {}", calls.len());
+}
+
+/// Researchers with workers, whose tools queue for two slots.
+const AGENTS: &str = r#"
+name = "research"
+seed = 2
+duration = "30 min"
+warm_up = "1 min"
+[[pool]]
+name = "gpu"
+model = "llama-3.1-8b"
+hardware = "h100-sxm"
+[[tool_pool]]
+name = "sandbox"
+worker = "x86-server"
+workers = 1
+slots = 2
+[[use_case]]
+name = "desk"
+agent = "deep-research"
+tools = { search = "sandbox" }
+arrivals = { process = "poisson", rate = "2 /min" }
+"#;
+
+#[test]
+fn runs_of_agents_are_filled_with_what_they_waited_for() {
+    let (_, events) = exported_of(AGENTS, &["--from", "0 s", "--for", "15 min"]);
+    follows_the_format(&events);
+    let of = |cat: &str| -> Vec<&Value> {
+        events.iter().filter(|event| event["cat"] == cat && event["ph"] == "X").collect()
+    };
+    let (runs, turns, waits, tools) = (of("run"), of("turn"), of("wait"), of("tool"));
+    assert!(!tools.is_empty());
+    let within = |inner: &Value, outer: &Value| {
+        let ((a, b), (from, until)) = (span(inner), span(outer));
+        track(inner) == track(outer) && from <= a && b <= until
+    };
+    let sum = |events: &[&Value], of: &Value| -> u64 {
+        let inside = events.iter().filter(|event| within(event, of)).map(|event| span(event));
+        inside.map(|(from, until)| until - from).sum()
+    };
+    let ended = runs.iter().filter(|run| run["args"]["ended"] == "done");
+    let mut filled = 0;
+    for run in ended {
+        let (from, until) = span(run);
+        assert_eq!(sum(&waits, run), until - from, "{run}");
+        assert_eq!(sum(&turns, run), until - from, "{run}");
+        filled += 1;
+    }
+    assert!(filled > 10, "{filled}");
+    let workers = runs.iter().filter(|run| run["name"] == "research-worker").count();
+    let arrows = events.iter().filter(|event| event["name"] == "sub-agent").count();
+    assert!(workers > 10, "{workers}");
+    assert_eq!(arrows, 2 * workers, "an arrow has two ends");
+    assert!(waits.iter().any(|wait| wait["name"] == "straggler"));
 }
 
 #[test]

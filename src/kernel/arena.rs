@@ -106,6 +106,17 @@ impl<T> Arena<T> {
     pub fn iter(&self) -> impl Iterator<Item = &T> {
         self.places.iter().filter_map(|place| place.entity.as_ref())
     }
+
+    /// Names of the entities alive, in the order of their places.
+    pub fn ids(&self) -> impl Iterator<Item = Id<T>> {
+        self.places.iter().enumerate().filter(|(_, place)| place.entity.is_some()).map(
+            |(index, place)| Id {
+                index: index as u32,
+                generation: place.generation,
+                kind: PhantomData,
+            },
+        )
+    }
 }
 
 impl<T> Index<Id<T>> for Arena<T> {
@@ -135,6 +146,7 @@ mod tests {
     fn places_are_reused_and_stale_ids_are_caught() {
         let mut arena = Arena::default();
         let a = arena.insert("a");
+        assert!(arena.ids().eq([a]));
         assert_eq!(arena.remove(a), "a");
         let b = arena.insert("b");
         assert_eq!((a.index(), arena.len()), (b.index(), 1));

@@ -28,4 +28,4 @@ pub use record::{
 };
 pub use recorder::{Recorder, Window};
 pub use timeline::{Point, Timeline};
-pub use watch::{Preemption, Watch, Watched, WatchedCall};
+pub use watch::{Preemption, RunKey, Watch, Watched, WatchedCall, WatchedRun, WatchedTool};

@@ -89,6 +89,11 @@ impl Path {
         self.marks.clear();
     }
 
+    /// When the run began.
+    pub fn began(&self) -> Time {
+        self.began
+    }
+
     /// Up to when it is known.
     pub fn until(&self) -> Time {
         self.marks.last().map_or(self.began, |mark| mark.until)

@@ -10,7 +10,7 @@ use super::replays::Replaying;
 use crate::catalog::{Agent, ChildOrder, Join, ToolOrder};
 use crate::factory::{Call, CallId, Engine, Waiter};
 use crate::kernel::{Slot, Span, Time};
-use crate::metrics::{Part, Path, RunCounts, RunEnd};
+use crate::metrics::{Part, Path, RunCounts, RunEnd, RunKey, WatchedRun, WatchedTool};
 use crate::workload::agent::{self, Actor, ActorId, Member, Next, Plan, ToolCall};
 use crate::workload::{Ask, Content};
 
@@ -26,6 +26,8 @@ pub struct Task {
     /// Its sub-agents that are alive.
     pub(super) children: Vec<ActorId>,
     began: Time,
+    /// A run is under way, not the pause after one.
+    is_running: bool,
     pub(super) path: Path,
     pub(super) counts: RunCounts,
     /// The call in flight, what it asked for, and whether it is a compaction.
@@ -141,6 +143,7 @@ impl<'s, E: Engine> Simulation<'s, E> {
         let run = actor.run;
         let task = self.task(id);
         task.began = now;
+        task.is_running = true;
         task.path.begin(now);
         task.counts = RunCounts::default();
         if replays {
@@ -339,7 +342,10 @@ impl<'s, E: Engine> Simulation<'s, E> {
             let tool = self.task(id).tools[at];
             if self.tool_pool(id, tool) != NO_POOL {
                 self.start_tool(now, id, at as u16);
-            } else if longest.is_none_or(|(latency, _)| tool.latency > latency) {
+                continue;
+            }
+            self.watch_tool(id, at as u16, None, (now, now + tool.latency));
+            if longest.is_none_or(|(latency, _)| tool.latency > latency) {
                 longest = Some((tool.latency, at as u16));
             }
         }
@@ -362,6 +368,7 @@ impl<'s, E: Engine> Simulation<'s, E> {
         task.tools_due += 1;
         task.next_tool = u32::from(at) + 1;
         if pool == NO_POOL {
+            self.watch_tool(id, at, None, (now, now + tool.latency));
             return self.alarm(now + tool.latency, Event::Tool { actor: id, at, pool });
         }
         let ended = self.tool_pools[usize::from(pool)].arrive(now, (id, at), tool.latency);
@@ -386,12 +393,15 @@ impl<'s, E: Engine> Simulation<'s, E> {
         }
         let in_sequence =
             self.program(id).tools.as_ref().is_some_and(|it| it.order == ToolOrder::Sequence);
+        let latency = self.task(id).tools[usize::from(at)].latency;
+        let began = Time::ZERO + (now.since(Time::ZERO) - latency);
+        if pool != NO_POOL {
+            self.watch_tool(id, at, Some(pool), (began, now));
+        }
         let task = &mut self.tasks[id.index() as usize];
         let turn = self.actors[id].turn;
         task.tools_due -= 1;
         if in_sequence || task.is_joined() {
-            let began = now.since(Time::ZERO) - task.tools[usize::from(at)].latency;
-            let began = Time::ZERO + began;
             if pool != NO_POOL && began > task.path.until() {
                 task.path.mark(began, Part::Sandbox, turn);
             }
@@ -496,12 +506,16 @@ impl<'s, E: Engine> Simulation<'s, E> {
     /// The last answer of a run is there, or it ends without.
     pub(super) fn end_run(&mut self, now: Time, id: ActorId, end: RunEnd) {
         self.call_off_children(now, id);
+        if self.watch.is_some() {
+            self.watch_run(now, id, Some(end));
+        }
         let actor = &self.actors[id];
         let (use_case, member) = (usize::from(actor.use_case), usize::from(actor.member));
         let deadline_s = self.program(id).limits.deadline_s;
         let task = &mut self.tasks[id.index() as usize];
         task.background = 0;
         task.reported = 0;
+        task.is_running = false;
         let latency = now.since(task.began);
         let counts = &task.counts;
         self.audit.run(counts.calls, counts.turns + counts.compactions + counts.retries);
@@ -567,6 +581,9 @@ impl<'s, E: Engine> Simulation<'s, E> {
         while let Some(child) = self.task(id).children.pop() {
             self.call_off_children(now, child);
             self.call_off(now, child);
+            if self.watch.is_some() {
+                self.watch_run(now, child, Some(RunEnd::Abandoned));
+            }
             let (use_case, member, counts) = {
                 let actor = &self.actors[child];
                 let counts = self.tasks[child.index() as usize].counts;
@@ -617,6 +634,50 @@ impl<'s, E: Engine> Simulation<'s, E> {
             return self.end_run(now, id, RunEnd::Failed);
         }
         self.ask(now, id);
+    }
+}
+
+/// What a timeline is made of.
+impl<E: Engine> Simulation<'_, E> {
+    fn run_key(&self, id: ActorId) -> RunKey {
+        RunKey { place: id.index(), began: self.tasks[id.index() as usize].began }
+    }
+
+    fn watched_run(&self, now: Time, id: ActorId, end: Option<RunEnd>) -> WatchedRun {
+        let Actor { use_case, member, number, run, .. } = self.actors[id];
+        let task = &self.tasks[id.index() as usize];
+        WatchedRun {
+            key: self.run_key(id),
+            parent: task.parent.map(|parent| self.run_key(parent)),
+            member: (use_case, member),
+            number: (number, run),
+            path: task.path.clone(),
+            end,
+            until: now,
+        }
+    }
+
+    fn watch_run(&mut self, now: Time, id: ActorId, end: Option<RunEnd>) {
+        let run = self.watched_run(now, id, end);
+        self.watch.iter_mut().for_each(|watch| watch.run(run.clone()));
+    }
+
+    /// The runs that go on at `now`, the last event.
+    pub(super) fn open_runs(&self, now: Time) -> impl Iterator<Item = WatchedRun> {
+        let runs = self.actors.ids().filter(|&id| self.tasks[id.index() as usize].is_running);
+        runs.map(move |id| self.watched_run(now, id, None))
+    }
+
+    #[inline]
+    fn watch_tool(&mut self, id: ActorId, at: u16, pool: Option<u16>, ran: (Time, Time)) {
+        if self.watch.is_none() {
+            return;
+        }
+        let Actor { use_case, member, .. } = self.actors[id];
+        let class = self.task(id).tools[usize::from(at)].class;
+        let (run, member) = (self.run_key(id), (use_case, member));
+        let tool = WatchedTool { pool, run, member, class, from: ran.0, until: ran.1 };
+        self.watch.iter_mut().for_each(|watch| watch.tool(tool));
     }
 }
 

@@ -233,7 +233,7 @@ impl<'s, E: Engine> Simulation<'s, E> {
             let (replica, _) = self.pools[pool].router.place(call.lane);
             WatchedCall { call: *call, pool, replica, finished: None }
         });
-        watch.end(end, open)
+        watch.end(end, open, self.open_runs(end))
     }
 
     fn run_to_end(&mut self) -> Time {

@@ -3,9 +3,11 @@
 //! A process is a pool, a thread a lane of one of its replicas: calls that are
 //! there at once lie on lanes of their own, each with its parts inside. Beside
 //! them run the counters of the pool; arrows lead from a session's turn to its
-//! next. Calls are written in the order of their arrival until the file is as
-//! large as it may be.
+//! next. Agents are processes of their own: a lane has a run with its turns and
+//! what each waited for, arrows lead to sub-agents, and tool calls lie below.
+//! All is written in the order of its start until the file is as large as it may be.
 
+mod agents;
 mod event;
 mod lanes;
 
@@ -13,8 +15,9 @@ pub use event::{Event, Phase};
 
 use crate::factory::{Call, Waiter};
 use crate::kernel::Time;
-use crate::metrics::{Preemption, Watched, WatchedCall, Window};
+use crate::metrics::{Preemption, Watched, WatchedCall, WatchedRun, WatchedTool, Window};
 use crate::scenario::Scenario;
+use agents::AgentTracks;
 use lanes::Lanes;
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -54,17 +57,25 @@ pub fn write(
     let counted = sheet.counters(scenario, watched)?;
     sheet.bytes_max = bytes_max.saturating_sub(END.len() as u64);
     let mut tracks = Tracks::default();
+    let mut agents = AgentTracks::new(scenario);
     let mut turns = Turns::new();
     let (mut calls, mut until) = (0, watched.window.until);
     let mut is_cut = watched.is_cut || !counted;
-    for seen in &watched.calls {
-        let mut events = tracks.call(scenario, watched.window, seen);
-        events.extend(flow(&mut turns, watched.window, seen, &events[0]));
+    for (start, seen) in in_order(watched) {
+        let events = match seen {
+            Seen::Run(run) => agents.run(watched.window, run),
+            Seen::Tool(tool) => agents.tool(tool),
+            Seen::Call(call) => {
+                let mut events = tracks.call(scenario, watched.window, call);
+                events.extend(flow(&mut turns, watched.window, call, &events[0]));
+                events
+            }
+        };
         if !sheet.group(&events)? {
-            (until, is_cut) = (seen.call.arrived.max(watched.window.from), true);
+            (until, is_cut) = (start.max(watched.window.from), true);
             break;
         }
-        calls += 1;
+        calls += u64::from(matches!(seen, Seen::Call(_)));
     }
     for preemption in watched.preemptions.iter().filter(|preemption| preemption.at < until) {
         if !sheet.group(&[preempted(preemption, scenario)])? {
@@ -74,6 +85,25 @@ pub fn write(
     }
     sheet.raw(END)?;
     Ok(TimelineWritten { calls, bytes: sheet.bytes, until, is_cut })
+}
+
+/// Something that was seen.
+#[derive(Clone, Copy)]
+enum Seen<'w> {
+    Run(&'w WatchedRun),
+    Tool(&'w WatchedTool),
+    Call(&'w WatchedCall),
+}
+
+/// All that was seen, in the order of its start.
+fn in_order(watched: &Watched) -> Vec<(Time, Seen<'_>)> {
+    let runs = watched.runs.iter().map(|run| (run.key.began, Seen::Run(run)));
+    let tools = watched.tools.iter().map(|tool| (tool.from, Seen::Tool(tool)));
+    let calls = watched.calls.iter().map(|seen| (seen.call.arrived, Seen::Call(seen)));
+    let mut all: Vec<_> = runs.chain(tools).chain(calls).collect();
+    // The sort is stable, so that a run comes before its first call.
+    all.sort_by_key(|(start, _)| *start);
+    all
 }
 
 const END: &str = "\n]}\n";
