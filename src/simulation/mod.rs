@@ -130,6 +130,9 @@ pub struct Simulation<'s, E: Engine = Replica> {
     /// Everything that went into the digest, to find where two runs part.
     #[cfg(test)]
     journal: Vec<(Time, u64, u64)>,
+    /// So many texts are all that calls which share none have to say.
+    #[cfg(test)]
+    texts: Option<u64>,
 }
 
 /// What closing the window left.
@@ -206,6 +209,8 @@ impl<'s, E: Engine> Simulation<'s, E> {
             events: 0,
             #[cfg(test)]
             journal: Vec::new(),
+            #[cfg(test)]
+            texts: None,
         };
         simulation.start();
         simulation
@@ -335,6 +340,8 @@ impl<'s, E: Engine> Simulation<'s, E> {
         mut call: Call,
         content: Option<Content>,
     ) -> Option<CallId> {
+        #[cfg(test)]
+        let content = content.or_else(|| self.texts.map(|texts| properties::text(&call, texts)));
         self.arrived += 1;
         call.pool = at as u16;
         let use_case = usize::from(call.use_case);

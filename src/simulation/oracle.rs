@@ -9,8 +9,8 @@
 mod transfers;
 
 use crate::factory::{
-    Batch, CacheEvent, CallId, Calls, Engine, EngineSpec, Enqueued, Eviction, Load, Next, Outcome,
-    Piece, Progress, RankLimits, ReferenceStore, ReferenceTier, Segment, Tiers,
+    Batch, CacheEvent, Call, CallId, Calls, Engine, EngineSpec, Enqueued, Eviction, Load, Next,
+    Outcome, Piece, Progress, RankLimits, ReferenceStore, ReferenceTier, Segment, Tiers,
 };
 use crate::kernel::{Span, Time};
 use crate::workload::{Strand, Stretch};
@@ -113,6 +113,15 @@ impl Rank {
         }
     }
 
+    /// Blocks of a call that may be found: they leave a token to compute, and belong
+    /// to its prompt where the cache knows no others.
+    fn sought(&self, call: &Call) -> u32 {
+        let known = call.prompt + call.generated - 1;
+        let knows_answers = self.limits.prefix_cache.is_some_and(|rules| rules.cache_decoded);
+        let most = if knows_answers { known } else { known.min(call.prompt) };
+        most / self.limits.block_tokens
+    }
+
     /// Whether tokens of the step that starts can be hit at once.
     fn in_flight(&self) -> u32 {
         u32::from(self.limits.prefix_cache.is_some_and(|rules| rules.dedup_in_flight))
@@ -208,9 +217,7 @@ impl Rank {
             let mut own = OWN;
             let content = around.calls.stretches(&call, &mut own);
             let hit = match self.limits.prefix_cache {
-                Some(_) if call.given.is_none() => {
-                    self.cache.lookup(content, (known - 1) / self.limits.block_tokens)
-                }
+                Some(_) if call.given.is_none() => self.cache.lookup(content, self.sought(&call)),
                 _ => Default::default(),
             };
             let computed = call.given.unwrap_or(hit.blocks * self.limits.block_tokens);

@@ -10,8 +10,8 @@ use super::{Options, Part, Simulation};
 use crate::catalog::{Catalog, GpuHour, Per, Scope, Tier, Transfer};
 use crate::demand::Clock;
 use crate::factory::{
-    CacheRules, Eviction, Experts, KvPlan, Parallelism, Policy, Replica, Routing, Serve, StepTime,
-    Writing,
+    CacheRules, Call, Eviction, Experts, KvPlan, Parallelism, Policy, Replica, Routing, Serve,
+    StepTime, Writing,
 };
 use crate::kernel::{Span, TICKS_PER_SECOND, Time};
 use crate::metrics::{PoolRecord, RunRecord, SessionsRecord, Stretch, UseCaseRecord};
@@ -20,7 +20,7 @@ use crate::scenario::{
     Arrivals, Batch, Engine, Lengths, Offload, Origin, Origins, Pool, Regime, Releases, Scenario,
     Segment, Sessions, Slo, Thinking, ThinkingAmount, Thinks, UseCase, WarmUp,
 };
-use crate::workload::{Trace, TraceCall};
+use crate::workload::{Author, Content, Strand, Trace, TraceCall};
 use jiff::Timestamp;
 use jiff::tz::TimeZoneDatabase;
 use proptest::prelude::*;
@@ -38,10 +38,26 @@ fn run_part<E: crate::factory::Engine>(
     part: Option<Part>,
 ) -> (Journal, RunRecord) {
     let options = Options { warm_up: Span::from_seconds(warm_up), audit: true, part };
+    run_on::<E>(scenario, options, None)
+}
+
+/// A run in which calls that share no text with others have `texts` texts among
+/// them: many compute and decode the same blocks at the same time.
+fn run_on<E: crate::factory::Engine>(
+    scenario: &Scenario,
+    options: Options,
+    texts: Option<u64>,
+) -> (Journal, RunRecord) {
     let mut simulation = Simulation::<E>::new(scenario, 3, options);
+    simulation.texts = texts;
     let end = simulation.run_to_end();
     let journal = std::mem::take(&mut simulation.journal);
     (journal, RunRecord { events: 0, ..simulation.finish(end) })
+}
+
+/// One of `texts` texts, for prompt and answer of a call.
+pub(super) fn text(call: &Call, texts: u64) -> Content {
+    Content::new(Strand::new(u16::MAX, Author::Group, call.key() % texts))
 }
 
 type Journal = Vec<(Time, u64, u64)>;
@@ -450,6 +466,33 @@ prop_compose! {
     }
 }
 
+/// The events and the record of the fast engine are the oracle's.
+fn fast_equals_slow(
+    scenario: &Scenario,
+    warm_up: f64,
+    texts: Option<u64>,
+) -> Result<(), TestCaseError> {
+    let options = Options { warm_up: Span::from_seconds(warm_up), audit: true, part: None };
+    let (fast_journal, fast) = run_on::<Replica>(scenario, options, texts);
+    let (slow_journal, slow) = run_on::<Oracle>(scenario, options, texts);
+    let parting = fast_journal.iter().zip(&slow_journal).position(|(fast, slow)| fast != slow);
+    if let Some(at) = parting {
+        let before = at.saturating_sub(30);
+        for i in before..at + 2 {
+            println!("{i} fast {:?} slow {:?}", fast_journal[i], slow_journal[i]);
+        }
+        prop_assert!(false, "the journals part at {at}");
+    }
+    prop_assert_eq!(fast_journal.len(), slow_journal.len());
+    let (fast, slow) = (format!("{fast:?}"), format!("{slow:?}"));
+    if let Some(at) = fast.bytes().zip(slow.bytes()).position(|(fast, slow)| fast != slow) {
+        let part = |text: &str| text[at.saturating_sub(200)..text.len().min(at + 100)].to_owned();
+        prop_assert!(false, "the records part: {}\nand {}", part(&fast), part(&slow));
+    }
+    prop_assert_eq!(fast.len(), slow.len());
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
 
@@ -474,24 +517,16 @@ proptest! {
     /// Jumping over steps changes nothing, to the last bit.
     #[test]
     fn fast_forward_equals_the_oracle(scenario in scenario(), warm_up in prop_oneof![Just(0.0), 0.0..1.0f64]) {
-        let (fast_journal, fast) = run::<Replica>(&scenario, warm_up);
-        let (slow_journal, slow) = run::<Oracle>(&scenario, warm_up);
-        let parting = fast_journal.iter().zip(&slow_journal).position(|(fast, slow)| fast != slow);
-        if let Some(at) = parting {
-            let before = at.saturating_sub(30);
-            for i in before..at + 2 {
-                println!("{i} fast {:?} slow {:?}", fast_journal[i], slow_journal[i]);
-            }
-            prop_assert!(false, "the journals part at {at}");
-        }
-        prop_assert_eq!(fast_journal.len(), slow_journal.len());
-        let (fast, slow) = (format!("{fast:?}"), format!("{slow:?}"));
-        if let Some(at) = fast.bytes().zip(slow.bytes()).position(|(fast, slow)| fast != slow) {
-            let part = |text: &str| text[at.saturating_sub(200)..text.len().min(at + 100)].to_owned();
-            prop_assert!(false, "the records part: {}\nand {}", part(&fast), part(&slow));
-        }
-        prop_assert_eq!(fast.len(), slow.len());
+        fast_equals_slow(&scenario, warm_up, None)?;
     }
+
+    /// Nor does it where several sequences write the same text beyond their
+    /// prompts at the same time.
+    #[test]
+    fn fast_forward_equals_the_oracle_on_common_texts(scenario in scenario(), texts in 1..6u64) {
+        fast_equals_slow(&scenario, 0.0, Some(texts))?;
+    }
+
     /// Dividing the window changes nothing of the whole, and the sections add up
     /// to it.
     #[test]

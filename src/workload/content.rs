@@ -10,6 +10,11 @@
 //! Whoever makes strands keeps one rule: the text before the point where a
 //! strand is entered belongs to its name. A strand is always entered after the
 //! same tokens, so that a strand and a position name one prefix.
+//!
+//! Nothing forbids that several sequences decode one strand at the same time.
+//! They say the same then, block for block: what one has decoded, another that
+//! comes to it shares. Whoever asks again for an answer that may turn out
+//! different gives the next attempt a strand of its own.
 
 use smallvec::SmallVec;
 

@@ -23,7 +23,8 @@ use crate::workload::{Author, Strand, Stretch};
 
 impl Rank {
     /// The blocks of `call` that are in the cache. At least one token is left
-    /// to compute: without it there would be nothing to sample from.
+    /// to compute: without it there would be nothing to sample from. Where answers
+    /// are not kept none of it is looked for either, whoever may have it as a prompt.
     pub(super) fn find(&mut self, call: &Call, calls: &Calls) -> Hit {
         match self.keepable(call, call.known_tokens() - 1) {
             0 => Hit::default(),

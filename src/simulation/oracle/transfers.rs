@@ -42,7 +42,7 @@ impl Rank {
         let (known, tokens) = (call.prompt + call.generated, self.limits.block_tokens);
         let mut own = OWN;
         let content = around.calls.stretches(&call, &mut own);
-        let most = (known - 1) / tokens;
+        let most = self.sought(&call);
         let hit = self.cache.lookup(content, most);
         let mut tiers = around.tiers.view(&spec.offload, around.replica, self.number);
         let mut parts = tiers.find(now, content, tokens, hit.blocks, most);
