@@ -259,6 +259,73 @@ fn a_compaction_costs_a_call_and_the_cache_behind_the_prefix() {
     assert_eq!(counts.output_tokens, 12 * 100 + 300);
 }
 
+/// Half of the round trip passes before a call is at its pool, half after its last token.
+#[test]
+fn every_call_of_a_run_takes_its_round_trip() {
+    let agents = r#"
+        [[agent]]
+        name = "x"
+        context = { message_tokens = 400 }
+        turns = { count = 6, output_tokens = 40 }
+        [agent.children]
+        probability = 1.0
+        fan_out = [1.0]
+        agent = "y"
+        order = "sequence"
+        summary_tokens = 9
+        [[agent]]
+        name = "y"
+        context = { message_tokens = 50 }
+        turns = { count = 2, output_tokens = 8 }
+    "#;
+    let told = |line: &str| {
+        let record = measured(&scenario(&format!("{ONE}\n{line}"), agents), 0);
+        let runs = runs(&record, 0);
+        (runs.counts, runs.whole().ticks, runs.latency.sum())
+    };
+    let (counts, here, at_once) = told("");
+    let (same, there, far) = told("round_trip = \"33 ms\"");
+    assert_eq!(counts, same);
+    // Six turns, and two of a sub-agent after each but the last.
+    let trips = (6 + 5 * 2) * 330_000_000;
+    let network = Part::Network as usize;
+    assert_eq!((here[network], there[network]), (0, trips));
+    assert_eq!((here[..network].to_vec(), at_once + trips), (there[..network].to_vec(), far));
+}
+
+/// A prompt that is too long is refused at the pool, and its agent hears of it half a
+/// way later; a call may also be called off on its way there or back.
+#[test]
+fn calls_end_badly_on_the_network_too() {
+    let agents = |message: u32, limits: &str| {
+        format!(
+            r#"
+            [[agent]]
+            name = "x"
+            context = {{ message_tokens = {message} }}
+            turns = {{ count = 2, output_tokens = 10 }}
+            limits = {{ {limits} }}
+            "#
+        )
+    };
+    let told = |message: u32, limits: &str| {
+        let use_case = format!("{ONE}\nround_trip = \"10 s\"");
+        let record = measured(&scenario(&use_case, &agents(message, limits)), 0);
+        let runs = runs(&record, 0);
+        (runs.done, runs.failed, record.calls, record.end_s)
+    };
+    assert_eq!(told(200_000, "retries = 3"), (0, 1, 1, 10.0));
+    // Called off on the way there: each is served for nobody, 5 s after it was sent.
+    let (done, failed, calls, end_s) = told(100, "retries = 3, timeout = \"2 s\"");
+    assert_eq!((done, failed, calls), (0, 1, 4));
+    assert!((11.0..11.5).contains(&end_s), "{end_s}");
+    // Called off on the way back.
+    let (done, failed, calls, end_s) = told(100, "retries = 1, timeout = \"9 s\"");
+    assert_eq!((done, failed, calls), (0, 1, 2));
+    assert!((18.0..19.5).contains(&end_s), "{end_s}");
+    assert_eq!(told(100, "retries = 0, timeout = \"11 s\"").0, 1);
+}
+
 /// An arm that changes what tools take leaves what agents say alone.
 #[test]
 fn arms_see_the_same_agents() {

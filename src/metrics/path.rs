@@ -111,19 +111,29 @@ impl Path {
         }
     }
 
-    /// Up to now it waited for a call that has ended now, or been called off.
-    pub fn call(&mut self, now: Time, call: &Call, turn: u32) {
+    /// Up to now it waited for a call that was answered, or called off now. The call
+    /// left its pool at `left`; now if it is still there, or on its way to it.
+    pub fn call(&mut self, now: Time, left: Time, call: &Call, turn: u32) {
+        self.mark(call.arrived.min(now), Part::Network, turn);
+        if call.arrived < now {
+            self.at_pool(left, call, turn);
+        }
+        self.mark(now, Part::Network, turn);
+    }
+
+    /// From the arrival of a call up to `left` it was at its pool.
+    fn at_pool(&mut self, left: Time, call: &Call, turn: u32) {
         if call.scheduled == Time::MAX {
-            return self.mark(now, Part::Queue, turn);
+            return self.mark(left, Part::Queue, turn);
         }
         let queued = call.arrived + (call.scheduled.since(call.arrived) - call.fetch);
         self.mark(queued, Part::Queue, turn);
         self.mark(call.scheduled, Part::Fetch, turn);
-        self.mark(call.first_token.min(now), Part::Prefill, turn);
+        self.mark(call.first_token.min(left), Part::Prefill, turn);
         if call.thinking > 0 {
-            self.mark(call.answering.min(now), Part::Thinking, turn);
+            self.mark(call.answering.min(left), Part::Thinking, turn);
         }
-        self.mark(now, Part::Decode, turn);
+        self.mark(left, Part::Decode, turn);
     }
 
     /// Up to now it waited for a sub-agent that has ended now, and since `first`

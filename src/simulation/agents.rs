@@ -6,6 +6,7 @@
 use super::Simulation;
 use super::arrivals::Script;
 use super::event::Event;
+use super::network::{Flight, FlightId, ways};
 use super::replays::Replaying;
 use crate::catalog::{Agent, ChildOrder, Join, ToolOrder};
 use crate::factory::{Call, CallId, Engine, Waiter};
@@ -16,6 +17,20 @@ use crate::workload::{Ask, Content};
 
 /// No tool pool: a tool call of an infinite server.
 pub const NO_POOL: u16 = u16::MAX;
+
+/// Where the call of an actor is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Called {
+    /// It has made none, or waits for none.
+    #[default]
+    Nothing,
+    /// On its way to its pool.
+    OnItsWay(FlightId),
+    /// At its pool.
+    AtPool(CallId),
+    /// On its way back since it left its pool at this instant.
+    Answered(FlightId, Time),
+}
 
 /// What an actor is at, beside what it says; kept by its place in the arena.
 #[derive(Clone, Debug, Default)]
@@ -31,8 +46,10 @@ pub struct Task {
     pub(super) path: Path,
     pub(super) counts: RunCounts,
     /// The call in flight, what it asked for, and whether it is a compaction.
-    call: Option<CallId>,
+    called: Called,
     ask: Option<Ask>,
+    /// Calls that it has made, which number them.
+    asked: u32,
     compacts: bool,
     /// The tool calls of the turn; with an order, those from `next_tool` on have not begun.
     tools: Vec<ToolCall>,
@@ -246,32 +263,77 @@ impl<'s, E: Engine> Simulation<'s, E> {
         call.is_cut = ask.is_cut;
         call.given = ask.given;
         call.waiter = Waiter::Agent(id);
+        call.pool = pool as u16;
+        let origins = &self.scenario.use_cases[usize::from(actor.use_case)].origins;
+        call.network = origins.as_ref().map_or(Span::ZERO, |it| it.regions[0].round_trips[0]);
         (task.ask, task.compacts) = (Some(ask), compacts);
+        task.asked += 1;
+        let asked = task.asked;
         self.audit.sent();
-        let Some(call) = self.dispatch(now, pool, call, Some(content)) else {
-            return self.end_run(now, id, RunEnd::Failed);
-        };
-        self.task(id).call = Some(call);
         if let Some(timeout_s) = self.program(id).limits.timeout_s {
-            let event = Event::Timeout { actor: id, call };
+            let event = Event::Timeout { actor: id, call: asked };
             self.alarm(now + Span::from_seconds(timeout_s), event);
         }
+        let (there, _) = ways(call.network);
+        if there == Span::ZERO {
+            return self.deliver(now, call, Some(content));
+        }
+        let flight = self.fly(now + there, call, Some(content));
+        self.task(id).called = Called::OnItsWay(flight);
     }
 
-    /// The call of an actor was answered.
-    pub(super) fn on_agent_answer(
+    /// The call of an actor is at its pool.
+    pub(super) fn taken_in(&mut self, id: ActorId, call: CallId) {
+        self.task(id).called = Called::AtPool(call);
+    }
+
+    /// The call of an actor has left its pool, with an answer or, without content,
+    /// refused. The actor hears of it when that is back.
+    pub(super) fn answer_agent(
         &mut self,
         now: Time,
+        id: ActorId,
+        call: Call,
+        content: Option<Content>,
+    ) {
+        let (_, back) = ways(call.network);
+        if back == Span::ZERO {
+            return self.on_agent_answer(now, now, id, &call, content);
+        }
+        let flight = self.answers.insert(Flight { call, content });
+        self.task(id).called = Called::Answered(flight, now);
+        self.alarm(now + back, Event::Answer { flight });
+    }
+
+    /// An answer is back.
+    pub(super) fn on_heard(&mut self, now: Time, flight: FlightId) {
+        let Flight { call, content } = self.answers.remove(flight);
+        let Waiter::Agent(id) = call.waiter else {
+            return self.calls.recycle(content);
+        };
+        let Called::Answered(_, left) = self.task(id).called else {
+            unreachable!("it waits for this answer")
+        };
+        self.on_agent_answer(now, left, id, &call, content);
+    }
+
+    /// The call of an actor, which left its pool at `left`, was answered or refused.
+    fn on_agent_answer(
+        &mut self,
+        now: Time,
+        left: Time,
         id: ActorId,
         call: &Call,
         content: Option<Content>,
     ) {
-        let content = content.expect("agents say something");
         let replays = self.replays(id);
         let task = &mut self.tasks[id.index() as usize];
         let actor = &mut self.actors[id];
-        task.path.call(now, call, actor.turn);
-        task.call = None;
+        task.path.call(now, left, call, actor.turn);
+        task.called = Called::Nothing;
+        let Some(content) = content else {
+            return self.end_run(now, id, RunEnd::Failed);
+        };
         let ask = task.ask.take().expect("it asked");
         task.count_call(actor);
         let counts = &mut task.counts;
@@ -599,9 +661,13 @@ impl<'s, E: Engine> Simulation<'s, E> {
 
     /// The call of an actor, if there is one, is no longer waited for.
     fn call_off(&mut self, _now: Time, id: ActorId) {
-        if let Some(call) = self.task(id).call.take() {
-            self.calls[call].waiter = Waiter::Nobody;
-        }
+        let call = match std::mem::take(&mut self.task(id).called) {
+            Called::Nothing => return,
+            Called::OnItsWay(flight) => &mut self.flights[flight].call,
+            Called::AtPool(call) => &mut self.calls[call],
+            Called::Answered(flight, _) => &mut self.answers[flight].call,
+        };
+        call.waiter = Waiter::Nobody;
     }
 
     /// A user has waited long enough for a run.
@@ -614,17 +680,32 @@ impl<'s, E: Engine> Simulation<'s, E> {
     }
 
     /// A call may have taken too long.
-    pub(super) fn on_timeout(&mut self, now: Time, id: ActorId, call: CallId) {
-        if !self.actors.contains(id) || self.task(id).call != Some(call) {
+    pub(super) fn on_timeout(&mut self, now: Time, id: ActorId, call: u32) {
+        if !self.actors.contains(id) || self.task(id).asked != call {
             return;
         }
         let mut content = self.calls.blank();
-        content.copy(self.calls.content(call).expect("agents say something"));
-        let sent = self.calls[call];
+        let (sent, left, said) = match self.task(id).called {
+            Called::Nothing => (None, now, None),
+            Called::OnItsWay(flight) => {
+                let Flight { call, content } = &self.flights[flight];
+                (Some(*call), now, content.as_ref())
+            }
+            Called::AtPool(call) => (Some(self.calls[call]), now, self.calls.content(call)),
+            Called::Answered(flight, left) => {
+                let Flight { call, content } = &self.answers[flight];
+                (Some(*call), left, content.as_ref())
+            }
+        };
+        // It was answered, or will hear in a moment that it is refused.
+        let Some((sent, said)) = sent.zip(said) else {
+            return self.calls.recycle(Some(content));
+        };
+        content.copy(said);
         self.call_off(now, id);
         let task = &mut self.tasks[id.index() as usize];
         let actor = &mut self.actors[id];
-        task.path.call(now, &sent, actor.turn);
+        task.path.call(now, left, &sent, actor.turn);
         task.count_call(actor);
         let compacts = task.compacts;
         let ask = task.ask.take().expect("it asked");

@@ -6,7 +6,6 @@
 //! such as the next turn of a session or a call on its way: as many as are pending at once.
 
 use super::network::FlightId;
-use crate::factory::CallId;
 use crate::kernel::{PendingSet, Slot, SlotHeap};
 use crate::scenario::{Arrivals, Scenario};
 use crate::workload::SessionId;
@@ -74,8 +73,13 @@ pub enum Event {
     Timeout {
         /// The agent that made it.
         actor: ActorId,
-        /// The call.
-        call: CallId,
+        /// Which call of the agent.
+        call: u32,
+    },
+    /// An answer comes to the agent that asked.
+    Answer {
+        /// The answer on its way.
+        flight: FlightId,
     },
     /// Agents go on that were answered at this instant.
     Asks,

@@ -95,6 +95,8 @@ pub struct Simulation<'s, E: Engine = Replica> {
     sessions: Arena<Session>,
     /// Calls on their way to a pool.
     flights: Arena<Flight>,
+    /// Answers on their way to an agent.
+    answers: Arena<Flight>,
     jobs: Arena<Job>,
     /// Jobs that are not done, by deadline.
     due_jobs: Vec<JobId>,
@@ -184,6 +186,7 @@ impl<'s, E: Engine> Simulation<'s, E> {
             calls: Calls::default(),
             sessions: Arena::default(),
             flights: Arena::default(),
+            answers: Arena::default(),
             jobs: Arena::default(),
             due_jobs: Vec::new(),
             occupancy: scenario.pools.iter().map(Occupancy::of).collect(),
@@ -281,6 +284,10 @@ impl<'s, E: Engine> Simulation<'s, E> {
                 Event::Timeout { actor, call } => {
                     self.alarmed(slot);
                     self.on_timeout(now, actor, call);
+                }
+                Event::Answer { flight } => {
+                    self.alarmed(slot);
+                    self.on_heard(now, flight);
                 }
                 Event::Asks => self.on_asks(now),
                 Event::Sample => self.on_sample(now, slot),
@@ -461,7 +468,7 @@ impl<'s, E: Engine> Simulation<'s, E> {
         let heard = now + network::ways(call.network).1;
         match call.waiter {
             Waiter::Session(session) => self.on_answer(heard, session, &call, content),
-            Waiter::Agent(actor) => self.on_agent_answer(now, actor, &call, content),
+            Waiter::Agent(actor) => self.answer_agent(now, actor, call, content),
             Waiter::Client(client) => {
                 self.calls.recycle(content);
                 self.ask_again(heard, call.use_case.into(), client, false);

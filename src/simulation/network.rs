@@ -14,10 +14,12 @@ use crate::workload::Content;
 /// Names a call on its way to a pool.
 pub type FlightId = Id<Flight>;
 
-/// A call on its way to a pool, and what it says.
+/// A call on its way to a pool, or back from it, and what it says.
 pub struct Flight {
-    call: Call,
-    content: Option<Content>,
+    /// The call.
+    pub call: Call,
+    /// What it says.
+    pub content: Option<Content>,
 }
 
 /// How full a pool is.
@@ -59,7 +61,9 @@ impl<E: Engine> Simulation<'_, E> {
     #[inline]
     pub(super) fn send(&mut self, now: Time, mut call: Call, content: Option<Content>) {
         self.audit.sent();
-        let Some(origins) = &self.scenario.use_cases[usize::from(call.use_case)].origins else {
+        let use_case = &self.scenario.use_cases[usize::from(call.use_case)];
+        let Some(origins) = &use_case.origins else {
+            call.pool = use_case.pool as u16;
             return self.deliver(now, call, content);
         };
         let origin = &origins.regions[usize::from(call.region)];
@@ -67,16 +71,28 @@ impl<E: Engine> Simulation<'_, E> {
         let site =
             origins.serve.choose(self.on_horizon(now), &origin.near, &origins.clocks, has_room);
         call.site = site as u8;
+        call.pool = origins.pools[site] as u16;
         call.network = origin.round_trips[site];
         let (there, _) = ways(call.network);
         if there == Span::ZERO {
             return self.deliver(now, call, content);
         }
-        call.arrived = now + there;
+        self.fly(now + there, call, content);
+    }
+
+    /// Sends a call on its way, which ends at `arrives`.
+    pub(super) fn fly(
+        &mut self,
+        arrives: Time,
+        mut call: Call,
+        content: Option<Content>,
+    ) -> FlightId {
+        call.arrived = arrives;
         let flight = self.flights.insert(Flight { call, content });
         let slot = self.slots.lend(Event::Delivery { flight }, &mut self.pending);
-        self.pending.schedule(slot, call.arrived);
+        self.pending.schedule(slot, arrives);
         self.arrivals_due += 1;
+        flight
     }
 
     /// A call has come to its pool.
@@ -88,10 +104,11 @@ impl<E: Engine> Simulation<'_, E> {
     }
 
     /// A call is taken in, or its user hears that it can never be.
-    fn deliver(&mut self, now: Time, call: Call, content: Option<Content>) {
-        let use_case = &self.scenario.use_cases[usize::from(call.use_case)];
-        let pool = use_case.pools()[usize::from(call.site)];
-        if self.dispatch(now, pool, call, content).is_some() {
+    pub(super) fn deliver(&mut self, now: Time, call: Call, content: Option<Content>) {
+        if let Some(id) = self.dispatch(now, call.pool.into(), call, content) {
+            if let Waiter::Agent(actor) = call.waiter {
+                self.taken_in(actor, id);
+            }
             return;
         }
         let heard = now + ways(call.network).1;
@@ -100,7 +117,7 @@ impl<E: Engine> Simulation<'_, E> {
             Waiter::Job(_) => unreachable!("jobs submit without a way"),
             Waiter::Client(client) => self.ask_again(heard, call.use_case.into(), client, true),
             Waiter::Session(session) => self.end_session(heard, session, false),
-            Waiter::Agent(_) => unreachable!("agents dispatch their calls"),
+            Waiter::Agent(actor) => self.answer_agent(now, actor, call, None),
         }
     }
 }

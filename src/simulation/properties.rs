@@ -385,6 +385,18 @@ fn origins(pool: usize, pools: usize, (serve, shares, far): (Serve, Vec<f64>, u6
     }
 }
 
+/// Users of one place, a round trip of so many ticks away.
+fn one_place(pool: usize, ticks: u64) -> Origins {
+    let round_trips = vec![Span::from_ticks(ticks)];
+    Origins {
+        pools: vec![pool],
+        regions: vec![Origin { region: String::new(), share: 1.0, round_trips, near: vec![0] }],
+        serve: Serve::Home,
+        clocks: Vec::new(),
+        expected: vec![1.0],
+    }
+}
+
 fn by_region(rate: f64, origins: &Origins) -> Arrivals {
     let arrivals =
         |origin: &Origin| (origin.region.clone(), Arrivals::Poisson { rate: rate * origin.share });
@@ -400,6 +412,7 @@ prop_compose! {
         ),
         crew in proptest::option::weighted(0.5, agents::crew()),
         tool_pool in agents::tool_pool(),
+        agent_trip in proptest::option::of(1..400_000_000u64),
         seed in any::<u64>(),
         steady in any::<bool>(),
         sections in prop_oneof![Just(1), 2..9u32],
@@ -433,6 +446,7 @@ prop_compose! {
             let [first, ..] = &mut use_cases[..] else { unreachable!("there is one") };
             first.lengths = Lengths::Agents(crew);
             (first.thinking, first.session, first.prefix) = (None, None, Vec::new());
+            first.origins = agent_trip.map(|ticks| Arc::new(one_place(pool, ticks)));
         }
         for (at, use_case) in use_cases.iter_mut().enumerate() {
             use_case.name = format!("use-case-{at}");

@@ -85,6 +85,15 @@ static OF_USE_CASES: [Key; 9] = [
     },
 ];
 
+/// Of agents, which stand below use cases.
+static OF_AGENTS: [Key; 5] = [
+    key("run_s.mean", "run, mean", Measure::Seconds, Good::Less, false),
+    key("run_s.p50", "run p50", Measure::Seconds, Good::Less, false),
+    key("run_s.p95", "run p95", Measure::Seconds, Good::Less, true),
+    key("run_s.p99", "run p99", Measure::Seconds, Good::Less, false),
+    key("success_fraction", "success in time", Measure::Fraction, Good::More, true),
+];
+
 static OF_POOLS: [Key; 4] = [
     key("output_tok_per_s_per_gpu", "output per GPU", Measure::Plain("tok/s"), Good::More, true),
     key("usd_per_mtok.total", "$/Mtok", Measure::Dollars, Good::Less, true),
@@ -92,15 +101,25 @@ static OF_POOLS: [Key; 4] = [
     key("kv_use_mean", "KV cache in use", Measure::Fraction, Good::Neither, false),
 ];
 
-/// The use cases and then the pools of a comparison.
+/// The use cases, their agents, and then the pools of a comparison.
 pub fn owners(comparison: &Comparison) -> Vec<Owner> {
     let of_arm = |arm: &ArmSummary| -> Vec<String> {
         arm.figures.keys().chain(&arm.withheld).cloned().collect()
     };
     let paths: IndexSet<String> = comparison.arms.values().flat_map(of_arm).collect();
     let use_cases = named(&paths, "use_cases.", "", &OF_USE_CASES);
+    let agents = named(&paths, "use_cases.", "", &OF_AGENTS).into_iter().map(of_use_case);
     let pools = named(&paths, "pools.", "pool ", &OF_POOLS);
-    use_cases.into_iter().chain(pools).collect()
+    use_cases.into_iter().chain(agents).chain(pools).collect()
+}
+
+/// "helper of chat" for the agent at `chat.agents.helper`.
+fn of_use_case(owner: Owner) -> Owner {
+    let name = match owner.name.split_once(".agents.") {
+        Some((use_case, agent)) => format!("{agent} of {use_case}"),
+        None => owner.name,
+    };
+    Owner { name, ..owner }
 }
 
 /// The owners whose paths begin with `group`; they are called `title` and their name.

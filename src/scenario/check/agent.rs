@@ -19,8 +19,8 @@ const TOOL_POOLS_MAX: usize = 1_000;
 /// Keys that say what calls ask for, which agents do by themselves.
 const OTHERS: [&str; 7] =
     ["prompt_tokens", "output_tokens", "prefix", "session", "thinking", "trace", "batch"];
-/// Keys of the network, which calls of agents do not pass yet.
-const ELSEWHERE: [&str; 3] = ["regions", "serve", "round_trip"];
+/// Keys of several regions, which agents are not told apart by yet.
+const ELSEWHERE: [&str; 2] = ["regions", "serve"];
 
 impl Check<'_> {
     /// The scenario's own agents.
@@ -109,8 +109,9 @@ impl Check<'_> {
         }
         for key in ELSEWHERE {
             if at.key(key).node.is_some() {
-                let problem = "is given beside an agent, whose calls pass no network yet";
-                self.wrong(&at.key(key), problem, "remove it, or the agent");
+                let problem = "is given beside an agent, whose users are in one place yet";
+                let fix = "remove it, and write e.g. round_trip = \"40 ms\"";
+                self.wrong(&at.key(key), problem, fix);
             }
         }
         let found = self.catalog.agent(name);

@@ -19,7 +19,7 @@ pub use tier::{HBM, has_hits};
 pub use unit::Unit;
 pub use use_case::latency;
 
-use crate::scenario::Scenario;
+use crate::scenario::{Scenario, UseCase};
 
 /// Paths of all figures of `scenario`, in the order of summary.json.
 pub fn figure_paths(scenario: &Scenario) -> Vec<String> {
@@ -27,11 +27,19 @@ pub fn figure_paths(scenario: &Scenario) -> Vec<String> {
 }
 
 /// Paths of the figures that most questions are about: mean TTFT, TPOT and
-/// end-to-end time of every use case, dollars a token of every pool.
+/// end-to-end time of every use case, the time of a run of every agent, dollars a
+/// token of every pool.
 pub fn headline_figures(scenario: &Scenario) -> Vec<String> {
     const KEYS: [&str; 3] = ["ttft_s.mean", "tpot_s.mean", "e2e_s.mean"];
     let latencies = |name: &String| KEYS.map(|key| format!("use_cases.{name}.{key}"));
-    let use_cases = scenario.use_cases.iter().flat_map(|use_case| latencies(&use_case.name));
+    let agents = |use_case: &UseCase| -> Vec<String> {
+        let members = use_case.crew().map_or(&[][..], |crew| &crew.members);
+        let owner = |name: &str| format!("use_cases.{}.agents.{name}", use_case.name);
+        members.iter().map(|member| owner(&member.agent.name) + ".run_s.mean").collect()
+    };
+    let of_use_case =
+        |use_case: &UseCase| latencies(&use_case.name).into_iter().chain(agents(use_case));
+    let use_cases = scenario.use_cases.iter().flat_map(of_use_case);
     let costs = scenario.pools.iter().map(|pool| format!("pools.{}.usd_per_mtok.total", pool.name));
     // A pool without a price has no such figure.
     let known = figure_paths(scenario);
