@@ -12,7 +12,7 @@ use tokenmill::random::{Distribution, Streams};
 use tokenmill::scenario::{Arrivals, Scenario};
 use tokenmill::simulation::{Options, run};
 use tokenmill::statistics::Interval;
-use tokenmill::study::forecast::{CacheSource, Figures, forecast};
+use tokenmill::study::forecast::{CacheSource, Figures, Layer, forecast};
 use tokenmill::workload::{Content, Script, Strand};
 
 /// A season of growing chats, a steady API, and a closed loop.
@@ -77,7 +77,11 @@ fn layers_multiply_to_the_total() {
     let each = forecast.use_cases.iter().filter_map(|use_case| use_case.figures.as_ref());
     for figures in each.clone().chain([total]) {
         let names: Vec<&str> = figures.layers.iter().map(|layer| layer.name).collect();
-        assert_eq!(names, ["base", "reasoning", "cache", "variability", "growth"]);
+        assert_eq!(names, ["base", "reasoning", "agents", "cache", "variability", "growth"]);
+        assert_eq!(
+            (figures.layers[2].horizon_factor, figures.layers[2].peak_hour_factor),
+            (1.0, 1.0)
+        );
         let factors = |factor: fn(&_) -> f64| figures.layers.iter().map(factor).product::<f64>();
         let base = &figures.layers[0];
         let horizon = base.horizon_tokens * factors(|layer| layer.horizon_factor);
@@ -134,7 +138,7 @@ fn the_peak_hour_is_the_evening_of_cyber_monday() {
     let found = figures.peak_hour.tokens_per_s * 3_600.0 / 550.0;
     assert!((found / minutes - 1.0).abs() < 1e-9, "{found} {minutes}");
     assert!(demand.curve.peak(from, until) * 3_600.0 > minutes, "the peak minute is higher");
-    assert_eq!(figures.layers[4].horizon_factor, 1.0, "nothing grows");
+    assert_eq!(figures.layers[5].horizon_factor, 1.0, "nothing grows");
 }
 
 #[test]
@@ -213,7 +217,7 @@ fn generated_demand_agrees_with_the_forecast() {
 
 /// Layer `reasoning`, and its tokens less those of layer `base`.
 fn reasoning(figures: &Figures) -> (f64, f64) {
-    let [base, reasoning, ..] = &figures.layers[..] else { panic!("five layers") };
+    let [base, reasoning, ..] = &figures.layers[..] else { panic!("six layers") };
     assert_eq!(reasoning.name, "reasoning");
     (reasoning.horizon_factor, reasoning.horizon_tokens - base.horizon_tokens)
 }
@@ -302,6 +306,125 @@ fn tokens_served_agree_with_the_forecast() {
     }
 }
 
+/// Runs of a coordinator that thinks, uses tools that fail and sends helpers who are
+/// on a pool of their own, its context summarized now and then.
+const AGENTS: &str = r#"
+name = "agents"
+duration = "40 min"
+regime = "terminating"
+[[pool]]
+name = "a"
+model = "llama-3.1-8b"
+hardware = "h100-sxm"
+engine = { kv_blocks = 1_000_000 }
+[[pool]]
+name = "b"
+model = "llama-3.1-8b"
+hardware = "h100-sxm"
+engine = { kv_blocks = 1_000_000, block_tokens = 32 }
+[[use_case]]
+name = "desk"
+pool = "a"
+agent = "x"
+pools = { y = "b" }
+arrivals = { process = "poisson", rate = "0.25 /s" }
+[[agent]]
+name = "x"
+context = { global_tokens = 900, message_tokens = { distribution = "exponential", mean = 120 } }
+session = { runs = 2, gap = "20 s" }
+turns = { count = { distribution = "uniform", low = 1, high = 6 }, output_tokens = 60 }
+thinking = { tokens = 150, probability = 0.5 }
+children = { probability = 0.4, fan_out = [0.0, 1.0], agent = "y", summary_tokens = 80 }
+compaction = { above_tokens = 2_600, keep_tokens = 200, output_tokens = 150 }
+[agent.tools]
+calls = [0.5, 0.5]
+failure = 0.1
+error_tokens = 20
+class = [{ name = "t", latency = "2 s", result_tokens = { distribution = "exponential", mean = 250 } }]
+[[agent]]
+name = "y"
+context = { global_tokens = 640, message_tokens = 100 }
+turns = { count = 2, output_tokens = 40 }
+"#;
+
+/// The layers of a forecast.
+fn layer<'f>(figures: &'f Figures, name: &str) -> &'f Layer {
+    figures.layers.iter().find(|layer| layer.name == name).expect("it is there")
+}
+
+/// What agents are served in whole episodes is what was forecast.
+#[test]
+fn runs_of_agents_agree_with_the_forecast() {
+    let scenario = scenario(AGENTS);
+    let figures = figures(&scenario);
+    let records: Vec<_> =
+        (1..=12).map(|replication| run(&scenario, replication, Options::default())).collect();
+    let agrees = |name: &str, served: fn(&UseCaseRecord) -> u64, expected: Interval| {
+        let served: Vec<f64> =
+            records.iter().map(|record| served(&record.whole.use_cases[0]) as f64).collect();
+        let (mean, error) = mean_of(&served);
+        let error = error.hypot(error_of(expected));
+        let apart = (mean - expected.mean).abs();
+        assert!(apart < 4.0 * error, "{name}: {mean} +- {error}, {expected:?}");
+        assert!(error < 0.03 * mean, "the test tells nothing of {name}: {mean} +- {error}");
+    };
+    agrees("calls", |served| served.calls, figures.calls);
+    agrees("input", |served| served.prompt_tokens, figures.input_tokens);
+    agrees("output", |served| served.output_tokens, figures.output_tokens);
+    agrees(
+        "computed",
+        |served| served.prompt_tokens - served.cached_tokens + served.output_tokens,
+        figures.computed_tokens,
+    );
+    let thought = figures.thinking_tokens.expect("it thinks");
+    agrees("thinking", |served| served.thinking.as_ref().unwrap().tokens, thought);
+}
+
+/// With lengths that do not vary each layer is known beforehand.
+#[test]
+fn agents_are_a_layer_with_a_closed_form() {
+    let top = AGENTS.split("[[use_case]]").next().unwrap();
+    let text = |thinking: &str| {
+        format!(
+            r#"{top}
+            [[use_case]]
+            name = "desk"
+            pool = "a"
+            agent = "x"
+            pools = {{ y = "b" }}
+            arrivals = {{ process = "constant", rate = "0.1 /s" }}
+            [[agent]]
+            name = "x"
+            context = {{ message_tokens = 100 }}
+            turns = {{ count = 4, output_tokens = 50 }}
+            children = {{ probability = 1.0, fan_out = [0.0, 1.0], agent = "y", summary_tokens = 20 }}
+            tools = {{ calls = [1.0], class = [{{ name = "t", latency = "1 s", result_tokens = 230 }}] }}
+            {thinking}
+            [[agent]]
+            name = "y"
+            context = {{ message_tokens = 60 }}
+            turns = {{ count = 1, output_tokens = 40 }}
+            "#
+        )
+    };
+    // Turns ask with 100, 420, 740 and 1,060 tokens (an answer of 50, a result of 230
+    // and two summaries of 20 come on top) and answer with 50; each but the last has two
+    // helpers of 100 tokens.
+    let figures_of = |thinking| figures(&scenario(&text(thinking)));
+    let figures = figures_of("");
+    let runs = 0.1 * 40.0 * 60.0;
+    let near =
+        |found: f64, expected: f64| assert!((found / expected - 1.0).abs() < 1e-12, "{found}");
+    near(layer(&figures, "base").horizon_tokens, runs * 150.0);
+    near(layer(&figures, "reasoning").horizon_factor, 1.0);
+    near(layer(&figures, "agents").horizon_tokens, runs * (2_320.0 + 200.0 + 6.0 * 100.0));
+    near(figures.calls.mean, runs * (4.0 + 6.0));
+    let thinking = figures_of("thinking = { probability = 1.0, tokens = 30 }");
+    near(layer(&thinking, "reasoning").horizon_factor, 180.0 / 150.0);
+    near(layer(&thinking, "agents").horizon_tokens, runs * (2_320.0 + 320.0 + 600.0));
+    near(thinking.thinking_tokens.unwrap().mean, runs * 4.0 * 30.0);
+}
+
 #[test]
 fn crowds_are_part_of_variability() {
     let scenario = shop(
@@ -309,7 +432,7 @@ fn crowds_are_part_of_variability() {
          \"1 days\", peak = 6, decay = \"2 h\" } }",
     );
     let figures = figures(&scenario);
-    let factor = figures.layers[3].horizon_factor;
+    let factor = figures.layers[4].horizon_factor;
     // None are there at the start: 1 + 6 x 2 h / 24 h but for the first two hours.
     let by_hand = 1.0 + 0.5 * (1.0 - 2.0 / (61.0 * 24.0));
     assert!((factor - by_hand).abs() < 1e-9, "{factor} {by_hand}");

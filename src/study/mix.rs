@@ -75,7 +75,8 @@ impl Mix {
     /// Of these, those that the pool at index `pool` serves.
     fn on_pool(scenario: &Scenario, at: usize, pool: usize) -> Mix {
         let mut begun = 0;
-        let sums = sum(scenario, at, pool, Writer::of(scenario, at), |_| begun += 1);
+        let writer = Writer::of(scenario, at);
+        let sums = sum(scenario, at, Some(pool), writer, None, |_| begun += 1);
         let use_case = &scenario.use_cases[at];
         let calls = match use_case.has_sessions() {
             true => use_case.arrivals.mean_rate() * sums.all / f64::from(begun),
@@ -104,24 +105,43 @@ impl Brought {
     /// Tells `visit` of arrivals of the use case at index `at` of the scenario: all
     /// of a recording, in order, or as many as a mean is drawn from.
     pub fn each(scenario: &Scenario, at: usize, visit: impl FnMut(Brought)) {
-        Brought::each_by(scenario, at, Writer::of(scenario, at), visit);
+        Brought::each_by(scenario, at, Writer::of(scenario, at), None, visit);
     }
 
-    /// The same arrivals as if no call thought: they bring their answers alone.
-    pub fn each_unthinking(scenario: &Scenario, at: usize, visit: impl FnMut(Brought)) {
+    /// The same arrivals without what makes agents of models, and, unless they
+    /// think, as if no call thought: they bring their answers alone. Of sessions of
+    /// agents there are `sessions`.
+    pub fn each_without_agents(
+        scenario: &Scenario,
+        at: usize,
+        thinks: bool,
+        sessions: f64,
+        visit: impl FnMut(Brought),
+    ) {
         let mut writer = Writer::of(scenario, at);
         match &mut writer {
-            Writer::Calls(script) => script.silence_thinking(),
-            Writer::Agents(script) => script.silence_thinking(),
+            Writer::Calls(script) if !thinks => script.silence_thinking(),
             // A recording does not tell thoughts from answers.
-            Writer::Replay(_) => {}
+            Writer::Calls(_) | Writer::Replay(_) => {}
+            Writer::Agents(script) => {
+                script.answer_at_once();
+                if !thinks {
+                    script.silence_thinking();
+                }
+            }
         }
-        Brought::each_by(scenario, at, writer, visit);
+        Brought::each_by(scenario, at, writer, Some(sessions), visit);
     }
 
-    fn each_by(scenario: &Scenario, at: usize, writer: Writer, mut visit: impl FnMut(Brought)) {
+    fn each_by(
+        scenario: &Scenario,
+        at: usize,
+        writer: Writer,
+        sessions: Option<f64>,
+        mut visit: impl FnMut(Brought),
+    ) {
         let mut before = Brought::default();
-        sum(scenario, at, scenario.use_cases[at].pool, writer, |sums| {
+        sum(scenario, at, None, writer, sessions, |sums| {
             let Sums { calls, prompt, cached, output, thinking, .. } = *sums;
             visit(Brought {
                 calls: calls - before.calls,
@@ -159,20 +179,27 @@ impl Writer {
     }
 }
 
-/// Sums over the calls on `pool` that `writer` writes for the use case at index
-/// `at`; `visit` sees them after each arrival.
+/// Sums over the calls that `writer` writes for the use case at index `at`; `visit`
+/// sees them after each arrival. Of agents, those on `pool`, or on all pools, of
+/// `sessions` sessions, or of as many as a mean is drawn from.
 fn sum(
     scenario: &Scenario,
     at: usize,
-    pool: usize,
+    pool: Option<usize>,
     writer: Writer,
+    sessions: Option<f64>,
     mut visit: impl FnMut(&Sums<'_>),
 ) -> Sums<'_> {
     let use_case = &scenario.use_cases[at];
     let mut script = match writer {
         Writer::Calls(script) => *script,
-        Writer::Agents(script) => return sum_of_agents(scenario, pool, *script, visit),
-        Writer::Replay(replay) => return sum_of_replay(scenario, at, pool, &replay, visit),
+        Writer::Agents(script) => {
+            return sum_of_agents(scenario, pool, *script, sessions, visit);
+        }
+        Writer::Replay(replay) => {
+            let pool = pool.unwrap_or(use_case.pool);
+            return sum_of_replay(scenario, at, pool, &replay, visit);
+        }
     };
     let mut sums = Sums::new(&scenario.pools[use_case.pool]);
     match &use_case.arrivals {
@@ -207,18 +234,22 @@ fn sum(
 /// The same of agents, whose sessions are long and of very different lengths.
 fn sum_of_agents<'s>(
     scenario: &'s Scenario,
-    pool: usize,
+    pool: Option<usize>,
     script: agent::Script,
+    sessions: Option<f64>,
     mut visit: impl FnMut(&Sums<'s>),
 ) -> Sums<'s> {
-    let mut dry = Dry::new(script, Pace { first_s: 0.0, prefill_s: 0.0, decode_s: 0.0 });
-    let mut sums = Sums::new(&scenario.pools[pool]);
+    let keeps = |pool: &Pool| pool.engine.prefix_cache.is_some_and(|rules| rules.cache_decoded);
+    let mut dry = Dry::new(script, Pace { first_s: 0.0, prefill_s: 0.0, decode_s: 0.0 })
+        .keeping_answers(scenario.pools.iter().map(keeps).collect());
+    let mut sums = Sums::new(&scenario.pools[0]);
     let mut calls = 0.0;
     let mut number = 0;
-    while calls < AGENT_CALLS {
+    while sessions.map_or(calls < AGENT_CALLS, |sessions| (number as f64) < sessions) {
         dry.session_with(number, |on, ask, known| {
             calls += 1.0;
-            if on == pool {
+            if pool.is_none_or(|pool| on == pool) {
+                sums.pool = &scenario.pools[on];
                 sums.add(ask, known);
             }
         });
@@ -258,6 +289,7 @@ fn shared(content: &Content) -> u32 {
 
 /// Sums over the calls that a pool does not refuse.
 struct Sums<'p> {
+    /// The pool of the call that is added next.
     pool: &'p Pool,
     all: f64,
     calls: f64,

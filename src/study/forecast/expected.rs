@@ -26,8 +26,11 @@ pub struct Expected<'s> {
     scenario: &'s Scenario,
     at: usize,
     brings: Brings,
-    /// What arrivals would bring if no call thought; `None`: none does.
-    unthinking: Option<Brings>,
+    /// What arrivals would bring if no call thought and a run of an agent were one
+    /// call; `None`: neither is the case.
+    bare: Option<Brings>,
+    /// The same with thinking; `None`: there are no agents.
+    at_once: Option<Brings>,
     /// Of arrivals that bring what was drawn, not recorded.
     is_drawn: bool,
     /// Arrivals of each region, with their rate without growth where they vary.
@@ -58,21 +61,33 @@ impl<'s> Expected<'s> {
         // A recording counts as far as it is replayed.
         let replayed = || (!is_drawn).then(|| (instants(use_case, scenario), end));
         let brings = count(replayed(), |visit| Brought::each(scenario, at, visit));
-        let unthinking = use_case
-            .thinking
-            .as_ref()
-            .map(|_| count(replayed(), |visit| Brought::each_unthinking(scenario, at, visit)));
-        Some(Expected { scenario, at, brings, unthinking, is_drawn, parts, end })
+        let sessions = brings.count();
+        let without_agents = |thinks| {
+            count(replayed(), |visit| {
+                Brought::each_without_agents(scenario, at, thinks, sessions, visit);
+            })
+        };
+        let has_agents = matches!(use_case.lengths, Lengths::Agents(_));
+        let bare = (has_agents || use_case.may_think()).then(|| without_agents(false));
+        let at_once = has_agents.then(|| without_agents(true));
+        Some(Expected { scenario, at, brings, bare, at_once, is_drawn, parts, end })
     }
 
     /// Whether any call thinks.
     pub fn thinks(&self) -> bool {
-        self.unthinking.is_some()
+        self.use_case().may_think()
     }
 
-    /// All tokens over the whole horizon at the mean rate, if no call thought.
+    /// All tokens over the whole horizon at the mean rate, if no call thought and a
+    /// run of an agent were one call.
     pub fn base(&self) -> f64 {
-        let brings = self.unthinking.as_ref().unwrap_or(&self.brings);
+        let brings = self.bare.as_ref().unwrap_or(&self.brings);
+        brings.mean(Of::All).mean * self.arrivals(Upto::Base)
+    }
+
+    /// The same with thinking.
+    pub fn reasoned(&self) -> f64 {
+        let brings = self.at_once.as_ref().unwrap_or(&self.brings);
         brings.mean(Of::All).mean * self.arrivals(Upto::Base)
     }
 

@@ -69,7 +69,7 @@ pub struct Layer {
 }
 
 /// Names of the layers.
-const LAYERS: [&str; 5] = ["base", "reasoning", "cache", "variability", "growth"];
+const LAYERS: [&str; 6] = ["base", "reasoning", "agents", "cache", "variability", "growth"];
 
 impl Figures {
     /// The figures of `parts` together, with a peak among `hours`.
@@ -81,7 +81,8 @@ impl Figures {
         let all = |of| sum(of, Upto::Growth).interval();
         let seconds = parts.first().map_or(0.0, |part| part.end.seconds());
         let base: f64 = parts.iter().map(|part| part.base()).sum();
-        let thought = sum(Of::All, Upto::Base).mean;
+        let thought: f64 = parts.iter().map(|part| part.reasoned()).sum();
+        let acted = sum(Of::All, Upto::Base).mean;
         let cached = sum(Of::Computed, Upto::Base).mean;
         let varied = sum(Of::Computed, Upto::Variability).mean;
         let grown = sum(Of::Computed, Upto::Growth).mean;
@@ -116,8 +117,15 @@ impl Figures {
                     .map(|local| local.time_zone().iana_name().unwrap_or("UTC").to_owned()),
             },
             layers: layers(
-                [base, thought, cached, varied, grown],
-                [base / seconds, thought / seconds, cached / seconds, varied_peak, grown_peak],
+                [base, thought, acted, cached, varied, grown],
+                [
+                    base / seconds,
+                    thought / seconds,
+                    acted / seconds,
+                    cached / seconds,
+                    varied_peak,
+                    grown_peak,
+                ],
             ),
             days: days(hours, &all_hours),
         }
@@ -151,8 +159,8 @@ fn peak(hours: &Hours, sums: &[f64]) -> (usize, f64, bool) {
     (at, sums[at] / hours.length_s(), differs)
 }
 
-fn layers(horizon: [f64; 5], peak_hour: [f64; 5]) -> Vec<Layer> {
-    let factor = |values: &[f64; 5], at: usize| match at {
+fn layers(horizon: [f64; LAYERS.len()], peak_hour: [f64; LAYERS.len()]) -> Vec<Layer> {
+    let factor = |values: &[f64; LAYERS.len()], at: usize| match at {
         0 => 1.0,
         _ if values[at - 1] > 0.0 => values[at] / values[at - 1],
         // Nothing stays nothing.

@@ -2,8 +2,9 @@
 //! case and of all together, over the horizon and in the busiest hour.
 //!
 //! The expectation is taken apart into layers, each a factor on the one before:
-//! the mean demand; what calls think; what the cache spares; how demand varies
-//! by hour, day and season; how it grows. Arrivals are integrals of the curve;
+//! the mean demand, of agents one call a run; what calls think; what loops, tools
+//! and sub-agents make of runs; what the cache spares; how demand varies by hour,
+//! day and season; how it grows. Arrivals are integrals of the curve;
 //! what an arrival brings is exact where it is constant or recorded, and
 //! otherwise the mean of ten thousand draws, whose interval all figures carry.
 //! Nothing is simulated: this is what is offered, whether or not a pool can

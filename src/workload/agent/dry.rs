@@ -2,9 +2,10 @@
 //! the time of a call.
 //!
 //! A prompt hits all that an earlier prompt of its agent, the parent that it was
-//! forked from, or others of its kind have said; answers count as computed when
-//! a later prompt repeats them. This is what forecasts and capacity estimates
-//! take for the demand of a session.
+//! forked from, or others of its kind have said. Answers count as computed when
+//! a later prompt repeats them, or when they are decoded on a pool that keeps
+//! them. This is what forecasts and capacity estimates take for the demand of a
+//! session.
 
 use super::{Actor, Next, Plan, Script};
 use crate::catalog::{ChildOrder, Join, Start, ToolOrder};
@@ -69,6 +70,8 @@ pub struct Dry {
     script: Script,
     pace: Pace,
     plan: Plan,
+    /// Pools that keep the KV of answers, but for the last token, which has none yet.
+    keeps_answers: Vec<bool>,
     /// The calls of the session so far: pool, what was asked, tokens in the cache.
     made: Vec<(usize, Ask, u32)>,
 }
@@ -76,7 +79,13 @@ pub struct Dry {
 impl Dry {
     /// Sessions of `script` at this pace.
     pub fn new(script: Script, pace: Pace) -> Dry {
-        Dry { script, pace, plan: Plan::default(), made: Vec::new() }
+        let plan = Plan::default();
+        Dry { script, pace, plan, keeps_answers: Vec::new(), made: Vec::new() }
+    }
+
+    /// The same where the pools at these indices keep the KV of answers.
+    pub fn keeping_answers(self, keeps_answers: Vec<bool>) -> Dry {
+        Dry { keeps_answers, ..self }
     }
 
     /// Session `number` from start to end, with each call told to `visit`: its pool,
@@ -222,9 +231,14 @@ impl Dry {
 
     /// A model call. Returns its seconds.
     fn call(&mut self, actor: &Actor, ask: Ask, known: &mut u32, totals: &mut DrySession) -> f64 {
-        self.made.push((self.script.pool(actor), ask, *known));
+        let pool = self.script.pool(actor);
+        self.made.push((pool, ask, *known));
         let new = ask.prompt.saturating_sub(*known);
-        *known = ask.prompt;
+        // An answer that was parted from its thinking is computed anew.
+        let is_kept = self.script.agent(actor).thinking.as_ref().is_some_and(|it| it.is_kept);
+        let is_whole = ask.thinking == 0 || is_kept;
+        let keeps = is_whole && self.keeps_answers.get(pool).is_some_and(|&keeps| keeps);
+        *known = if keeps { ask.prompt + ask.output - 1 } else { ask.prompt };
         totals.calls += 1;
         totals.prompt_tokens += u64::from(ask.prompt);
         totals.new_tokens += u64::from(new);

@@ -21,6 +21,8 @@ pub struct Script {
     cache_hit: Option<f64>,
     /// Strands begun so far, apart from the shared ones.
     begun: u64,
+    /// Runs are one call each.
+    answers_at_once: bool,
 }
 
 /// What the script knows of a member beside its program.
@@ -92,7 +94,22 @@ impl Script {
             }
         };
         let parts = crew.members.iter().enumerate().map(part).collect();
-        Script { use_case: at, crew: crew.clone(), streams, entity, parts, cache_hit, begun: 0 }
+        Script {
+            use_case: at,
+            crew: crew.clone(),
+            streams,
+            entity,
+            parts,
+            cache_hit,
+            begun: 0,
+            answers_at_once: false,
+        }
+    }
+
+    /// Leaves out what makes agents of models: each run is one call, whose answer is
+    /// the first that it would have had, without tools, sub-agents and compaction.
+    pub fn answer_at_once(&mut self) {
+        self.answers_at_once = true;
     }
 
     /// Leaves thinking out: calls ask for their answers alone.
@@ -241,7 +258,7 @@ impl Script {
         let turns = agent.turns.sample_tokens(&mut stream).min(Agent::TURNS_MAX);
         let mut stream = self.stream(Component::Prompt, actor.key);
         let message = agent.context.message.sample_tokens(&mut stream);
-        actor.turns = turns;
+        actor.turns = if self.answers_at_once { 1 } else { turns };
         actor.context = actor.context.saturating_add(message);
     }
 
@@ -251,6 +268,7 @@ impl Script {
         let agent = self.agent(actor);
         if let Some(compaction) = &agent.compaction
             && actor.context > compaction.above.max(actor.base.tokens)
+            && !self.answers_at_once
         {
             let item = branch(actor.origin, u64::from(actor.compactions));
             let mut stream = self.stream(Component::Compaction, item);
