@@ -4,6 +4,7 @@
 //! same measurements and the same timeline.
 
 mod agents;
+mod replays;
 
 use super::oracle::Oracle;
 use super::{Options, Part, Simulation};
@@ -593,6 +594,32 @@ proptest! {
                 let peak = sections().map(|(_, pool)| pool.kv_use_peak).fold(0.0, f64::max);
                 prop_assert_eq!(peak, pool.kv_use_peak);
             }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
+
+    /// The same with a random recording, a few sessions of it at a time, beside the other
+    /// use cases. Tiers have tests of their own, and their oracle is slow.
+    #[test]
+    fn replays_are_the_same_step_by_step(mut scenario in scenario(), replay in replays::replay()) {
+        scenario.pools.iter_mut().for_each(|pool| pool.offload.clear());
+        let (pool, pools) = (scenario.use_cases[0].pool, scenario.pools.len());
+        let first = &mut scenario.use_cases[0];
+        first.lengths = Lengths::Replayed(replays::with_pools(replay, pool, pools));
+        first.arrivals = Arrivals::ClosedLoop { clients: 3, requests: Some(9), think: None };
+        (first.thinking, first.session, first.prefix) = (None, None, Vec::new());
+        first.origins = None;
+        scenario.use_cases.truncate(2);
+        let (fast_journal, fast) = run::<Replica>(&scenario, 0.0);
+        let (slow_journal, slow) = run::<Oracle>(&scenario, 0.0);
+        prop_assert_eq!(fast_journal, slow_journal);
+        prop_assert_eq!(format!("{fast:?}"), format!("{slow:?}"));
+        let sessions = &fast.whole.use_cases[0].sessions;
+        if fast.cut_off.is_none() && scenario.regime == Regime::Terminating {
+            prop_assert_eq!(sessions.began, sessions.completed + sessions.aborted);
         }
     }
 }
