@@ -465,6 +465,16 @@ fn engine_that_cannot_work() {
 }
 
 #[test]
+fn eviction_that_keeps_nothing() {
+    let engine = |policy: &str| format!("max_num_seqs = 64, eviction = {{ policy = {policy} }}");
+    insta::assert_snapshot!(mistakes(&[(
+        "max_num_seqs = 64",
+        &engine("\"agent-hold\", hold = \"0 s\"")
+    )]));
+    insta::assert_snapshot!(mistakes(&[("max_num_seqs = 64", &engine("\"lru\", hold = \"9 s\""))]));
+}
+
+#[test]
 fn model_larger_than_memory() {
     insta::assert_snapshot!(mistakes(&[("llama-3.1-8b", "llama-3.1-70b")]));
 }

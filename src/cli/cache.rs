@@ -30,7 +30,7 @@ pub(super) struct CacheArgs {
     /// long; seconds, a duration such as "5 min", or `inf`. Each goes with each capacity
     #[arg(long, value_name = "LIST", allow_hyphen_values = true)]
     ttl: Option<String>,
-    /// Eviction policy: lru, lfu, s3-fifo, cost-aware, or ttl (lru with a time to live,
+    /// Eviction policy: lru, lfu, s3-fifo, cost-aware, agent-hold, or ttl (lru with a time to live,
     /// 5 minutes unless --ttl says otherwise)
     #[arg(long, value_name = "NAME", default_value = "lru")]
     policy: String,

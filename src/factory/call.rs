@@ -1,5 +1,6 @@
 //! One model call in flight, and all of them.
 
+use super::cache::Hold;
 use crate::kernel::{Arena, Id, Span, Time};
 use crate::workload::agent::ActorId;
 use crate::workload::{Author, Content, JobId, SessionId, Strand, Stretch, item};
@@ -75,6 +76,8 @@ pub struct Call {
     pub preemptions: u16,
     /// A budget cut its thinking.
     pub is_cut: bool,
+    /// Whether its agent will go on from what it says; counted in tokens.
+    pub hold: Hold,
     /// What it says; `None` when nobody else ever says the same.
     content: Option<Id<Content>>,
 }
@@ -107,6 +110,7 @@ impl Call {
             pool: 0,
             preemptions: 0,
             is_cut: false,
+            hold: Hold::Silent,
             content: None,
         }
     }

@@ -28,7 +28,7 @@ mod tool_pool;
 
 #[cfg(test)]
 pub(crate) use cache::ReferenceStore;
-pub use cache::{CacheEvent, Eviction, Hit, Piece, PrefixStore, Published};
+pub use cache::{CacheEvent, Eviction, Hit, Hold, Piece, PrefixStore, Published};
 pub use call::{Call, CallId, Calls, Waiter};
 pub use engine::{Engine, EngineSpec, Enqueued, Load, Next, Progress};
 pub use memory::{KvPlan, MemoryTerm, Misfit, Placement};

@@ -9,7 +9,7 @@ use super::event::Event;
 use super::network::{Flight, FlightId, ways};
 use super::replays::Replaying;
 use crate::catalog::{Agent, ChildOrder, Join, ToolOrder};
-use crate::factory::{Call, CallId, Engine, Waiter};
+use crate::factory::{Call, CallId, Engine, Hold, Waiter};
 use crate::kernel::{Slot, Span, Time};
 use crate::metrics::{Part, Path, RunCounts, RunEnd, RunKey, WatchedRun, WatchedTool};
 use crate::workload::agent::{self, Actor, ActorId, Member, Next, Plan, ToolCall};
@@ -266,6 +266,7 @@ impl<'s, E: Engine> Simulation<'s, E> {
         call.pool = pool as u16;
         let origins = &self.scenario.use_cases[usize::from(actor.use_case)].origins;
         call.network = origins.as_ref().map_or(Span::ZERO, |it| it.regions[0].round_trips[0]);
+        call.hold = hold(actor, compacts);
         (task.ask, task.compacts) = (Some(ask), compacts);
         task.asked += 1;
         let asked = task.asked;
@@ -667,7 +668,7 @@ impl<'s, E: Engine> Simulation<'s, E> {
             Called::AtPool(call) => &mut self.calls[call],
             Called::Answered(flight, _) => &mut self.answers[flight].call,
         };
-        call.waiter = Waiter::Nobody;
+        (call.waiter, call.hold) = (Waiter::Nobody, call.hold.called_off());
     }
 
     /// A user has waited long enough for a run.
@@ -760,6 +761,13 @@ impl<E: Engine> Simulation<'_, E> {
         let tool = WatchedTool { pool, run, member, class, from: ran.0, until: ran.1 };
         self.watch.iter_mut().for_each(|watch| watch.tool(tool));
     }
+}
+
+/// Whether `actor` will go on from the call that it makes now: what follows a turn
+/// are tools and sub-agents, then the next turn, which repeats it.
+fn hold(actor: &Actor, compacts: bool) -> Hold {
+    let from = actor.forked_at;
+    if compacts || actor.is_in_last_turn() { Hold::Over { from } } else { Hold::On { from } }
 }
 
 /// How a parent goes on when a sub-agent has ended.

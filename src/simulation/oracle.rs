@@ -9,8 +9,8 @@
 mod transfers;
 
 use crate::factory::{
-    Batch, CacheEvent, Call, CallId, Calls, Engine, EngineSpec, Enqueued, Eviction, Load, Next,
-    Outcome, Piece, Progress, RankLimits, ReferenceStore, ReferenceTier, Segment, Tiers,
+    Batch, CacheEvent, Call, CallId, Calls, Engine, EngineSpec, Enqueued, Eviction, Hold, Load,
+    Next, Outcome, Piece, Progress, RankLimits, ReferenceStore, ReferenceTier, Segment, Tiers,
 };
 use crate::kernel::{Span, Time};
 use crate::workload::{Strand, Stretch};
@@ -157,19 +157,19 @@ impl Rank {
     }
 
     /// A sequence ends or is preempted.
-    fn release(&mut self, sequence: &Sequence, around: &mut Around<'_>) {
+    fn release(&mut self, sequence: &Sequence, said: Hold, around: &mut Around<'_>) {
         let mut sequence = sequence.clone();
         self.publish_sequence(&mut sequence, 0, around.calls);
         self.private -= sequence.blocks - sequence.published;
         let mut own = OWN;
         let content = around.calls.stretches(&around.calls[sequence.call], &mut own);
-        self.cache.release(content, sequence.published);
+        self.cache.leave(content, sequence.published, said);
         self.tell_tiers(&sequence, true, around);
     }
 
     fn preempt_last(&mut self, around: &mut Around<'_>) {
         let victim = self.running.pop().unwrap();
-        self.release(&victim, around);
+        self.release(&victim, Hold::Silent, around);
         let call = &mut around.calls[victim.call];
         call.preemptions += 1;
         if victim.decodes {
@@ -302,7 +302,8 @@ impl Rank {
             sequence.decodes = true;
             sequence.known += 1;
             if call.generated == call.output {
-                self.release(&sequence, around);
+                let said = call.hold.in_blocks(self.limits.block_tokens);
+                self.release(&sequence, said, around);
                 around.outcomes.push(Outcome::Finished(sequence.call));
             } else {
                 self.running.push(sequence);

@@ -25,15 +25,26 @@ pub enum Eviction {
     /// The one that saves the fewest seconds of prefill, by how often and how
     /// lately it was used.
     CostAware,
+    /// The one that was used longest ago, but what an agent will go on from after
+    /// its tools or sub-agents last, until a deadline.
+    AgentHold {
+        /// How long it is held.
+        hold: Span,
+    },
 }
 
 impl Eviction {
     /// Names of all policies.
-    pub const NAMES: [&'static str; 5] = ["lru", "lfu", "s3-fifo", "ttl", "cost-aware"];
+    pub const NAMES: [&'static str; 6] =
+        ["lru", "lfu", "s3-fifo", "ttl", "cost-aware", "agent-hold"];
 
     /// Time to live where none is given: 5 minutes, the default lifetime of
     /// cached prompts at Anthropic (<https://docs.anthropic.com>, "Prompt caching").
     pub const TTL_DEFAULT: Span = Span::from_ticks(300 * TICKS_PER_SECOND);
+
+    /// Time that a context is held where none is given: 96 % of the tool calls of
+    /// coding agents take less (TraceLab; see the coding agent in the catalog).
+    pub const HOLD_DEFAULT: Span = Span::from_ticks(60 * TICKS_PER_SECOND);
 
     /// Its name.
     pub fn name(&self) -> &'static str {
@@ -43,6 +54,7 @@ impl Eviction {
             Eviction::S3Fifo => "s3-fifo",
             Eviction::Ttl { .. } => "ttl",
             Eviction::CostAware => "cost-aware",
+            Eviction::AgentHold { .. } => "agent-hold",
         }
     }
 }
@@ -64,6 +76,7 @@ impl FromStr for Eviction {
             "s3-fifo" => Ok(Eviction::S3Fifo),
             "ttl" => Ok(Eviction::Ttl { ttl: Eviction::TTL_DEFAULT }),
             "cost-aware" => Ok(Eviction::CostAware),
+            "agent-hold" => Ok(Eviction::AgentHold { hold: Eviction::HOLD_DEFAULT }),
             _ => Err(Unknown::new("eviction policy", name, &Eviction::NAMES)),
         }
     }

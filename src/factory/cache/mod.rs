@@ -7,6 +7,7 @@
 //! prompt touches, not its length. [`Eviction`] says which of the blocks that
 //! nobody uses goes first.
 
+mod agent_hold;
 mod cost_aware;
 mod event;
 mod eviction;
@@ -27,6 +28,7 @@ mod store;
 mod tests;
 mod ttl;
 
+pub use agent_hold::Hold;
 pub use event::{CacheEvent, CacheEvents};
 pub use eviction::Eviction;
 pub use prefix_store::PrefixStore;

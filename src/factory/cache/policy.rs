@@ -1,5 +1,6 @@
 //! The order in which a store gives up blocks: the verbs of every policy.
 
+use super::agent_hold::Hold;
 use super::runs::Runs;
 use crate::kernel::Time;
 
@@ -25,6 +26,9 @@ pub trait Policy {
 
     /// One more sequence uses run `at`, which is not idle any more.
     fn hit(&mut self, _at: u32) {}
+
+    /// What the sequence whose blocks fall idle next says of them.
+    fn hold(&mut self, _said: Hold) {}
 
     /// Run `at` will fall idle. Returns the block from which on it is alike when
     /// it does; what comes before has to be cut off and asked for by itself.
@@ -71,7 +75,8 @@ pub trait Policy {
         None
     }
 
-    /// The last instant at which nothing that is idle now has expired.
+    /// The last instant at which nothing that is idle now has expired, and nothing
+    /// has come to be due earlier than it was.
     fn all_live_until(&self) -> Option<Time> {
         None
     }

@@ -1,6 +1,6 @@
 //! Each policy on sequences worked by hand, and what all of them keep.
 
-use super::{Eviction, PrefixStore};
+use super::{Eviction, Hold, PrefixStore};
 use crate::factory::PromptTime;
 use crate::kernel::{Span, Time};
 use crate::random::{Component, Distribution, Stream, Streams};
@@ -76,6 +76,53 @@ fn ttl_keeps_what_was_used_in_time() {
     assert_eq!((store.resident(), store.all_live_until()), (0, None));
 }
 
+/// Visits the first `blocks` blocks of `content`, and says `said` of them.
+fn visit_and_say(store: &mut PrefixStore, content: &Content, blocks: u32, said: Hold) {
+    let words = content.stretches();
+    let hit = store.lookup(words, blocks).blocks;
+    store.acquire(words, hit);
+    store.publish(words, hit, blocks);
+    store.leave(words, blocks, said);
+}
+
+#[test]
+fn agent_hold_takes_what_is_held_last_and_after_the_deadline_in_its_turn() {
+    let mut store = store(Eviction::AgentHold { hold: Span::from_ticks(10) });
+    let at = Time::from_ticks;
+    let agent = |number| Content::new(strand(number));
+    visit_and_say(&mut store, &agent(1), 2, Hold::On { from: 0 });
+    visit_strand(&mut store, 2, 2);
+    store.expire(at(4), |_, _, _| unreachable!("nothing goes by time alone"));
+    visit_and_say(&mut store, &agent(3), 2, Hold::On { from: 0 });
+    assert_eq!(store.all_live_until(), Some(at(10)));
+    store.expire(at(10), |_, _, _| unreachable!());
+    assert_eq!(evict(&mut store, 1), [(2, 1)]);
+    // The hold of strand 1 is over, and it is older than what is left of strand 2.
+    store.expire(at(11), |_, _, _| unreachable!());
+    assert_eq!(store.all_live_until(), Some(at(14)));
+    assert_eq!(evict(&mut store, 2), [(1, 1), (1, 0)]);
+    // Nothing else is left: what is held.
+    assert_eq!(evict(&mut store, 2), [(2, 0), (3, 1)]);
+    assert_eq!((store.resident(), store.idle()), (1, 1));
+}
+
+#[test]
+fn the_last_call_of_an_agent_ends_its_hold_and_not_that_of_who_forked_it() {
+    let mut store = store(Eviction::AgentHold { hold: Span::from_ticks(10) });
+    let parent = Content::new(strand(1));
+    let mut child = parent.clone();
+    child.turn_off(2, strand(2));
+    visit_and_say(&mut store, &parent, 2, Hold::On { from: 0 });
+    visit_and_say(&mut store, &child, 4, Hold::On { from: 2 });
+    visit_and_say(&mut store, &child, 5, Hold::Over { from: 2 });
+    visit_strand(&mut store, 3, 1);
+    assert_eq!(evict(&mut store, 4), [(2, 4), (2, 3), (2, 2), (3, 0)]);
+    // The parent goes on, and is done.
+    visit_and_say(&mut store, &parent, 3, Hold::Over { from: 0 });
+    visit_strand(&mut store, 3, 1);
+    assert_eq!(evict(&mut store, 4), [(1, 2), (1, 1), (1, 0), (3, 0)]);
+}
+
 #[test]
 fn cost_aware_takes_what_is_cheap_to_compute_again() {
     let mut store = store(Eviction::CostAware);
@@ -141,7 +188,8 @@ fn a_tenth_is_enough_for_the_small_queue_to_give() {
 
 #[test]
 fn a_trunk_outlives_its_branches() {
-    let policies = [Eviction::Lru, Eviction::Lfu, Eviction::S3Fifo, Eviction::CostAware];
+    let hold = Eviction::AgentHold { hold: SECOND };
+    let policies = [Eviction::Lru, Eviction::Lfu, Eviction::S3Fifo, Eviction::CostAware, hold];
     for eviction in policies {
         let mut store = store(eviction);
         for number in 1..9 {
@@ -163,6 +211,7 @@ fn runs_follow_turns_not_blocks() {
     for (eviction, turns) in [
         (Eviction::Lru, 1),
         (Eviction::Ttl { ttl }, 1),
+        (Eviction::AgentHold { hold: ttl }, 1),
         (Eviction::Lfu, 40),
         (Eviction::CostAware, 40),
         (Eviction::S3Fifo, 40),

@@ -4,6 +4,7 @@
 //! is compiled for that policy.
 
 use super::Eviction;
+use super::agent_hold::{AgentHold, Hold};
 use super::cost_aware::{self, CostAware};
 use super::lfu::Lfu;
 use super::lru::Lru;
@@ -28,6 +29,8 @@ pub enum PrefixStore {
     Ttl(Store<Ttl>),
     /// Under [`Eviction::CostAware`].
     CostAware(Store<CostAware>),
+    /// Under [`Eviction::AgentHold`].
+    AgentHold(Store<AgentHold>),
 }
 
 /// A verb of the store at hand.
@@ -39,6 +42,7 @@ macro_rules! each {
             PrefixStore::S3Fifo($store) => $verb,
             PrefixStore::Ttl($store) => $verb,
             PrefixStore::CostAware($store) => $verb,
+            PrefixStore::AgentHold($store) => $verb,
         }
     };
 }
@@ -52,6 +56,9 @@ impl PrefixStore {
             Eviction::Lfu => PrefixStore::Lfu(Store::new(Lfu::default(), block_tokens)),
             Eviction::S3Fifo => PrefixStore::S3Fifo(Store::new(S3Fifo::default(), block_tokens)),
             Eviction::Ttl { ttl } => PrefixStore::Ttl(Store::new(Ttl::new(ttl), block_tokens)),
+            Eviction::AgentHold { hold } => {
+                PrefixStore::AgentHold(Store::new(AgentHold::new(hold), block_tokens))
+            }
             Eviction::CostAware => {
                 let policy = cost_aware::new(block_tokens, prompt_time);
                 PrefixStore::CostAware(Store::new(policy, block_tokens))
@@ -109,6 +116,13 @@ impl PrefixStore {
         each!(self, store => store.release(content, blocks))
     }
 
+    /// [`PrefixStore::release`] for a sequence that says `said` of its blocks, which
+    /// policies that hold nothing do not heed.
+    #[inline]
+    pub fn leave(&mut self, content: &[Stretch], blocks: u32, said: Hold) -> u32 {
+        each!(self, store => store.leave(content, blocks, said))
+    }
+
     /// Whether a sequence may keep blocks to itself and [`PrefixStore::retire`]
     /// them, with nothing else turning out different.
     pub fn can_retire(&self) -> bool {
@@ -137,8 +151,8 @@ impl PrefixStore {
         each!(self, store => store.expire(now, tell));
     }
 
-    /// The last instant at which all blocks that are idle now are there, if
-    /// nobody asks for room; `None`: for good.
+    /// The last instant at which all blocks that are idle now are there and as due
+    /// as they are, if nobody asks for room; `None`: for good.
     #[inline]
     pub fn all_live_until(&self) -> Option<Time> {
         each!(self, store => store.all_live_until())

@@ -1,6 +1,6 @@
 //! The prefix cache by its definition: one block at a time.
 
-use super::{Eviction, Hit, Published};
+use super::{Eviction, Hit, Hold, Published};
 use crate::factory::PromptTime;
 use crate::kernel::{Span, Time};
 use crate::workload::{Strand, Stretch};
@@ -18,6 +18,8 @@ struct Block {
     /// When it fell idle last, as a count of such moments and as an instant.
     idle_since: u64,
     idle_at: Time,
+    /// Agent-hold: the last instant at which it is held.
+    until: Time,
     /// Sequences that have used it.
     uses: u64,
     /// Cost-aware: the clock when it fell idle last.
@@ -39,6 +41,8 @@ pub struct ReferenceStore {
     idle: u32,
     now: Time,
     moments: u64,
+    /// What the sequence that ends says of its blocks.
+    said: Hold,
     /// S3-FIFO: places given so far.
     places: u64,
     clock: u64,
@@ -57,6 +61,7 @@ impl ReferenceStore {
             idle: 0,
             now: Time::ZERO,
             moments: 0,
+            said: Hold::Silent,
             places: 0,
             clock: 0,
             ghost: VecDeque::new(),
@@ -145,6 +150,7 @@ impl ReferenceStore {
             children: 0,
             idle_since: 0,
             idle_at: Time::ZERO,
+            until: Time::ZERO,
             uses: 1,
             clock: 0,
             is_main: false,
@@ -154,17 +160,38 @@ impl ReferenceStore {
         self.blocks.insert(key, block);
     }
 
+    pub fn leave(&mut self, content: &[Stretch], blocks: u32, said: Hold) -> u32 {
+        self.said = said;
+        let fallen_idle = self.release(content, blocks);
+        self.said = Hold::Silent;
+        fallen_idle
+    }
+
+    /// Blocks from where it is its agent's own on get the deadline, or none, and
+    /// those before it the deadline if theirs comes earlier.
+    fn held_until(&self, index: u32, before: Time) -> Time {
+        let Eviction::AgentHold { hold } = self.eviction else { return before };
+        match self.said {
+            Hold::On { from } if index >= from => self.now + hold,
+            Hold::Over { from } if index >= from => Time::ZERO,
+            Hold::On { .. } => before.max(self.now + hold),
+            Hold::Over { .. } | Hold::Silent => before,
+        }
+    }
+
     pub fn release(&mut self, content: &[Stretch], blocks: u32) -> u32 {
         let before = self.idle();
         for index in (0..blocks).rev() {
             let key = self.key(content, index);
             self.moments += 1;
+            let until = self.held_until(index, self.blocks[&key].until);
             let block = self.blocks.get_mut(&key).unwrap();
             block.users -= 1;
             if block.users == 0 {
                 self.idle += 1;
                 (block.idle_since, block.idle_at) = (self.moments, self.now);
                 block.clock = self.clock;
+                block.until = until;
                 if block.place.is_none() {
                     self.places += 1;
                     block.place = Some(self.places);
@@ -195,6 +222,15 @@ impl ReferenceStore {
         let key = match self.eviction {
             Eviction::Lru | Eviction::Ttl { .. } => self.least(|block| block.idle_since),
             Eviction::Lfu => self.least(|block| (block.uses, block.idle_since)),
+            Eviction::AgentHold { .. } => {
+                let ends = self.idle_blocks().filter(|(_, block)| block.children == 0);
+                let deadline = |block: &Block| match block.until {
+                    Time::ZERO => None,
+                    until => (until >= self.now).then_some(until),
+                };
+                let rank = |block: &Block| (deadline(block), block.idle_since);
+                *ends.min_by_key(|(_, block)| rank(block)).unwrap().0
+            }
             Eviction::CostAware => {
                 let idle = self.idle_blocks().filter(|(_, block)| block.children == 0);
                 let rank =

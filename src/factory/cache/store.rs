@@ -14,6 +14,7 @@
 //! blocks to itself and `retire`s them when it ends. They are idle like others
 //! then, but nameless, and those that fell idle one after the other are one run.
 
+use super::agent_hold::Hold;
 use super::policy::Policy;
 use super::runs::{NONE, Run, Runs};
 use crate::kernel::Time;
@@ -145,6 +146,14 @@ impl<P: Policy> Store<P> {
         self.idle - before
     }
 
+    /// [`Store::release`] for a sequence that says `said` of its blocks.
+    pub fn leave(&mut self, content: &[Stretch], blocks: u32, said: Hold) -> u32 {
+        self.order.hold(said);
+        let fallen_idle = self.release(content, blocks);
+        self.order.hold(Hold::Silent);
+        fallen_idle
+    }
+
     /// Whether a sequence may keep blocks to itself and [`Store::retire`] them,
     /// with nothing else turning out different.
     pub fn can_retire(&self) -> bool {
@@ -192,8 +201,8 @@ impl<P: Policy> Store<P> {
         }
     }
 
-    /// The last instant at which all blocks are there, whatever nobody does in
-    /// between; `None`: for good.
+    /// The last instant at which all blocks are there and as due as now, whatever
+    /// nobody does in between; `None`: for good.
     #[inline]
     pub fn all_live_until(&self) -> Option<Time> {
         self.order.all_live_until()

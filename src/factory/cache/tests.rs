@@ -1,5 +1,5 @@
 use super::reference::ReferenceStore;
-use super::{Eviction, PrefixStore};
+use super::{Eviction, Hold, PrefixStore};
 use crate::factory::PromptTime;
 use crate::kernel::{Span, Time};
 use crate::workload::{Author, Content, Strand};
@@ -30,8 +30,8 @@ enum Step {
     Start(prop::sample::Index, u32),
     /// A live sequence computes this many more blocks.
     Grow(prop::sample::Index, u32),
-    /// A live sequence ends.
-    End(prop::sample::Index),
+    /// A live sequence ends, and says this of its blocks.
+    End(prop::sample::Index, Hold),
     /// A sequence of so many blocks ends that shared nothing with anybody.
     Retire(u32),
     /// This many idle blocks, if there are so many, go.
@@ -40,11 +40,20 @@ enum Step {
     Wait(u64),
 }
 
+fn holds() -> impl Strategy<Value = Hold> {
+    let from = || prop_oneof![Just(0), 0..20u32];
+    prop_oneof![
+        Just(Hold::Silent),
+        from().prop_map(|from| Hold::Over { from }),
+        from().prop_map(|from| Hold::On { from }),
+    ]
+}
+
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         3 => (any::<prop::sample::Index>(), 0..40u32).prop_map(|(text, most)| Step::Start(text, most)),
         3 => (any::<prop::sample::Index>(), 0..12u32).prop_map(|(live, more)| Step::Grow(live, more)),
-        3 => any::<prop::sample::Index>().prop_map(Step::End),
+        3 => (any::<prop::sample::Index>(), holds()).prop_map(|(live, said)| Step::End(live, said)),
         1 => (0..12u32).prop_map(Step::Retire),
         2 => (0..30u32).prop_map(Step::Evict),
         2 => (0..6u64).prop_map(Step::Wait),
@@ -59,6 +68,7 @@ pub fn evictions() -> impl Strategy<Value = Eviction> {
         Just(Eviction::S3Fifo),
         (0..20u64).prop_map(|ticks| Eviction::Ttl { ttl: Span::from_ticks(ticks) }),
         Just(Eviction::CostAware),
+        (1..20u64).prop_map(|ticks| Eviction::AgentHold { hold: Span::from_ticks(ticks) }),
     ]
 }
 
@@ -133,10 +143,10 @@ proptest! {
                     );
                     live[at].1 += more;
                 }
-                Step::End(which) if !live.is_empty() => {
+                Step::End(which, said) if !live.is_empty() => {
                     let (content, held) = live.swap_remove(which.index(live.len()));
                     let words = content.stretches();
-                    prop_assert_eq!(store.release(words, held), blocks.release(words, held));
+                    prop_assert_eq!(store.leave(words, held, said), blocks.leave(words, held, said));
                 }
                 Step::Retire(count) => {
                     private += 1;
@@ -169,7 +179,7 @@ proptest! {
                     blocks.expire(now);
                     prop_assert_eq!(gone, before - store.resident());
                 }
-                Step::Grow(..) | Step::End(_) => {}
+                Step::Grow(..) | Step::End(..) => {}
             }
             prop_assert_eq!((store.resident(), store.idle()), (blocks.resident(), blocks.idle()));
         }

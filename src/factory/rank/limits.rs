@@ -29,9 +29,12 @@ pub struct RankLimits {
 }
 
 impl RankLimits {
-    /// Whether the cache drops blocks when their time is over.
+    /// Whether blocks of the cache are dropped, or held no longer, when their time
+    /// is over.
     pub fn can_expire(&self) -> bool {
-        self.prefix_cache.is_some_and(|rules| matches!(rules.eviction, Eviction::Ttl { .. }))
+        use Eviction::{AgentHold, Ttl};
+        self.prefix_cache
+            .is_some_and(|rules| matches!(rules.eviction, Ttl { .. } | AgentHold { .. }))
     }
 }
 

@@ -21,7 +21,7 @@ mod recount;
 mod turn;
 
 use super::blocks::Blocks;
-use super::cache::{CacheEvent, CacheEvents, Hit, PrefixStore};
+use super::cache::{CacheEvent, CacheEvents, Hit, Hold, PrefixStore};
 use super::call::{Call, CallId, Calls};
 use super::running::{Change, Left, Running};
 use super::step_time::Batch;
@@ -45,6 +45,8 @@ struct Partial {
     chunk: u32,
     /// Its blocks that the prefix cache knows.
     published: u32,
+    /// The cache has the next one too: somebody else has computed it since.
+    shares: bool,
 }
 
 /// A prompt whose last chunk is in the current step.
@@ -187,10 +189,10 @@ impl Rank {
         }
         let mut steps = self.running.next_change().map_or(u64::MAX, |change| change - step);
         if let Some(partial) = self.partial.filter(|partial| partial.chunk > 0) {
-            // Blocks that are published late, or that somebody has fetched, may be
-            // there already, and be given back.
+            // Blocks that are published late, or that somebody has fetched or decoded,
+            // may be there already, and be given back.
             let is_late = self.limits.prefix_cache.is_some_and(|rules| !rules.dedup_in_flight);
-            let gives_back = is_late || self.offload.is_some();
+            let gives_back = is_late || self.offload.is_some() || partial.shares;
             if gives_back || self.limits.window.is_some_and(|window| partial.computed < window) {
                 return 1;
             }
@@ -336,13 +338,13 @@ impl Rank {
     fn preempt_last(&mut self, turn: &mut Turn) {
         let id = match self.partial.take() {
             Some(Partial { call, computed, published, .. }) => {
-                self.let_go(turn, call, computed, published);
+                self.let_go(turn, call, computed, published, Hold::Silent);
                 call
             }
             None => {
                 let left = self.running.pop_last(turn.step).expect("a decode needs a block");
                 let published = self.stop_decoding(turn, &left);
-                self.let_go(turn, left.call, left.attended - 1, published);
+                self.let_go(turn, left.call, left.attended - 1, published, Hold::Silent);
                 let call = &mut turn.calls[left.call];
                 call.generated = call.output - left.remaining;
                 call.last_token = turn.now;
@@ -370,6 +372,7 @@ impl Rank {
         } else {
             self.make_room_for_chunk(turn.step, &partial);
             self.start_chunk(turn, &mut partial);
+            partial.shares = self.meets(turn, &partial);
             self.partial = Some(partial);
         }
     }
@@ -394,6 +397,7 @@ impl Rank {
             } else {
                 self.make_room_for_chunk(turn.step, &partial);
                 self.start_chunk(turn, &mut partial);
+                partial.shares = self.meets(turn, &partial);
                 self.partial = Some(partial);
             }
         }
@@ -433,7 +437,8 @@ impl Rank {
             call.scheduled = turn.now;
             call.cached = computed;
         }
-        Partial { call: id, computed, known: call.known_tokens(), chunk: 0, published: blocks }
+        let known = call.known_tokens();
+        Partial { call: id, computed, known, chunk: 0, published: blocks, shares: false }
     }
 
     /// Whether there is room for `call`, which hits `hit`, in a step with

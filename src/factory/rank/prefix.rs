@@ -16,7 +16,7 @@
 //! a step of undisturbed decoding does not touch the cache.
 
 use super::{Partial, Rank, Turn};
-use crate::factory::cache::{CacheEvents, Hit, PrefixStore, pieces};
+use crate::factory::cache::{CacheEvents, Hit, Hold, PrefixStore, pieces};
 use crate::factory::call::{Call, CallId, Calls};
 use crate::kernel::Time;
 use crate::workload::{Author, Strand, Stretch};
@@ -82,6 +82,18 @@ impl Rank {
         partial.published = self.publish(turn.calls, partial.call, partial.published, tokens);
     }
 
+    /// Whether the cache has the block behind those of `partial` that it knows. Only
+    /// what ends brings such blocks, so it stays as it is until something happens.
+    pub(super) fn meets(&mut self, turn: &Turn, partial: &Partial) -> bool {
+        let next = partial.published + 1;
+        if self.keepable(&turn.calls[partial.call], partial.known) < next {
+            return false;
+        }
+        let mut own = nothing();
+        let content = turn.calls.stretches(&turn.calls[partial.call], &mut own);
+        self.settled().lookup(content, next).blocks == next
+    }
+
     /// Lets the cache know the full blocks of the first `tokens` tokens of a
     /// sequence, of which it knows `published`. Returns how many it knows now.
     pub(super) fn publish(
@@ -121,13 +133,22 @@ impl Rank {
             self.settled().retire(full);
             self.idle += full;
         } else {
-            self.let_go(turn, id, tokens, published);
+            let said = call.hold.in_blocks(self.limits.block_tokens);
+            self.let_go(turn, id, tokens, published, said);
         }
     }
 
     /// A sequence with KV of `tokens` tokens ends here; the cache knows
-    /// `published` of its blocks and keeps the other full ones too.
-    pub(super) fn let_go(&mut self, turn: &mut Turn, id: CallId, tokens: u32, published: u32) {
+    /// `published` of its blocks and keeps the other full ones too, of which it says
+    /// `said`.
+    pub(super) fn let_go(
+        &mut self,
+        turn: &mut Turn,
+        id: CallId,
+        tokens: u32,
+        published: u32,
+        said: Hold,
+    ) {
         let held = self.blocks.holding(tokens);
         let full = self.kept_at_end(&turn.calls[id], tokens);
         if self.cache.is_none() {
@@ -137,7 +158,7 @@ impl Rank {
         let mut own = nothing();
         let content = turn.calls.stretches(&turn.calls[id], &mut own);
         let added = cache.publish(content, published, full);
-        let fallen_idle = cache.release(content, full);
+        let fallen_idle = cache.leave(content, full, said);
         self.idle = self.idle + fallen_idle - added.woken;
         tell_stored(&mut self.events, content, self.limits.block_tokens, published, full);
         let kept = full - published - added.duplicates;

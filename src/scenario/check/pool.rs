@@ -192,6 +192,13 @@ impl Check<'_> {
             let fix = "write a time such as \"5 min\", or set prefix_caching = false";
             self.wrong(&place, "keeps no block at all", fix);
         }
+        if let RawEviction::Table(RawEvictionTable::AgentHold { hold: Some(hold) }) = &raw.eviction
+            && Span::from_seconds(hold.value) == Span::ZERO
+        {
+            let place = at.key("eviction").key("hold");
+            let fix = "write a time such as \"60 s\", or eviction = \"lru\"";
+            self.wrong(&place, "holds no context at all", fix);
+        }
         if raw.step_overhead.value > 60.0 {
             let place = at.key("step_overhead");
             self.wrong(&place, "is more than a minute a step", "write a time such as \"0.4 ms\"");
@@ -226,6 +233,13 @@ fn eviction(raw: &RawEviction) -> Eviction {
         RawEviction::Name(Name::S3Fifo) | RawEviction::Table(Table::S3Fifo) => Eviction::S3Fifo,
         RawEviction::Name(Name::CostAware) | RawEviction::Table(Table::CostAware) => {
             Eviction::CostAware
+        }
+        RawEviction::Name(Name::AgentHold)
+        | RawEviction::Table(Table::AgentHold { hold: None }) => {
+            Eviction::AgentHold { hold: Eviction::HOLD_DEFAULT }
+        }
+        RawEviction::Table(Table::AgentHold { hold: Some(hold) }) => {
+            Eviction::AgentHold { hold: Span::from_seconds(hold.value) }
         }
         RawEviction::Name(Name::Ttl) | RawEviction::Table(Table::Ttl { ttl: None }) => {
             Eviction::Ttl { ttl: Eviction::TTL_DEFAULT }

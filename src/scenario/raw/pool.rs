@@ -216,6 +216,9 @@ pub enum RawEvictionName {
     Ttl,
     /// What saves the fewest seconds of prefill.
     CostAware,
+    /// What was used longest ago, but contexts of agents that wait for tools last,
+    /// for a minute unless stated.
+    AgentHold,
 }
 
 /// Eviction policies with their parameters.
@@ -236,6 +239,11 @@ pub enum RawEvictionTable {
     },
     /// What saves the fewest seconds of prefill.
     CostAware,
+    /// What was used longest ago, but contexts of agents that wait for tools last.
+    AgentHold {
+        /// How long such a context is held; 60 s when absent.
+        hold: Option<Duration>,
+    },
 }
 
 fn one() -> u32 {

@@ -34,6 +34,8 @@ pub struct Actor {
     pub(super) compactions: u32,
     /// Tokens of the next prompt, as far as it is known.
     pub context: u32,
+    /// Tokens of its context that it has from its parent; the others are its own.
+    pub forked_at: u32,
     /// What the context begins with.
     pub(super) base: Base,
     /// Key of the draws of the session, or of the sub-agent.

@@ -106,6 +106,7 @@ impl Recorded {
             attempt: 0,
             compactions: 0,
             context: 0,
+            forked_at: 0,
             base: Base { member, group: 0, tokens: 0 },
             origin: key,
             key,

@@ -160,6 +160,7 @@ impl Script {
                 let at = (member, parent.depth + 1, parent.number);
                 let mut child = self.blank(at, origin, base, blank);
                 (child.context, child.own) = (parent.context, own);
+                child.forked_at = parent.context;
                 child
             }
         };
@@ -210,6 +211,7 @@ impl Script {
             attempt: 0,
             compactions: 0,
             context: 0,
+            forked_at: 0,
             base,
             origin,
             key: origin,
@@ -318,6 +320,7 @@ impl Script {
         actor.own = self.strand();
         actor.content = Some(content);
         self.go_back(actor);
+        actor.forked_at = 0;
         actor.context += keep;
     }
 
