@@ -6,6 +6,8 @@ use tokenmill::kernel::Span;
 use tokenmill::metrics::{AgentRuns, Part, RunRecord};
 use tokenmill::scenario::{Overrides, Scenario, parse};
 use tokenmill::simulation::{Options, run};
+use tokenmill::statistics::Interval;
+use tokenmill::study::replicate;
 
 /// A scenario of one use case on one GPU with room for everything.
 fn scenario(use_case: &str, agents: &str) -> Scenario {
@@ -324,6 +326,69 @@ fn calls_end_badly_on_the_network_too() {
     assert_eq!((done, failed, calls), (0, 1, 2));
     assert!((18.0..19.5).contains(&end_s), "{end_s}");
     assert_eq!(told(100, "retries = 0, timeout = \"11 s\"").0, 1);
+}
+
+/// What runs cost is what the factory costs, if nobody else uses it.
+#[test]
+fn the_cost_of_runs_adds_up_to_that_of_the_factory() {
+    let text = r#"
+        name = "outcomes"
+        replications = 3
+        [[pool]]
+        name = "large"
+        model = "llama-3.1-8b"
+        hardware = "h100-sxm"
+        replicas = 2
+        [[pool]]
+        name = "small"
+        model = "llama-3.1-8b"
+        hardware = "h100-sxm"
+        [[tool_pool]]
+        name = "w"
+        workers = 3
+        start_up = "100 ms"
+        price = "$2.40/h"
+        power = "500 W"
+        [[use_case]]
+        name = "u"
+        agent = "x"
+        pool = "large"
+        pools = { y = "small" }
+        tools = { t = "w" }
+        arrivals = { process = "closed-loop", clients = 6, requests = 40 }
+        [[agent]]
+        name = "x"
+        context = { message_tokens = { distribution = "exponential", mean = 300 } }
+        turns = { count = 3, output_tokens = 60 }
+        children = { probability = 0.7, fan_out = [0.0, 1.0], agent = "y", summary_tokens = 50 }
+        limits = { deadline = "16 s" }
+        [agent.tools]
+        calls = [0.5, 0.5]
+        class = [{ name = "t", latency = { distribution = "exponential", mean = "3 s" }, result_tokens = 90 }]
+        [[agent]]
+        name = "y"
+        context = { message_tokens = 50 }
+        turns = { count = 2, output_tokens = 30 }
+    "#;
+    let scenario = parse(text, "s.toml", Path::new(""), &Overrides::default()).unwrap().scenario;
+    let summary = replicate(&scenario, false, |_| {}).summary;
+    let [x, y] = ["x", "y"].map(|name| &summary.use_cases["u"].agents[name]);
+    let mean = |figure: &Option<Interval>| figure.as_ref().unwrap().mean;
+    let near = |found: f64, expected: f64| {
+        assert!((found / expected - 1.0).abs() < 1e-9, "{found} {expected}");
+    };
+    let (runs, seconds) = (x.runs as f64, 3.0 * summary.measured_s);
+    let usd_per_s = (mean(&summary.total.usd_per_hour) + 3.0 * 2.4) / 3600.0;
+    near(mean(&x.usd_per_run) * runs, usd_per_s * seconds);
+    let watts = mean(&summary.total.mean_mw) * 1e6 + 3.0 * 500.0;
+    near(mean(&x.joules_per_run) * runs, watts * seconds);
+    let in_time = mean(&x.success_fraction);
+    assert!((0.1..0.9).contains(&in_time), "{in_time}");
+    near(mean(&x.usd_per_success) * in_time, mean(&x.usd_per_run));
+    near(mean(&x.joules_per_success) * in_time, mean(&x.joules_per_run));
+    // The helpers are all that the small pool serves; they use no tools.
+    let small_s = scenario.pools[1].gpu_hour.usd.unwrap() / 3600.0 * seconds;
+    near(mean(&y.usd_per_run) * y.runs as f64, small_s);
 }
 
 /// An arm that changes what tools take leaves what agents say alone.

@@ -56,6 +56,47 @@ impl RunCounts {
     }
 }
 
+/// What runs used of the factory, sub-agents included.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Spent {
+    /// Prompt and output tokens of their calls, those that were called off too, by pool.
+    pub tokens: Vec<u64>,
+    /// Ticks that a slot ran their tool calls, or started up for them, by tool pool.
+    pub tools: Vec<u64>,
+}
+
+impl Spent {
+    /// Forgets all.
+    pub fn clear(&mut self) {
+        self.tokens.clear();
+        self.tools.clear();
+    }
+
+    /// Adds a call on `pool`.
+    pub fn add_tokens(&mut self, pool: usize, tokens: u64) {
+        *place(&mut self.tokens, pool) += tokens;
+    }
+
+    /// Adds a tool call on tool pool `pool`.
+    pub fn add_tool(&mut self, pool: usize, ticks: u64) {
+        *place(&mut self.tools, pool) += ticks;
+    }
+
+    /// Adds what others used.
+    pub fn add(&mut self, other: &Spent) {
+        other.tokens.iter().enumerate().for_each(|(pool, &tokens)| self.add_tokens(pool, tokens));
+        other.tools.iter().enumerate().for_each(|(pool, &ticks)| self.add_tool(pool, ticks));
+    }
+}
+
+/// The value at `at`, 0 where there was none.
+fn place(values: &mut Vec<u64>, at: usize) -> &mut u64 {
+    if at >= values.len() {
+        values.resize(at + 1, 0);
+    }
+    &mut values[at]
+}
+
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RunEnd {
@@ -78,8 +119,12 @@ pub struct AgentRuns {
     pub failed: u64,
     /// Runs that were abandoned.
     pub abandoned: u64,
-    /// Counts of all of them.
+    /// Counts of runs that ended with their last answer.
     pub counts: RunCounts,
+    /// What runs used that ended with their last answer.
+    pub spent_on_done: Spent,
+    /// What all runs used that ended.
+    pub spent: Spent,
     /// Latencies of runs that ended with their last answer, ticks.
     pub latency: Histogram,
     /// Runs and their ticks by part, by bucket of latency from `first` on.
@@ -165,6 +210,8 @@ impl AgentRuns {
         self.failed += other.failed;
         self.abandoned += other.abandoned;
         self.counts.add(&other.counts);
+        self.spent_on_done.add(&other.spent_on_done);
+        self.spent.add(&other.spent);
         self.latency.merge(&other.latency);
         for (at, bucket) in other.buckets.iter().enumerate().filter(|(_, bucket)| bucket.runs > 0) {
             self.bucket(other.first + at).add(bucket);

@@ -18,7 +18,7 @@ mod thoughts;
 mod timeline;
 mod watch;
 
-pub use agents::{AgentRuns, BANDS, Bucket, RunCounts, RunEnd, TURNS_KEPT};
+pub use agents::{AgentRuns, BANDS, Bucket, RunCounts, RunEnd, Spent, TURNS_KEPT};
 pub use gauge::Gauge;
 pub use path::{Part, Parts, Path};
 pub use record::{

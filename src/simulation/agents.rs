@@ -11,7 +11,7 @@ use super::replays::Replaying;
 use crate::catalog::{Agent, ChildOrder, Join, ToolOrder};
 use crate::factory::{Call, CallId, Engine, Hold, Waiter};
 use crate::kernel::{Slot, Span, Time};
-use crate::metrics::{Part, Path, RunCounts, RunEnd, RunKey, WatchedRun, WatchedTool};
+use crate::metrics::{Part, Path, RunCounts, RunEnd, RunKey, Spent, WatchedRun, WatchedTool};
 use crate::workload::agent::{self, Actor, ActorId, Member, Next, Plan, ToolCall};
 use crate::workload::{Ask, Content};
 
@@ -45,6 +45,7 @@ pub struct Task {
     is_running: bool,
     pub(super) path: Path,
     pub(super) counts: RunCounts,
+    pub(super) spent: Spent,
     /// The call in flight, what it asked for, and whether it is a compaction.
     called: Called,
     ask: Option<Ask>,
@@ -77,10 +78,11 @@ pub struct Task {
 impl Task {
     /// Forgets the actor that had this place before; keeps its memory.
     fn renew(&mut self, client: Option<u32>, parent: Option<ActorId>) {
-        let Task { mut children, path, mut tools, .. } = std::mem::take(self);
+        let Task { mut children, path, mut tools, mut spent, .. } = std::mem::take(self);
         children.clear();
         tools.clear();
-        *self = Task { client, parent, children, path, tools, ..Task::default() };
+        spent.clear();
+        *self = Task { client, parent, children, path, tools, spent, ..Task::default() };
     }
 
     /// A call has ended, or was called off for its time.
@@ -163,6 +165,7 @@ impl<'s, E: Engine> Simulation<'s, E> {
         task.is_running = true;
         task.path.begin(now);
         task.counts = RunCounts::default();
+        task.spent.clear();
         if replays {
             return self.replay_run(now, id);
         }
@@ -342,6 +345,7 @@ impl<'s, E: Engine> Simulation<'s, E> {
         counts.cached_tokens += u64::from(call.cached);
         counts.output_tokens += u64::from(call.output);
         counts.thinking_tokens += u64::from(call.thinking);
+        task.spent.add_tokens(call.pool.into(), u64::from(call.prompt) + u64::from(call.output));
         if replays {
             return self.replay_answer(now, id, call, content);
         }
@@ -434,6 +438,8 @@ impl<'s, E: Engine> Simulation<'s, E> {
             self.watch_tool(id, at, None, (now, now + tool.latency));
             return self.alarm(now + tool.latency, Event::Tool { actor: id, at, pool });
         }
+        let busy = self.scenario.tool_pools[usize::from(pool)].start_up + tool.latency;
+        self.task(id).spent.add_tool(pool.into(), busy.ticks());
         let ended = self.tool_pools[usize::from(pool)].arrive(now, (id, at), tool.latency);
         if let Some(end) = ended {
             self.alarm(end, Event::Tool { actor: id, at, pool });
@@ -502,6 +508,7 @@ impl<'s, E: Engine> Simulation<'s, E> {
             script.summary(&self.actors[id], &self.actors[child])
         };
         let order = self.program(id).children.as_ref().expect("it has sub-agents").order;
+        self.take_over_spent(id, child);
         let ended = std::mem::take(&mut self.task(child).path);
         let counts = self.task(child).counts;
         let turn = self.actors[id].turn;
@@ -591,12 +598,15 @@ impl<'s, E: Engine> Simulation<'s, E> {
                 runs.add_done(latency, &parts, is_in_time);
                 runs.add_path(&task.path);
                 runs.counts.add(&task.counts);
+                runs.spent_on_done.add(&task.spent);
+                runs.spent.add(&task.spent);
             }
         } else if let Some(runs) = self.recorder.runs(use_case, member) {
             match end {
                 RunEnd::Failed => runs.failed += 1,
                 _ => runs.abandoned += 1,
             }
+            runs.spent.add(&task.spent);
         }
         match self.task(id).parent {
             Some(parent) => self.on_child(now, parent, id),
@@ -639,6 +649,13 @@ impl<'s, E: Engine> Simulation<'s, E> {
         self.calls.recycle(content);
     }
 
+    /// What a sub-agent has used is used by its parent too.
+    pub(super) fn take_over_spent(&mut self, id: ActorId, child: ActorId) {
+        let spent = std::mem::take(&mut self.task(child).spent);
+        self.task(id).spent.add(&spent);
+        self.task(child).spent = spent;
+    }
+
     /// The sub-agents of an actor are no longer waited for, nor theirs.
     fn call_off_children(&mut self, now: Time, id: ActorId) {
         while let Some(child) = self.task(id).children.pop() {
@@ -653,8 +670,10 @@ impl<'s, E: Engine> Simulation<'s, E> {
                 (usize::from(actor.use_case), usize::from(actor.member), counts)
             };
             self.task(id).counts.add(&counts);
+            self.take_over_spent(id, child);
             if let Some(runs) = self.recorder.runs(use_case, member) {
                 runs.abandoned += 1;
+                runs.spent.add(&self.tasks[child.index() as usize].spent);
             }
             self.dismiss(child);
         }
@@ -669,6 +688,8 @@ impl<'s, E: Engine> Simulation<'s, E> {
             Called::Answered(flight, _) => &mut self.answers[flight].call,
         };
         (call.waiter, call.hold) = (Waiter::Nobody, call.hold.called_off());
+        let (pool, tokens) = (call.pool, u64::from(call.prompt) + u64::from(call.output));
+        self.task(id).spent.add_tokens(pool.into(), tokens);
     }
 
     /// A user has waited long enough for a run.

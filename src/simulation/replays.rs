@@ -122,6 +122,7 @@ impl<E: Engine> Simulation<'_, E> {
 
     /// A thread that `id` waits for, now or later, has ended; it is still there.
     pub(super) fn replay_child(&mut self, now: Time, id: ActorId, child: ActorId) {
+        self.take_over_spent(id, child);
         let ended = std::mem::take(&mut self.task(child).path);
         let (counts, join) = (self.task(child).counts, self.task(child).replaying.join);
         let (actor, script) = self.replayed(id);

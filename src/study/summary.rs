@@ -95,6 +95,20 @@ pub struct AgentSummary {
     pub compactions_per_run: Option<Interval>,
     /// Repeated turns and calls a run.
     pub retries_per_run: Option<Interval>,
+    /// Dollars a run: its share of all pools and tool pools that it used, idle time
+    /// included; absent where a pool has no price.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usd_per_run: Option<Interval>,
+    /// Dollars of all runs, failed and abandoned ones too, over those that succeeded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usd_per_success: Option<Interval>,
+    /// Joules a run, shared as dollars are, at the estimated mean power of the pools;
+    /// absent where that of a pool is unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub joules_per_run: Option<Interval>,
+    /// Joules of all runs over those that succeeded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub joules_per_success: Option<Interval>,
     /// Parts of the mean latency of a run, s: they add up to it.
     pub path: IndexMap<String, Mean>,
     /// The same by band of percentiles of run latency.

@@ -4,7 +4,7 @@
 use super::axis::Axis;
 use super::drawing::{Align, Drawing};
 use super::panel::Panel;
-use super::style::{GUIDE, INK, PAPER, hairline, label, pen, title};
+use super::style::{FAINT, FRAME, GUIDE, INK, PAPER, hairline, label, pen, title};
 use crate::report::figure::{Figure, Measure};
 use crate::study::forecast::{Figures, Layer};
 
@@ -20,7 +20,7 @@ const SHADES: [usize; 3] = [0, 1, 2];
 
 /// Draws the layers of `figures`.
 pub fn draw(figures: &Figures) -> Drawing {
-    let mut drawing = Drawing::new(BOTTOM + 30.0);
+    let mut drawing = Drawing::new(BOTTOM + 44.0);
     title(
         &mut drawing,
         "From mean demand to tokens to compute",
@@ -57,7 +57,7 @@ fn draw_steps(
     let up = Axis::linear(vec![most * scale * 1.06], 5);
     let panel = Panel { x, y: (TOP, BOTTOM), across: &across, up: &up };
     panel.frame(drawing, heading, unit);
-    panel.name_across(drawing, "");
+    name_steps(drawing, &panel);
     let last = values.last().map_or(0.0, |(value, _)| *value);
     let mut before = 0.0;
     for (at, &(value, factor)) in values.iter().chain([&(last, 1.0)]).enumerate() {
@@ -93,6 +93,17 @@ fn draw_steps(
         drawing.area(corners, PAPER, 1.0);
         drawing.text(text);
         before = value;
+    }
+}
+
+/// The names of the steps, each second one lower, so that long ones have room.
+fn name_steps(drawing: &mut Drawing, panel: &Panel<'_>) {
+    for (at, tick) in panel.across.ticks.iter().enumerate() {
+        let (x, _) = panel.at(tick.value, 0.0);
+        let lower = if at % 2 == 0 { 0.0 } else { 14.0 };
+        drawing.line(vec![(x, BOTTOM), (x, BOTTOM + 4.0 + lower)], hairline(FRAME));
+        let place = (x, BOTTOM + 18.0 + lower);
+        drawing.text(label(place, Align::Middle, FAINT, tick.label.clone()));
     }
 }
 

@@ -86,12 +86,13 @@ static OF_USE_CASES: [Key; 9] = [
 ];
 
 /// Of agents, which stand below use cases.
-static OF_AGENTS: [Key; 5] = [
+static OF_AGENTS: [Key; 6] = [
     key("run_s.mean", "run, mean", Measure::Seconds, Good::Less, false),
     key("run_s.p50", "run p50", Measure::Seconds, Good::Less, false),
     key("run_s.p95", "run p95", Measure::Seconds, Good::Less, true),
     key("run_s.p99", "run p99", Measure::Seconds, Good::Less, false),
     key("success_fraction", "success in time", Measure::Fraction, Good::More, true),
+    key("usd_per_success", "cost of a success", Measure::Dollars, Good::Less, false),
 ];
 
 static OF_POOLS: [Key; 4] = [

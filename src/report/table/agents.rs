@@ -35,6 +35,7 @@ pub fn runs(name: &str, use_case: &UseCaseSummary, is_stable: bool) -> Table {
         all.iter().any(|agent| value(agent).is_some()).then_some(Row { name: name.into(), cells })
     };
     let (time, tok, plain) = (Measure::Seconds, Measure::Plain("tok"), Measure::Plain(""));
+    let joule = Measure::Plain("J");
     let rows = [
         Some(count("runs ended", |agent| agent.runs)),
         all.iter().any(|it| it.failed > 0).then(|| count("runs failed", |it| it.failed)),
@@ -52,6 +53,10 @@ pub fn runs(name: &str, use_case: &UseCaseSummary, is_stable: bool) -> Table {
         row("sub-agents per run", plain, |agent| agent.sub_agents_per_run.as_ref()),
         row("compactions per run", plain, |agent| agent.compactions_per_run.as_ref()),
         row("retries per run", plain, |agent| agent.retries_per_run.as_ref()),
+        row("cost of a run", Measure::Dollars, |agent| agent.usd_per_run.as_ref()),
+        row("cost of a success", Measure::Dollars, |agent| agent.usd_per_success.as_ref()),
+        row("energy of a run", joule, |agent| agent.joules_per_run.as_ref()),
+        row("energy of a success", joule, |agent| agent.joules_per_success.as_ref()),
     ];
     Table {
         caption: format!("Runs of {name}"),

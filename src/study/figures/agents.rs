@@ -1,6 +1,6 @@
 //! Figures of the runs of agents, and of the workers of their tools.
 
-use super::{Figure, Share};
+use super::{Figure, Share, outcomes};
 use crate::kernel::TICKS_PER_SECOND;
 use crate::metrics::{AgentRuns, BANDS, LatencyRecord, Part, RunCounts, Stretch};
 use crate::scenario::Scenario;
@@ -35,7 +35,8 @@ pub fn figures(scenario: &Scenario, at: usize) -> Vec<Figure> {
     let members = crew.members.iter().enumerate();
     let figures = members.flat_map(|(member, spec)| {
         let owner = format!("use_cases.{}.agents.{}", use_case.name, spec.agent.name);
-        of_member(&owner, at, member, spec.pool)
+        let outcomes = outcomes::figures(scenario, &owner, at, member);
+        of_member(&owner, at, member, spec.pool).into_iter().chain(outcomes)
     });
     figures.collect()
 }

@@ -4,6 +4,7 @@
 mod agents;
 mod figure;
 mod jobs;
+mod outcomes;
 mod pool;
 mod region;
 mod shares;

@@ -73,6 +73,10 @@ fn summary(
         sub_agents_per_run: get("sub_agents_per_run"),
         compactions_per_run: get("compactions_per_run"),
         retries_per_run: get("retries_per_run"),
+        usd_per_run: get("usd_per_run"),
+        usd_per_success: get("usd_per_success"),
+        joules_per_run: get("joules_per_run"),
+        joules_per_success: get("joules_per_success"),
         path: path("path"),
         bands: BANDS
             .iter()
