@@ -391,6 +391,74 @@ fn the_cost_of_runs_adds_up_to_that_of_the_factory() {
     near(mean(&y.usd_per_run) * y.runs as f64, small_s);
 }
 
+/// A run that is alone takes what it would take alone: calls, tools with their
+/// start-up, helpers one after the other, round trips, prompts of several chunks.
+#[test]
+fn nothing_is_amplified_where_nobody_waits() {
+    let agents = |clients: u32| {
+        let text = format!(
+            r#"
+            name = "alone"
+            [[pool]]
+            name = "p"
+            model = "gpt-oss-120b"
+            hardware = "h100-sxm"
+            tensor_parallel = 4
+            engine = {{ max_num_batched_tokens = 512 }}
+            [[tool_pool]]
+            name = "w"
+            workers = 1
+            start_up = "300 ms"
+            [[use_case]]
+            name = "u"
+            agent = "x"
+            tools = {{ t = "w" }}
+            round_trip = "20 ms"
+            arrivals = {{ process = "closed-loop", clients = {clients}, requests = 20 }}
+            [[agent]]
+            name = "x"
+            session = {{ runs = 2, gap = "1 s" }}
+            context = {{ message_tokens = {{ distribution = "exponential", mean = 900 }} }}
+            turns = {{ count = 5, output_tokens = 300 }}
+            thinking = {{ probability = 0.5, tokens = 90 }}
+            limits = {{ retries = 50 }}
+            compaction = {{ above_tokens = 6_000, keep_tokens = 100, output_tokens = 80 }}
+            [agent.tools]
+            calls = [1.0]
+            failure = 0.1
+            class = [{{ name = "t", latency = {{ distribution = "exponential", mean = "1 s" }}, result_tokens = 700 }}]
+            [agent.children]
+            probability = 0.5
+            fan_out = [0.5, 0.5]
+            order = "sequence"
+            start = "spawn"
+            agent = "y"
+            summary_tokens = 50
+            [[agent]]
+            name = "y"
+            context = {{ message_tokens = 200 }}
+            turns = {{ count = 2, output_tokens = 30 }}
+            "#
+        );
+        let scenario = parse(&text, "s.toml", Path::new(""), &Overrides::default());
+        measured(&scenario.unwrap().scenario, 1)
+    };
+    let alone = agents(1);
+    let amplified = |record: &RunRecord| {
+        let runs = runs(record, 0);
+        assert_eq!(runs.done, 40);
+        runs.latency.sum() as f64 / runs.alone_ticks as f64
+    };
+    let found = amplified(&alone);
+    assert!((found - 1.0).abs() < 1e-6, "{found}");
+    // The second clock does not hear of others.
+    let crowded = agents(10);
+    let found = amplified(&crowded);
+    assert!(found > 1.5, "{found}");
+    let [one, ten] = [&alone, &crowded].map(|record| runs(record, 0).alone_ticks as f64);
+    assert!((one / ten - 1.0).abs() < 1e-6, "{one} {ten}");
+}
+
 /// An arm that changes what tools take leaves what agents say alone.
 #[test]
 fn arms_see_the_same_agents() {

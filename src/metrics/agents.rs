@@ -121,6 +121,8 @@ pub struct AgentRuns {
     pub abandoned: u64,
     /// Counts of runs that ended with their last answer.
     pub counts: RunCounts,
+    /// What they would have taken if nobody else had been served, ticks.
+    pub alone_ticks: u128,
     /// What runs used that ended with their last answer.
     pub spent_on_done: Spent,
     /// What all runs used that ended.
@@ -210,6 +212,7 @@ impl AgentRuns {
         self.failed += other.failed;
         self.abandoned += other.abandoned;
         self.counts.add(&other.counts);
+        self.alone_ticks += other.alone_ticks;
         self.spent_on_done.add(&other.spent_on_done);
         self.spent.add(&other.spent);
         self.latency.merge(&other.latency);

@@ -4,6 +4,7 @@
 //! it waited for is marked on its path as it goes; see [`Path`].
 
 use super::Simulation;
+use super::alone::Alone;
 use super::arrivals::Script;
 use super::event::Event;
 use super::network::{Flight, FlightId, ways};
@@ -46,6 +47,7 @@ pub struct Task {
     pub(super) path: Path,
     pub(super) counts: RunCounts,
     pub(super) spent: Spent,
+    alone: Alone,
     /// The call in flight, what it asked for, and whether it is a compaction.
     called: Called,
     ask: Option<Ask>,
@@ -116,7 +118,9 @@ impl<'s, E: Engine> Simulation<'s, E> {
             Script::Replay(script) => script.session(number, blank),
             script => agents(script).session(number, blank),
         };
+        let shared = actor.shared_tokens();
         let id = self.enroll(actor, client, None);
+        self.task(id).alone = Alone::new(shared);
         self.recorder.session_began(use_case);
         self.audit.agent_session_began();
         self.begin_run(now, id);
@@ -166,6 +170,7 @@ impl<'s, E: Engine> Simulation<'s, E> {
         task.path.begin(now);
         task.counts = RunCounts::default();
         task.spent.clear();
+        task.alone.begin();
         if replays {
             return self.replay_run(now, id);
         }
@@ -238,6 +243,9 @@ impl<'s, E: Engine> Simulation<'s, E> {
             return;
         }
         task.awaits_background = false;
+        if actor.is_in_last_turn() {
+            task.alone.last_turn();
+        }
         let script = agents(&mut self.sources[use_case].script);
         actor.context = actor.context.saturating_add(std::mem::take(&mut task.reported));
         let (next, content) = script.next(actor);
@@ -349,9 +357,16 @@ impl<'s, E: Engine> Simulation<'s, E> {
         if replays {
             return self.replay_answer(now, id, call, content);
         }
+        // An answer that was parted from its thinking is computed anew.
+        let keeps_thinking = self.program(id).thinking.as_ref().is_some_and(|it| it.is_kept);
+        let keeps = call.thinking == 0 || keeps_thinking;
+        let task = &mut self.tasks[id.index() as usize];
+        let actor = &mut self.actors[id];
+        task.alone.answered(&self.pools[usize::from(call.pool)].spec, call, keeps);
         let script = agents(&mut self.sources[usize::from(actor.use_case)].script);
         if task.compacts {
             script.compacted(actor, content);
+            task.alone.compacted(actor.shared_tokens());
             return self.ask(now, id);
         }
         let mut plan = std::mem::take(&mut self.plan);
@@ -392,6 +407,7 @@ impl<'s, E: Engine> Simulation<'s, E> {
             task.background += plan.children;
         }
         if !plan.tools.is_empty() {
+            self.tools_alone(id, in_sequence);
             if in_sequence { self.start_tool(now, id, 0) } else { self.start_tools(now, id) }
         }
         let at_once =
@@ -400,6 +416,20 @@ impl<'s, E: Engine> Simulation<'s, E> {
         if self.task(id).is_joined() {
             self.joined(now, id);
         }
+    }
+
+    /// What the tools of a turn would take if no call waited for a worker.
+    fn tools_alone(&mut self, id: ActorId, in_sequence: bool) {
+        let ticks = |tool: &ToolCall| {
+            let start_up = match self.tool_pool(id, *tool) {
+                NO_POOL => Span::ZERO,
+                pool => self.scenario.tool_pools[usize::from(pool)].start_up,
+            };
+            (start_up + tool.latency).ticks()
+        };
+        let each = self.tasks[id.index() as usize].tools.iter().map(ticks);
+        let all = if in_sequence { each.sum() } else { each.max().unwrap_or(0) };
+        self.task(id).alone.tools(all);
     }
 
     /// All tool calls at once. Those of infinite servers end with the longest.
@@ -493,7 +523,10 @@ impl<'s, E: Engine> Simulation<'s, E> {
         let parent = &self.actors[id];
         let script = agents(&mut self.sources[usize::from(parent.use_case)].script);
         let child = script.child(parent, index, blank);
+        let start = self.program(id).children.as_ref().expect("it has sub-agents").start;
+        let alone = self.task(id).alone.child(start, child.shared_tokens());
         let child = self.enroll(child, None, Some(id));
+        self.task(child).alone = alone;
         self.task(id).children.push(child);
         self.begin_run(now, child);
     }
@@ -509,6 +542,8 @@ impl<'s, E: Engine> Simulation<'s, E> {
         };
         let order = self.program(id).children.as_ref().expect("it has sub-agents").order;
         self.take_over_spent(id, child);
+        let alone = self.task(child).alone;
+        self.task(id).alone.child_ended(&alone, order);
         let ended = std::mem::take(&mut self.task(child).path);
         let counts = self.task(child).counts;
         let turn = self.actors[id].turn;
@@ -566,6 +601,7 @@ impl<'s, E: Engine> Simulation<'s, E> {
         let actor = &mut self.actors[id];
         let script = agents(&mut self.sources[usize::from(actor.use_case)].script);
         script.joined(actor, std::mem::take(&mut task.tokens), task.failed);
+        task.alone.joined();
         let most = self.program(id).limits.retries;
         if self.actors[id].retries > most {
             return self.end_run(now, id, RunEnd::Failed);
@@ -599,6 +635,7 @@ impl<'s, E: Engine> Simulation<'s, E> {
                 runs.add_path(&task.path);
                 runs.counts.add(&task.counts);
                 runs.spent_on_done.add(&task.spent);
+                runs.alone_ticks += u128::from(task.alone.latency);
                 runs.spent.add(&task.spent);
             }
         } else if let Some(runs) = self.recorder.runs(use_case, member) {

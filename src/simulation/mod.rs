@@ -5,6 +5,7 @@
 //! the replication number. One run is one thread.
 
 mod agents;
+mod alone;
 mod arrivals;
 mod audit;
 mod event;

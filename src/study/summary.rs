@@ -75,6 +75,12 @@ pub struct AgentSummary {
     pub runs_per_s: Option<Interval>,
     /// From the start of a run to its last answer, s.
     pub run_s: Latency,
+    /// What a run would take if nobody else were served and the cache never evicted, s.
+    #[serde(default)]
+    pub alone_s: Mean,
+    /// Latency of all runs over that; absent where a recording is replayed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub amplification: Option<Interval>,
     /// Share of runs that ended with their last answer before the deadline.
     pub success_fraction: Option<Interval>,
     /// Model calls a run.
@@ -334,7 +340,7 @@ pub struct Latency {
 }
 
 /// A mean alone.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Mean {
     /// Mean.
     pub mean: Option<Interval>,

@@ -86,11 +86,12 @@ static OF_USE_CASES: [Key; 9] = [
 ];
 
 /// Of agents, which stand below use cases.
-static OF_AGENTS: [Key; 6] = [
+static OF_AGENTS: [Key; 7] = [
     key("run_s.mean", "run, mean", Measure::Seconds, Good::Less, false),
     key("run_s.p50", "run p50", Measure::Seconds, Good::Less, false),
     key("run_s.p95", "run p95", Measure::Seconds, Good::Less, true),
     key("run_s.p99", "run p99", Measure::Seconds, Good::Less, false),
+    key("amplification", "amplification", Measure::Plain("x"), Good::Less, false),
     key("success_fraction", "success in time", Measure::Fraction, Good::More, true),
     key("usd_per_success", "cost of a success", Measure::Dollars, Good::Less, false),
 ];

@@ -44,6 +44,8 @@ pub fn runs(name: &str, use_case: &UseCaseSummary, is_stable: bool) -> Table {
         row("run, p50", time, |agent| agent.run_s.p50.as_ref()),
         row("run, p95", time, |agent| agent.run_s.p95.as_ref()),
         row("run, p99", time, |agent| agent.run_s.p99.as_ref()),
+        row("run alone, mean", time, |agent| agent.alone_s.mean.as_ref()),
+        row("amplification", Measure::Plain("x"), |agent| agent.amplification.as_ref()),
         row("success in time", Measure::Fraction, |agent| agent.success_fraction.as_ref()),
         row("calls per run", plain, |agent| agent.calls_per_run.as_ref()),
         row("prompt per run", tok, |agent| agent.prompt_tokens_per_run.as_ref()),

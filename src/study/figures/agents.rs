@@ -58,6 +58,14 @@ fn of_member(owner: &str, at: usize, member: usize, pool: usize) -> Vec<Figure> 
         None => Share::Nothing,
     });
     figures.push(mean.steady_on(&[pool]));
+    let alone = figure("alone_s.mean", |runs| {
+        Share::over(runs.alone_ticks as f64 / TICKS_PER_SECOND as f64, runs.done as f64)
+    });
+    figures.push(alone);
+    let amplification = figure("amplification", |runs| {
+        Share::over(runs.latency.sum() as f64, runs.alone_ticks as f64)
+    });
+    figures.push(amplification.steady_on(&[pool]));
     for (name, index) in STATISTICS {
         let figure = Figure::new(path(&format!("run_s.{name}")), move |run| {
             let fraction = LatencyRecord::FRACTIONS[index];

@@ -63,6 +63,8 @@ fn summary(
             p99: get("run_s.p99"),
             method: "histogram".to_owned(),
         },
+        alone_s: Mean { mean: get("alone_s.mean") },
+        amplification: get("amplification"),
         success_fraction: get("success_fraction"),
         calls_per_run: get("calls_per_run"),
         prompt_tokens_per_run: get("prompt_tokens_per_run"),

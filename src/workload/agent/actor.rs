@@ -81,6 +81,11 @@ impl Actor {
         self.run + 1 >= self.runs
     }
 
+    /// Tokens of the shared segments that its context goes back to.
+    pub fn shared_tokens(&self) -> u32 {
+        self.base.tokens
+    }
+
     /// Whether the present turn was tried before.
     pub fn is_repeated(&self) -> bool {
         self.attempt > 0
