@@ -16,6 +16,11 @@ fn scenario(use_case: &str, agents: &str) -> Scenario {
 
 /// The same with more at the top.
 fn lasting(top: &str, use_case: &str, agents: &str) -> Scenario {
+    on("", top, use_case, agents)
+}
+
+/// The same with more of the pool.
+fn on(pool: &str, top: &str, use_case: &str, agents: &str) -> Scenario {
     let text = format!(
         r#"
         name = "agents"
@@ -25,6 +30,7 @@ fn lasting(top: &str, use_case: &str, agents: &str) -> Scenario {
         model = "llama-3.1-8b"
         hardware = "b200-sxm"
         engine = {{ max_model_len = 131_072 }}
+        {pool}
         [[use_case]]
         name = "u"
         agent = "x"
@@ -484,4 +490,41 @@ fn arms_see_the_same_agents() {
         (counts.calls, counts.prompt_tokens, counts.output_tokens, counts.tools, counts.children)
     };
     assert_eq!(counts("\"1 s\""), counts("\"9 s\""));
+}
+
+/// Agents on two replicas that keep conversations together hit as if there were one:
+/// what each said, compaction apart, lies where its next call goes. Forks go where
+/// their parents are, whose context they share.
+#[test]
+fn a_conversation_stays_on_its_replica() {
+    let agent = |start: &str| {
+        format!(
+            r#"
+        [[agent]]
+        name = "x"
+        context = {{ message_tokens = 2_000 }}
+        turns = {{ count = 6, output_tokens = 100 }}
+        tools = {{ calls = [1.0], class = [{{ name = "t", latency = "2 s", result_tokens = 400 }}] }}
+        children = {{ probability = 0.3, fan_out = [1], agent = "y", start = "{start}", summary_tokens = 50 }}
+        [[agent]]
+        name = "y"
+        context = {{ message_tokens = 200 }}
+        turns = {{ count = 4, output_tokens = 100 }}
+        "#
+        )
+    };
+    let hits = |router: &str, replicas: u32, start: &str| {
+        let pool = format!("replicas = {replicas}\n router = {{ policy = \"{router}\" }}");
+        let top = "duration = \"10 min\"\nregime = \"terminating\"";
+        let arrivals = r#"arrivals = { process = "poisson", rate = "0.5 /s" }"#;
+        let record = measured(&on(&pool, top, arrivals, &agent(start)), 0);
+        let pool = &record.whole.pools[0];
+        (pool.cached_tokens, pool.input_tokens)
+    };
+    for start in ["spawn", "fork"] {
+        let one = hits("session-affinity", 1, start);
+        assert_eq!(hits("session-affinity", 2, start), one, "{start}");
+        let scattered = hits("round-robin", 2, start);
+        assert!(scattered.0 < one.0 * 9 / 10, "{start}: {scattered:?} {one:?}");
+    }
 }

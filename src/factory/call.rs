@@ -56,6 +56,9 @@ pub struct Call {
     pub generated: u32,
     /// Who goes on when it ends.
     pub waiter: Waiter,
+    /// Names the conversation that it continues, a session's or an agent's, for
+    /// routers that keep those together; 0: none.
+    pub conversation: u64,
     /// Where its router sent it, as the router counts: a replica of its pool, or
     /// a rank of one.
     pub lane: u32,
@@ -100,6 +103,7 @@ impl Call {
             thinking: 0,
             generated: 0,
             waiter: Waiter::Nobody,
+            conversation: 0,
             lane: 0,
             cached: 0,
             given: None,

@@ -278,6 +278,7 @@ impl<'s, E: Engine> Simulation<'s, E> {
         let origins = &self.scenario.use_cases[usize::from(actor.use_case)].origins;
         call.network = origins.as_ref().map_or(Span::ZERO, |it| it.regions[0].round_trips[0]);
         call.hold = hold(actor, compacts);
+        call.conversation = actor.conversation;
         (task.ask, task.compacts) = (Some(ask), compacts);
         task.asked += 1;
         let asked = task.asked;

@@ -45,6 +45,7 @@ impl<E: Engine> Simulation<'_, E> {
         call.region = session.region;
         call.given = ask.given;
         call.waiter = Waiter::Session(id);
+        call.conversation = session.conversation();
         let content = session.content.take();
         self.send(now, call, content);
     }

@@ -45,6 +45,12 @@ impl Session {
         self.content = content;
     }
 
+    /// Names the conversation that its turns continue; never 0.
+    #[inline]
+    pub fn conversation(&self) -> u64 {
+        Strand::new(self.use_case, Author::Session, self.number).number()
+    }
+
     /// Whether there is nothing left to ask.
     pub fn is_over(&self) -> bool {
         self.turn >= self.turns

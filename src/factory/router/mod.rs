@@ -182,7 +182,7 @@ impl Router {
                 choice.lane
             }
             State::SessionAffinity(router) => {
-                let lane = router.choose(session(content(&mut own)));
+                let lane = router.choose(calls[id].conversation);
                 router.arrived(lane);
                 lane
             }
@@ -259,12 +259,6 @@ fn shared(content: &[Stretch]) -> Strand {
     shared.next().unwrap_or(content[0].strand)
 }
 
-/// The session that a call belongs to.
-fn session(content: &[Stretch]) -> Option<Strand> {
-    let is_session = |strand: &Strand| strand.is_by(Author::Session);
-    content.iter().rev().map(|stretch| stretch.strand).find(is_session)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -306,15 +300,13 @@ mod tests {
     }
 
     #[test]
-    fn calls_are_known_by_session_and_by_shared_prefix() {
+    fn calls_are_known_by_the_longest_prefix_that_they_share() {
         let strand = |author, number| Strand::new(0, author, number);
         let mut content = Content::new(strand(Author::Group, 1));
         content.turn_off(100, strand(Author::Group, 2));
         content.turn_off(200, strand(Author::Session, 3));
-        assert_eq!(session(content.stretches()), Some(strand(Author::Session, 3)));
         assert_eq!(shared(content.stretches()), strand(Author::Group, 2));
         let alone = Content::new(strand(Author::Call, 4));
-        assert_eq!(session(alone.stretches()), None);
         assert_eq!(shared(alone.stretches()), strand(Author::Call, 4));
     }
 }

@@ -8,7 +8,6 @@
 
 use super::least_loaded::LeastLoaded;
 use crate::factory::cache::StrandHasher;
-use crate::workload::Strand;
 use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
 
@@ -25,7 +24,7 @@ pub struct SessionAffinity {
     generation: usize,
 }
 
-type Homes = HashMap<Strand, u32, BuildHasherDefault<StrandHasher>>;
+type Homes = HashMap<u64, u32, BuildHasherDefault<StrandHasher>>;
 
 impl SessionAffinity {
     pub fn new(lanes: u32) -> Self {
@@ -37,10 +36,12 @@ impl SessionAffinity {
         }
     }
 
-    /// The lane for a call of `session`, if it belongs to one.
+    /// The lane for a call of the session called so; 0: it belongs to none.
     #[inline]
-    pub fn choose(&mut self, session: Option<Strand>) -> u32 {
-        let Some(session) = session else { return self.loads.choose() };
+    pub fn choose(&mut self, session: u64) -> u32 {
+        if session == 0 {
+            return self.loads.choose();
+        }
         if let Some(&home) = self.young.get(&session) {
             return home;
         }
@@ -67,10 +68,9 @@ impl SessionAffinity {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::workload::Author;
 
-    fn session(number: u64) -> Option<Strand> {
-        Some(Strand::new(0, Author::Session, number))
+    fn session(number: u64) -> u64 {
+        number + 1
     }
 
     #[test]
@@ -83,7 +83,7 @@ mod tests {
         };
         assert_eq!([send(session(7)), send(session(8)), send(session(7))], [0, 1, 0]);
         // Calls without a session go where there is least to do.
-        assert_eq!([send(None), send(None), send(session(8))], [2, 1, 1]);
+        assert_eq!([send(0), send(0), send(session(8))], [2, 1, 1]);
     }
 
     #[test]

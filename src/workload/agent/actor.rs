@@ -38,6 +38,8 @@ pub struct Actor {
     pub forked_at: u32,
     /// What the context begins with.
     pub(super) base: Base,
+    /// Names its conversation; a fork continues its parent's.
+    pub conversation: u64,
     /// Key of the draws of the session, or of the sub-agent.
     pub(super) origin: u64,
     /// Key of the draws of the run.

@@ -108,6 +108,7 @@ impl Recorded {
             context: 0,
             forked_at: 0,
             base: Base { member, group: 0, tokens: 0 },
+            conversation: branch(key, u64::from(self.use_case)) | 1,
             origin: key,
             key,
             own: Strand::NONE,

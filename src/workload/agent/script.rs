@@ -161,6 +161,7 @@ impl Script {
                 let mut child = self.blank(at, origin, base, blank);
                 (child.context, child.own) = (parent.context, own);
                 child.forked_at = parent.context;
+                child.conversation = parent.conversation;
                 child
             }
         };
@@ -213,6 +214,7 @@ impl Script {
             context: 0,
             forked_at: 0,
             base,
+            conversation: origin | 1,
             origin,
             key: origin,
             own: Strand::NONE,
@@ -234,7 +236,7 @@ impl Script {
         let Base { member, group, tokens } = actor.base;
         let global = self.parts[usize::from(member)].global;
         let content = actor.content.as_mut().expect("no call carries it");
-        let shared = |number| Strand::new(self.use_case, Author::Agent, SHARED | number);
+        let shared = |number| Strand::new(self.use_case, Author::Group, SHARED | number);
         content.start(shared(u64::from(member)));
         content.turn_off(global, shared(GROUP | u64::from(member) << 24 | u64::from(group)));
         content.turn_off(tokens, actor.own);
