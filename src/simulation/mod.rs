@@ -19,16 +19,14 @@ mod properties;
 mod replays;
 mod sessions;
 mod setup;
+mod watching;
 
 use crate::factory::{
     Call, CallId, Calls, Engine, Enqueued, Next, Outcome, Pool, Replica, Tiers, ToolPool,
     ToolPoolRecord, Waiter,
 };
 use crate::kernel::{Arena, Digest, PendingSet, Slot, Span, Time};
-use crate::metrics::{
-    CutOff, Point, PoolRecord, Recorder, RunRecord, Stretch, Timeline, Watch, Watched, WatchedCall,
-    Window,
-};
+use crate::metrics::{CutOff, PoolRecord, Recorder, RunRecord, Stretch, Timeline, Watch, Window};
 use crate::random::Streams;
 use crate::scenario::{Regime, Scenario};
 use crate::workload::agent::{Actor, ActorId, Plan};
@@ -39,6 +37,8 @@ use audit::Audit;
 use event::{Event, Slots};
 use network::{Flight, Occupancy};
 use outcome::Kind;
+use watching::points;
+pub use watching::watch;
 
 /// Most calls in the system at once.
 const CALLS_MAX: usize = 2_000_000;
@@ -150,19 +150,6 @@ pub fn run(scenario: &Scenario, replication: u64, options: Options) -> RunRecord
     Simulation::<Replica>::new(scenario, replication, options).run()
 }
 
-/// Watches `window` of replication number `replication` of `scenario`, which
-/// ends with it, for at most `calls_max` calls.
-pub fn watch(
-    scenario: &Scenario,
-    replication: u64,
-    options: Options,
-    window: Window,
-    calls_max: usize,
-) -> Watched {
-    let simulation = Simulation::<Replica>::new(scenario, replication, options);
-    simulation.watch(Watch::new(window, calls_max))
-}
-
 impl<'s, E: Engine> Simulation<'s, E> {
     /// A simulation at time zero.
     pub fn new(scenario: &'s Scenario, replication: u64, options: Options) -> Self {
@@ -230,19 +217,6 @@ impl<'s, E: Engine> Simulation<'s, E> {
     pub fn run(mut self) -> RunRecord {
         let end = self.run_to_end();
         self.finish(end)
-    }
-
-    /// Runs until `watch` has seen all it wants to see.
-    fn watch(mut self, watch: Watch) -> Watched {
-        self.watch = Some(Box::new(watch));
-        let end = self.run_to_end();
-        let watch = self.watch.take().expect("nobody else takes it");
-        let open = self.calls.iter().map(|call| {
-            let pool = usize::from(call.pool);
-            let (replica, _) = self.pools[pool].router.place(call.lane);
-            WatchedCall { call: *call, pool, replica, finished: None }
-        });
-        watch.end(end, open, self.open_runs(end))
     }
 
     fn run_to_end(&mut self) -> Time {
@@ -482,16 +456,6 @@ impl<'s, E: Engine> Simulation<'s, E> {
         }
     }
 
-    /// Lets the watch see the factory before what happens at `now`; whether it
-    /// wants to see that.
-    fn look(&mut self, now: Time) -> bool {
-        let watch = self.watch.as_mut().expect("asked for");
-        if watch.wants_sample(now) {
-            watch.sample(now, points(&self.pools, now));
-        }
-        !watch.is_over(now)
-    }
-
     fn on_sample(&mut self, now: Time, slot: Slot) {
         let next = self.timeline.push(points(&self.pools, now));
         let last = self.window.until;
@@ -641,18 +605,4 @@ impl<'s, E: Engine> Simulation<'s, E> {
             record.kv_use_mean = used as f64 / all;
         }
     }
-}
-
-/// The state of each pool.
-fn points<E: Engine>(pools: &[Pool<E>], now: Time) -> impl Iterator<Item = Point> {
-    pools.iter().map(move |pool| {
-        pool.engines.iter().fold(Point::default(), |point, engine| {
-            let load = engine.load(now);
-            Point {
-                running: point.running + load.running,
-                waiting: point.waiting + load.waiting,
-                blocks_used: point.blocks_used + load.blocks_used,
-            }
-        })
-    })
 }
