@@ -300,15 +300,20 @@ fn random_hours_estimate_the_whole_horizon() {
         ("replications = 6", "replications = 16"),
     ];
     let mut scenario = shop("choose = \"random\"\ncount = 12", &few);
-    scenario.seed = 3;
-    let sampled = summary(&scenario);
     let expected = by_hour(&scenario);
     let sessions = expected.iter().sum::<f64>() / expected.len() as f64 / 3_600.0;
-    let began = sampled.use_cases["shop"].sessions.as_ref().unwrap().began_per_s.unwrap();
-    assert!(
-        began.low.unwrap() < sessions && sessions < began.high.unwrap(),
-        "{began:?} {sessions}"
-    );
+    let mut estimate = |seed: u64| {
+        scenario.seed = seed;
+        let sampled = summary(&scenario);
+        let began = sampled.use_cases["shop"].sessions.as_ref().unwrap().began_per_s.unwrap();
+        (sampled, began)
+    };
+    // 95 % intervals: fewer than 9 of 12 hold the truth twice in a thousand times.
+    let holds = |began: &Interval| began.low.unwrap() < sessions && sessions < began.high.unwrap();
+    let held = (2..=12).filter(|&seed| holds(&estimate(seed).1)).count();
+    let (sampled, began) = estimate(1);
+    let held = held + usize::from(holds(&began));
+    assert!(held >= 9, "{held} of 12 intervals hold {sessions}");
     // Each replication draws hours of its own.
     let runs: u32 = sampled.windows.iter().map(|window| window.replications).sum();
     assert_eq!(runs, 16 * 12);
