@@ -106,15 +106,40 @@ impl<T: Entry> Agenda<T> {
             // It may have left since: then this is known now, and asked again.
             chunk.newest = order;
             if is_exact {
-                let entry = chunk.entries.remove(place);
-                if chunk.entries.is_empty() {
-                    let chunk = self.later.remove(at).expect("it was just there");
-                    self.spare.push(chunk.entries);
-                }
                 self.len -= 1;
-                return entry;
+                return self.take(at, place);
             }
         }
+    }
+
+    /// Takes out the soonest entry that `is_it`; looks at all before it.
+    pub fn remove(&mut self, is_it: impl Fn(&T) -> bool) -> Option<T> {
+        let entry = match self.soonest.iter().position(&is_it) {
+            Some(place) => self.soonest.remove(place),
+            None => {
+                let places = self.later.iter().map(|chunk| chunk.entries.iter().position(&is_it));
+                let mut found = places.enumerate().filter_map(|(at, place)| Some((at, place?)));
+                let (at, place) = found.next()?;
+                drop(found);
+                self.take(at, place)
+            }
+        };
+        self.len -= 1;
+        if self.soonest.is_empty() {
+            self.bring_up();
+        }
+        entry
+    }
+
+    /// Takes the entry at `place` out of the chunk at `at`.
+    fn take(&mut self, at: usize, place: usize) -> Option<T> {
+        let chunk = &mut self.later[at];
+        let entry = chunk.entries.remove(place);
+        if chunk.entries.is_empty() {
+            let chunk = self.later.remove(at).expect("it was just there");
+            self.spare.push(chunk.entries);
+        }
+        entry
     }
 
     /// Adds an entry where there are several chunks.
@@ -204,6 +229,8 @@ mod tests {
         Insert(u16, u64),
         PopFirst(u16),
         PopNewest(u16),
+        /// So many entries are taken out, wherever they are.
+        Remove(u16),
     }
 
     fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -211,6 +238,7 @@ mod tests {
             3 => (1..600u16, 1..5_000u64).prop_map(|(count, range)| Step::Insert(count, range)),
             2 => (1..500u16).prop_map(Step::PopFirst),
             1 => (1..300u16).prop_map(Step::PopNewest),
+            1 => (1..100u16).prop_map(Step::Remove),
         ];
         prop::collection::vec(step, 1..12)
     }
@@ -236,6 +264,19 @@ mod tests {
                         expected.inspect(|(due, order)| _ = by_order.remove(&(*order, *due)));
                         prop_assert_eq!(agenda.first().copied(), expected);
                         prop_assert_eq!(agenda.pop_first(), expected);
+                    },
+                    Step::Remove(count) => for _ in 0..count {
+                        // From everywhere, and some that are not there.
+                        let wanted = order * 31 / u64::from(count) % (order + 1);
+                        let expected = by_order
+                            .range((wanted, 0)..(wanted + 1, 0))
+                            .next()
+                            .map(|&(order, due)| (due, order));
+                        expected.inspect(|key| {
+                            by_due.remove(key);
+                            by_order.remove(&(key.1, key.0));
+                        });
+                        prop_assert_eq!(agenda.remove(|entry| entry.1 == wanted), expected);
                     },
                     Step::PopNewest(count) => for _ in 0..count {
                         let expected = by_order.pop_last().map(|(order, due)| (due, order));

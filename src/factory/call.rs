@@ -22,6 +22,28 @@ pub enum Waiter {
     Job(JobId),
     /// An agent at work.
     Agent(ActorId),
+    /// Nobody any more.
+    Gone(Gone),
+}
+
+/// An agent that no longer waits for its call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gone {
+    /// Why.
+    pub why: Why,
+    /// Which agent of the crew it is.
+    pub member: u16,
+    /// Tokens that its run has paid for.
+    pub paid: u32,
+}
+
+/// Why a call is no longer waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// Whoever waited has waited too long.
+    GaveUp,
+    /// Its answer is not needed any more.
+    CalledOff,
 }
 
 /// A model call: what it asks for and how far it has come.
@@ -131,6 +153,11 @@ impl Call {
         matches!(self.waiter, Waiter::Job(_))
     }
 
+    /// It is no longer waited for.
+    pub fn leave(&mut self, gone: Gone) {
+        (self.waiter, self.hold) = (Waiter::Gone(gone), self.hold.called_off());
+    }
+
     /// Names it within its use case.
     #[inline]
     pub fn key(&self) -> u64 {
@@ -202,6 +229,11 @@ impl Calls {
     #[inline]
     pub fn recycle(&mut self, content: Option<Content>) {
         self.spare.extend(content);
+    }
+
+    /// Whether call `id` is still in the system.
+    pub fn contains(&self, id: CallId) -> bool {
+        self.calls.contains(id)
     }
 
     /// What a call says, if anybody else may ever say the same.

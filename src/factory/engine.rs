@@ -37,9 +37,9 @@ pub enum Next {
     Nothing,
 }
 
-/// What an arrival did to the schedule of its engine.
+/// What an arrival, or an abort, did to the schedule of its engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Enqueued {
+pub enum Rescheduled {
     /// The engine was idle and must be woken at this instant.
     Wake,
     /// The engine's boundary moved to this instant.
@@ -77,7 +77,16 @@ pub trait Engine {
     fn new(spec: &EngineSpec, number: u32, use_cases: usize) -> Self;
 
     /// Takes in a call, on `rank` if its router has chosen one.
-    fn enqueue(&mut self, now: Time, call: CallId, rank: Option<u32>, calls: &Calls) -> Enqueued;
+    fn enqueue(&mut self, now: Time, call: CallId, rank: Option<u32>, calls: &Calls)
+    -> Rescheduled;
+
+    /// Call `id` is no longer waited for: it leaves at the next step boundary, with
+    /// what it has computed by then, unless it ends there. To be told once, when all
+    /// steps that end by `now` have ended.
+    fn abort(&mut self, now: Time, id: CallId) -> Rescheduled;
+
+    /// Output tokens that call `id` has sampled by `now`.
+    fn sampled(&self, now: Time, id: CallId, calls: &Calls) -> u32;
 
     /// Accounts for the steps that have ended by `now`, between boundaries.
     fn settle(&mut self, now: Time) -> Option<Progress>;

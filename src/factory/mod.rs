@@ -29,8 +29,8 @@ mod tool_pool;
 #[cfg(test)]
 pub(crate) use cache::ReferenceStore;
 pub use cache::{CacheEvent, Eviction, Hit, Hold, Piece, PrefixStore, Published};
-pub use call::{Call, CallId, Calls, Waiter};
-pub use engine::{Engine, EngineSpec, Enqueued, Load, Next, Progress};
+pub use call::{Call, CallId, Calls, Gone, Waiter, Why};
+pub use engine::{Engine, EngineSpec, Load, Next, Progress, Rescheduled};
 pub use memory::{KvPlan, MemoryTerm, Misfit, Placement};
 pub use parallelism::Parallelism;
 pub use pool::Pool;
@@ -39,7 +39,7 @@ pub use replica::Replica;
 pub use router::{Fleet, Policy, Router, Routing};
 pub use segment::Segment;
 pub use serve::Serve;
-pub use step_time::{Batch, Experts, GroupTokens, PromptTime, StepTime};
+pub use step_time::{Batch, Experts, PromptTime, StepTime};
 #[cfg(test)]
 pub(crate) use tier::ReferenceTier;
 pub use tier::{

@@ -8,10 +8,10 @@
 
 use super::cache::CacheEvent;
 use super::call::{CallId, Calls};
-use super::engine::{Engine, EngineSpec, Enqueued, Load, Next, Progress};
+use super::engine::{Engine, EngineSpec, Load, Next, Progress, Rescheduled};
 use super::rank::{Outcome, Rank, Turn};
 use super::segment::Segment;
-use super::step_time::{GroupTokens, StepTime};
+use super::step_time::StepTime;
 use super::tier::{TierStore, Tiers};
 use crate::kernel::{Span, Time};
 use smallvec::SmallVec;
@@ -45,6 +45,8 @@ pub struct Replica {
     decoding: SmallVec<[u32; 4]>,
     /// Where the search for the least loaded rank starts, so that ties rotate.
     next_rank: u32,
+    /// Calls that leave before the next step.
+    aborts: Vec<CallId>,
     /// Its steps may have to end with a transfer, or when a block expires.
     minds_time: bool,
 }
@@ -62,25 +64,36 @@ impl Engine for Replica {
             segment: None,
             decoding: SmallVec::from_elem(0, use_cases),
             next_rank: 0,
+            aborts: Vec::new(),
             minds_time: spec.limits.can_expire() || !spec.offload.is_empty(),
         }
     }
 
-    fn enqueue(&mut self, now: Time, call: CallId, rank: Option<u32>, calls: &Calls) -> Enqueued {
+    fn enqueue(
+        &mut self,
+        now: Time,
+        call: CallId,
+        rank: Option<u32>,
+        calls: &Calls,
+    ) -> Rescheduled {
         let rank = rank.map_or_else(|| self.choose_rank(), |rank| rank as usize);
         let may_join = self.lanes[rank].rank.enqueue(call, calls);
         match &mut self.segment {
-            None => Enqueued::Wake,
-            Some(segment) => {
-                let steps = segment.ended_by(now) + 1;
-                if may_join && steps < segment.steps {
-                    segment.steps = steps;
-                    Enqueued::Boundary(segment.end())
-                } else {
-                    Enqueued::Unmoved
-                }
-            }
+            None => Rescheduled::Wake,
+            Some(segment) if may_join => cut(segment, now),
+            Some(_) => Rescheduled::Unmoved,
         }
+    }
+
+    fn abort(&mut self, now: Time, id: CallId) -> Rescheduled {
+        self.aborts.push(id);
+        self.segment.as_mut().map_or(Rescheduled::Wake, |segment| cut(segment, now))
+    }
+
+    fn sampled(&self, now: Time, id: CallId, calls: &Calls) -> u32 {
+        let steps = self.segment.map_or(0, |segment| segment.ended_by(now));
+        let of_rank = |rank: &Rank| rank.sampled(self.step, steps, &calls[id], id);
+        self.ranks().find_map(of_rank).unwrap_or(calls[id].generated)
     }
 
     fn settle(&mut self, now: Time) -> Option<Progress> {
@@ -102,13 +115,17 @@ impl Engine for Replica {
         outcomes: &mut Vec<Outcome>,
     ) -> Next {
         let was_idle = self.segment.is_none();
-        let Replica { lanes, number, step, decoding, .. } = self;
+        let Replica { lanes, number, step, decoding, aborts, .. } = self;
         let (replica, step) = (*number, *step);
         let mut turn = Turn { spec, replica, now, step, calls, outcomes, decoding, tiers };
         let mut changed = was_idle;
         for lane in lanes.iter_mut() {
             lane.rank.expire(now);
             changed |= lane.rank.complete(&mut turn);
+        }
+        for id in aborts.drain(..) {
+            let was_running = lanes.iter_mut().find_map(|lane| lane.rank.abort(&mut turn, id));
+            changed |= was_running.unwrap_or(false);
         }
         let mut is_running = false;
         for lane in lanes.iter_mut() {
@@ -205,15 +222,15 @@ impl Replica {
 
     /// Takes each rank's line anew after the composition has changed.
     fn measure(&mut self, step_time: &StepTime) {
-        let mut group = GroupTokens::default();
-        if step_time.minds_group() {
-            self.ranks().for_each(|rank| group.add(&rank.batch()));
-        }
+        let tokens = match step_time.experts {
+            Some(_) => self.ranks().map(|rank| rank.batch().tokens()).sum(),
+            None => 0,
+        };
         for Lane { rank, line } in &mut self.lanes {
             let batch = rank.batch();
             let (base, increment) = match batch.is_empty() {
                 true => (0, 0),
-                false => step_time.line(&batch, &rank.growth(), group),
+                false => step_time.line(&batch, &rank.growth(), tokens),
             };
             *line = Line { base, increment };
         }
@@ -253,4 +270,14 @@ impl Replica {
             segment.steps = segment.steps.min(segment.ended_by(last) + 1);
         }
     }
+}
+
+/// Ends `segment` with the step that is under way at `now`.
+fn cut(segment: &mut Segment, now: Time) -> Rescheduled {
+    let steps = segment.ended_by(now) + 1;
+    if steps >= segment.steps {
+        return Rescheduled::Unmoved;
+    }
+    segment.steps = steps;
+    Rescheduled::Boundary(segment.end())
 }

@@ -229,6 +229,12 @@ impl Running {
         Some(self.leave(&sequence, step))
     }
 
+    /// Takes out the sequence of call `id`, if it is here, at the start of step `step`.
+    pub fn remove(&mut self, id: CallId, step: u64) -> Option<Left> {
+        let sequence = self.sequences.remove(|sequence| sequence.call == id)?;
+        Some(self.leave(&sequence, step))
+    }
+
     /// What is left to say of a sequence that was taken out.
     fn leave(&mut self, sequence: &Sequence, step: u64) -> Left {
         let attended = sequence.attended(step);

@@ -5,7 +5,7 @@ use super::agents::AgentRuns;
 use super::record::{JobsRecord, LatencyRecord, SessionsRecord, TtftParts, UseCaseRecord};
 use super::regions::Region;
 use super::thoughts::Thoughts;
-use crate::factory::{Call, Credit, LEVELS_MAX};
+use crate::factory::{Call, Credit, LEVELS_MAX, Why};
 use crate::kernel::{Span, Time};
 use crate::scenario::{self, Metric, Slo};
 use crate::statistics::{Histogram, Sample};
@@ -16,6 +16,8 @@ pub struct Arrived {
     calls: u64,
     /// Calls that can never be served.
     pub rejected: u64,
+    given_up: u64,
+    called_off: u64,
     good: u64,
     prompt_tokens: u64,
     cached_tokens: u64,
@@ -90,6 +92,8 @@ impl Arrived {
         Arrived {
             calls: 0,
             rejected: 0,
+            given_up: 0,
+            called_off: 0,
             good: 0,
             prompt_tokens: 0,
             cached_tokens: 0,
@@ -149,6 +153,14 @@ impl Arrived {
         }
     }
 
+    /// Adds a call that left before its end.
+    pub fn aborted(&mut self, why: Why) {
+        match why {
+            Why::GaveUp => self.given_up += 1,
+            Why::CalledOff => self.called_off += 1,
+        }
+    }
+
     /// Adds what the tiers supplied to such a call.
     pub fn supplied(&mut self, credit: &Credit) {
         for (sum, &tokens) in self.tier_tokens.iter_mut().zip(&credit.tokens) {
@@ -161,6 +173,8 @@ impl Arrived {
         UseCaseRecord {
             calls: self.calls,
             rejected: self.rejected,
+            given_up: self.given_up,
+            called_off: self.called_off,
             finished: happened.finished,
             good: self.good,
             prompt_tokens: self.prompt_tokens,

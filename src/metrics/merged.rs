@@ -78,6 +78,8 @@ impl UseCaseRecord {
         for part in &parts[1..] {
             merged.calls += part.calls;
             merged.rejected += part.rejected;
+            merged.given_up += part.given_up;
+            merged.called_off += part.called_off;
             merged.finished += part.finished;
             merged.good += part.good;
             merged.prompt_tokens += part.prompt_tokens;

@@ -98,6 +98,10 @@ pub struct UseCaseRecord {
     pub calls: u64,
     /// Calls that arrived in the window and can never be served.
     pub rejected: u64,
+    /// Calls that arrived in the window and that whoever waited for them gave up.
+    pub given_up: u64,
+    /// Calls that arrived in the window and whose answer was not needed in the end.
+    pub called_off: u64,
     /// Calls that finished in the window.
     pub finished: u64,
     /// Of `calls`, those that kept every bound of the SLO.
@@ -134,6 +138,13 @@ pub struct UseCaseRecord {
     pub regions: Vec<RegionRecord>,
     /// Runs of agents that ended, by member of the crew; none without agents.
     pub agents: Vec<AgentRuns>,
+}
+
+impl UseCaseRecord {
+    /// Calls that arrived in the window and kept no promise: refused or given up.
+    pub fn unanswered(&self) -> u64 {
+        self.rejected + self.given_up
+    }
 }
 
 /// What calls thought before they answered.

@@ -10,7 +10,7 @@ use super::arrived::{Arrived, Bounds, Happened};
 use super::gauge::Gauge;
 use super::record::{PoolRecord, Stretch, TierRecord, UseCaseRecord};
 use super::sections::Sections;
-use crate::factory::{Call, Count, Credit, Progress};
+use crate::factory::{Call, Count, Credit, Progress, Why};
 use crate::kernel::{Span, Time};
 use crate::scenario::{self, Scenario};
 
@@ -282,6 +282,20 @@ impl Recorder {
             use_case.arrived.record(now, call, &use_case.bounds);
             if let Some(sections) = &mut self.sections {
                 sections.arrived(call.arrived, index).record(now, call, &use_case.bounds);
+            }
+        }
+    }
+
+    /// A call left before its end, from the batch or from the queue.
+    pub fn aborted(&mut self, now: Time, pool: usize, call: &Call, was_running: bool, why: Why) {
+        let pool = &mut self.pools[pool];
+        let left = if was_running { &mut pool.running } else { &mut pool.waiting };
+        left.lower(now, 1);
+        if self.window.contains(call.arrived) {
+            let use_case = usize::from(call.use_case);
+            self.use_cases[use_case].arrived.aborted(why);
+            if let Some(sections) = &mut self.sections {
+                sections.arrived(call.arrived, use_case).aborted(why);
             }
         }
     }

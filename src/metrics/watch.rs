@@ -39,8 +39,11 @@ pub struct WatchedCall {
     pub pool: usize,
     /// The replica of the pool that it was sent to.
     pub replica: u32,
-    /// When its last token was sampled; `None`: not before the stretch ended.
+    /// When its last token was sampled, or it was aborted; `None`: not before the
+    /// stretch ended.
     pub finished: Option<Time>,
+    /// It was aborted.
+    pub is_aborted: bool,
 }
 
 /// Names a run of an agent.
@@ -135,11 +138,11 @@ impl Watch {
         now >= self.seen.window.until || self.seen.calls.len() >= self.calls_max
     }
 
-    /// A call ended on a replica of `pool`.
-    pub fn finished(&mut self, now: Time, pool: usize, replica: u32, call: &Call) {
+    /// A call ended on a replica of `pool`, or was aborted there.
+    pub fn left(&mut self, now: Time, pool: usize, replica: u32, call: &Call, is_aborted: bool) {
         if now >= self.seen.window.from {
-            let finished = Some(now);
-            self.seen.calls.push(WatchedCall { call: *call, pool, replica, finished });
+            let (call, finished) = (*call, Some(now));
+            self.seen.calls.push(WatchedCall { call, pool, replica, finished, is_aborted });
         }
     }
 

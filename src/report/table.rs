@@ -162,6 +162,8 @@ fn use_cases(summary: &Summary) -> Table {
         }),
         Some(count("calls measured", |u| u.calls)),
         all.iter().any(|u| u.rejected > 0).then(|| count("calls rejected", |u| u.rejected)),
+        all.iter().any(|u| u.given_up > 0).then(|| count("calls given up", |u| u.given_up)),
+        all.iter().any(|u| u.called_off > 0).then(|| count("calls called off", |u| u.called_off)),
         row("calls finished", Measure::Plain("/s"), |u| u.calls_per_s.as_ref()),
         row("sessions begun", Measure::Plain("/s"), |u| u.sessions.as_ref()?.began_per_s.as_ref()),
         row("turns of a session", Measure::Plain(""), |u| u.sessions.as_ref()?.turns_mean.as_ref()),

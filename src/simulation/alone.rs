@@ -9,7 +9,7 @@
 //! Cost: a step time per chunk of the prompt, and one for the whole answer.
 
 use crate::catalog::{ChildOrder, Start};
-use crate::factory::{Batch, Call, EngineSpec, GroupTokens};
+use crate::factory::{Batch, Call, EngineSpec};
 
 /// The second clock of a run; all times in ticks.
 #[derive(Clone, Copy, Debug, Default)]
@@ -95,9 +95,7 @@ impl Alone {
 /// A call alone on a replica, of whose prompt `cached` tokens need no computing.
 fn at_pool(spec: &EngineSpec, prompt: u32, cached: u32, output: u32) -> u64 {
     let limits = &*spec.limits;
-    let line = |batch: &Batch, growth: &Batch| {
-        spec.step_time.line(batch, growth, GroupTokens::of(batch, 1))
-    };
+    let line = |batch: &Batch, growth: &Batch| spec.step_time.line(batch, growth, batch.tokens());
     let mut ticks = 0;
     let mut computed = cached;
     while computed < prompt {

@@ -1,8 +1,8 @@
 //! Conservation laws, checked while a run goes on.
 //!
 //! Kept apart from the code it checks and fed by the same events: calls that
-//! were sent are on their way or arrived; calls that arrived are finished, rejected or in the system; tokens sampled are those
-//! that calls asked for; an engine at rest holds no KV block; the time engines
+//! were sent are on their way or arrived; calls that arrived are finished, aborted,
+//! rejected or in the system; tokens sampled are those that calls asked for; an engine at rest holds no KV block; the time engines
 //! are seen stepping is the sum of their steps; time never goes back; and the
 //! integral of the calls in the system is the sum of their sojourns (Little's
 //! law, exact on integers). Every now and then all sums are held against a full
@@ -24,6 +24,7 @@ pub struct Audit {
     arrived: u64,
     rejected: u64,
     finished: u64,
+    aborted: u64,
     tokens_sampled: u64,
     tokens_asked: u64,
     in_system_ticks: u128,
@@ -53,7 +54,7 @@ impl Audit {
         assert!(now >= before, "time went back from {before} to {now}");
         self.in_system_ticks += in_system as u128 * u128::from(now.since(before).ticks());
         self.now = now;
-        let known = self.rejected + self.finished + in_system as u64;
+        let known = self.rejected + self.finished + self.aborted + in_system as u64;
         assert_eq!(self.arrived, known, "calls arrived, and calls accounted for");
     }
 
@@ -111,6 +112,17 @@ impl Audit {
             assert!(call.first_token <= now);
             let answers = call.first_token < call.answering && call.answering <= now;
             assert!(answers || call.thinking == 0, "an answer comes after thinking");
+        }
+    }
+
+    /// A call left before its end.
+    pub fn aborted(&mut self, now: Time, call: &Call) {
+        self.aborted += 1;
+        if self.is_on {
+            self.tokens_asked += u64::from(call.generated);
+            self.sojourn_ticks += u128::from(now.since(call.arrived).ticks());
+            assert!(call.generated < call.output, "it would have ended");
+            assert!((call.generated > 0) == (call.first_token <= now), "tokens from the first on");
         }
     }
 

@@ -6,6 +6,7 @@
 //! such as the next turn of a session or a call on its way: as many as are pending at once.
 
 use super::network::FlightId;
+use crate::factory::CallId;
 use crate::kernel::{PendingSet, Slot, SlotHeap};
 use crate::scenario::{Arrivals, Scenario};
 use crate::workload::SessionId;
@@ -76,12 +77,18 @@ pub enum Event {
         /// Which call of the agent.
         call: u32,
     },
+    /// A pool hears that nobody waits for a call any more.
+    Abort {
+        /// The call.
+        call: CallId,
+    },
     /// An answer comes to the agent that asked.
     Answer {
         /// The answer on its way.
         flight: FlightId,
     },
-    /// Agents go on that were answered at this instant.
+    /// All steps that end at this instant have ended: calls are aborted, and agents
+    /// go on that were answered.
     Asks,
     /// The timeline takes a sample.
     Sample,

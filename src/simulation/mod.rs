@@ -4,6 +4,7 @@
 //! environment and no thread count; it is a pure function of the scenario and
 //! the replication number. One run is one thread.
 
+mod aborts;
 mod agents;
 mod alone;
 mod arrivals;
@@ -22,7 +23,7 @@ mod setup;
 mod watching;
 
 use crate::factory::{
-    Call, CallId, Calls, Engine, Enqueued, Next, Outcome, Pool, Replica, Tiers, ToolPool,
+    Call, CallId, Calls, Engine, Next, Outcome, Pool, Replica, Rescheduled, Tiers, ToolPool,
     ToolPoolRecord, Waiter,
 };
 use crate::kernel::{Arena, Digest, PendingSet, Slot, Span, Time};
@@ -109,7 +110,8 @@ pub struct Simulation<'s, E: Engine = Replica> {
     tool_pools: Vec<ToolPool<(ActorId, u16)>>,
     /// What tool pools did, by section of the window.
     tool_sections: Vec<Vec<ToolPoolRecord>>,
-    /// Actors that go on at this instant.
+    /// Calls that are aborted at this instant, and actors that go on at it.
+    aborting: Vec<CallId>,
     asking: Vec<ActorId>,
     /// What a turn leads to, while it is read.
     plan: Plan,
@@ -182,6 +184,7 @@ impl<'s, E: Engine> Simulation<'s, E> {
             tasks: Vec::new(),
             tool_pools: setup::tool_pools(scenario),
             tool_sections: Vec::new(),
+            aborting: Vec::new(),
             asking: Vec::new(),
             plan: Plan::default(),
             outcomes: Vec::new(),
@@ -259,6 +262,10 @@ impl<'s, E: Engine> Simulation<'s, E> {
                 Event::Timeout { actor, call } => {
                     self.alarmed(slot);
                     self.on_timeout(now, actor, call);
+                }
+                Event::Abort { call } => {
+                    self.alarmed(slot);
+                    self.abort(now, call);
                 }
                 Event::Answer { flight } => {
                     self.alarmed(slot);
@@ -346,12 +353,17 @@ impl<'s, E: Engine> Simulation<'s, E> {
         self.occupancy[at].calls += 1;
         self.occupancy[at].waiting += u32::from(!is_of_a_job);
         let slot = pool.first_slot + replica;
-        match pool.engines[replica as usize].enqueue(now, id, rank, &self.calls) {
-            Enqueued::Wake => self.pending.schedule_wake(slot, now),
-            Enqueued::Boundary(time) => self.pending.schedule_boundary(slot, time),
-            Enqueued::Unmoved => {}
-        }
+        let moved = pool.engines[replica as usize].enqueue(now, id, rank, &self.calls);
+        self.reschedule(now, slot, moved);
         Some(id)
+    }
+
+    fn reschedule(&mut self, now: Time, slot: Slot, moved: Rescheduled) {
+        match moved {
+            Rescheduled::Wake => self.pending.schedule_wake(slot, now),
+            Rescheduled::Boundary(time) => self.pending.schedule_boundary(slot, time),
+            Rescheduled::Unmoved => {}
+        }
     }
 
     /// A step boundary, or the wake of an idle replica.
@@ -418,6 +430,9 @@ impl<'s, E: Engine> Simulation<'s, E> {
                     self.audit.sampled();
                 }
                 Outcome::Finished(_) => self.on_finished(now, pool, id),
+                Outcome::Aborted { was_running, .. } => {
+                    self.on_aborted(now, pool, id, was_running);
+                }
                 // The digest has heard of it, and the call remembers.
                 Outcome::Answering(_) | Outcome::Fetching(_) | Outcome::Fetched(_) => {}
             }
@@ -437,7 +452,7 @@ impl<'s, E: Engine> Simulation<'s, E> {
         self.audit.finished(now, &call);
         if let Some(watch) = &mut self.watch {
             let (replica, _) = self.pools[pool].router.place(call.lane);
-            watch.finished(now, pool, replica, &call);
+            watch.left(now, pool, replica, &call, false);
         }
         self.pools[pool].router.left(now, &call);
         let heard = now + network::ways(call.network).1;
@@ -453,6 +468,10 @@ impl<'s, E: Engine> Simulation<'s, E> {
                 self.on_job_call(now, job, &call);
             }
             Waiter::Nobody => self.calls.recycle(content),
+            Waiter::Gone(gone) => {
+                self.calls.recycle(content);
+                self.settle_gone(&call, call.output, gone);
+            }
         }
     }
 

@@ -6,7 +6,7 @@
 
 use super::Simulation;
 use super::event::Event;
-use crate::factory::{Call, Engine, Waiter};
+use crate::factory::{Call, CallId, Engine, Waiter};
 use crate::kernel::{Id, Slot, Span, Time};
 use crate::scenario::Pool;
 use crate::workload::Content;
@@ -20,6 +20,8 @@ pub struct Flight {
     pub call: Call,
     /// What it says.
     pub content: Option<Content>,
+    /// When whoever waited for it ceased to, if that was on the way there.
+    pub hung_up: Option<Time>,
 }
 
 /// How full a pool is.
@@ -64,7 +66,8 @@ impl<E: Engine> Simulation<'_, E> {
         let use_case = &self.scenario.use_cases[usize::from(call.use_case)];
         let Some(origins) = &use_case.origins else {
             call.pool = use_case.pool as u16;
-            return self.deliver(now, call, content);
+            self.deliver(now, call, content);
+            return;
         };
         let origin = &origins.regions[usize::from(call.region)];
         let has_room = |site: usize, fill| self.occupancy[origins.pools[site]].has_room(fill);
@@ -75,7 +78,8 @@ impl<E: Engine> Simulation<'_, E> {
         call.network = origin.round_trips[site];
         let (there, _) = ways(call.network);
         if there == Span::ZERO {
-            return self.deliver(now, call, content);
+            self.deliver(now, call, content);
+            return;
         }
         self.fly(now + there, call, content);
     }
@@ -88,7 +92,7 @@ impl<E: Engine> Simulation<'_, E> {
         content: Option<Content>,
     ) -> FlightId {
         call.arrived = arrives;
-        let flight = self.flights.insert(Flight { call, content });
+        let flight = self.flights.insert(Flight { call, content, hung_up: None });
         let slot = self.slots.lend(Event::Delivery { flight }, &mut self.pending);
         self.pending.schedule(slot, arrives);
         self.arrivals_due += 1;
@@ -99,26 +103,35 @@ impl<E: Engine> Simulation<'_, E> {
     pub(super) fn on_delivery(&mut self, now: Time, flight: FlightId, slot: Slot) {
         self.arrivals_due -= 1;
         self.slots.take_back(slot);
-        let Flight { call, content } = self.flights.remove(flight);
-        self.deliver(now, call, content);
+        let Flight { call, content, hung_up } = self.flights.remove(flight);
+        let taken_in = self.deliver(now, call, content);
+        if let (Some(since), Some(id)) = (hung_up, taken_in) {
+            self.hang_up(now, since, id);
+        }
     }
 
     /// A call is taken in, or its user hears that it can never be.
-    pub(super) fn deliver(&mut self, now: Time, call: Call, content: Option<Content>) {
+    pub(super) fn deliver(
+        &mut self,
+        now: Time,
+        call: Call,
+        content: Option<Content>,
+    ) -> Option<CallId> {
         if let Some(id) = self.dispatch(now, call.pool.into(), call, content) {
             if let Waiter::Agent(actor) = call.waiter {
                 self.taken_in(actor, id);
             }
-            return;
+            return Some(id);
         }
         let heard = now + ways(call.network).1;
         match call.waiter {
-            Waiter::Nobody => {}
+            Waiter::Nobody | Waiter::Gone(_) => {}
             Waiter::Job(_) => unreachable!("jobs submit without a way"),
             Waiter::Client(client) => self.ask_again(heard, call.use_case.into(), client, true),
             Waiter::Session(session) => self.end_session(heard, session, false),
             Waiter::Agent(actor) => self.answer_agent(now, actor, call, None),
         }
+        None
     }
 }
 

@@ -9,8 +9,8 @@
 mod transfers;
 
 use crate::factory::{
-    Batch, CacheEvent, Call, CallId, Calls, Engine, EngineSpec, Enqueued, Eviction, GroupTokens,
-    Hold, Load, Next, Outcome, Piece, Progress, RankLimits, ReferenceStore, ReferenceTier, Segment,
+    Batch, CacheEvent, Call, CallId, Calls, Engine, EngineSpec, Eviction, Hold, Load, Next,
+    Outcome, Piece, Progress, RankLimits, ReferenceStore, ReferenceTier, Rescheduled, Segment,
     Tiers,
 };
 use crate::kernel::{Span, Time};
@@ -84,6 +84,8 @@ pub struct Oracle {
     lines: Vec<(u64, u64)>,
     steps_of_composition: u64,
     current: Option<Segment>,
+    /// Calls that leave before the next step.
+    aborts: Vec<CallId>,
 }
 
 impl Sequence {
@@ -317,6 +319,25 @@ impl Rank {
         self.finish_transfers(around);
     }
 
+    /// Takes out a call that nobody waits for, or marks it as such while its blocks
+    /// are on their way.
+    fn abort(&mut self, id: CallId, around: &mut Around<'_>) {
+        if let Some(at) = self.waiting.iter().position(|&call| call == id) {
+            self.waiting.remove(at);
+            around.outcomes.push(Outcome::Aborted { call: id, was_running: false });
+        }
+        if let Some(at) = self.running.iter().position(|sequence| sequence.call == id) {
+            let sequence = self.running.remove(at);
+            let said = around.calls[id].hold.in_blocks(self.limits.block_tokens);
+            self.release(&sequence, said, around);
+            around.outcomes.push(Outcome::Aborted { call: id, was_running: true });
+        }
+        if let Some(at) = self.transfers.iter().position(|transfer| transfer.call == id) {
+            self.transfers[at].is_aborted = true;
+            self.drop_aborted(around);
+        }
+    }
+
     fn waiting(&self) -> usize {
         self.waiting.len() + self.transfers.len()
     }
@@ -448,13 +469,32 @@ impl Engine for Oracle {
             lines: Vec::new(),
             steps_of_composition: 0,
             current: None,
+            aborts: Vec::new(),
         }
     }
 
-    fn enqueue(&mut self, _now: Time, call: CallId, rank: Option<u32>, _calls: &Calls) -> Enqueued {
+    fn enqueue(
+        &mut self,
+        _now: Time,
+        call: CallId,
+        rank: Option<u32>,
+        _calls: &Calls,
+    ) -> Rescheduled {
         let chosen = rank.map_or_else(|| self.choose_rank(), |rank| rank as usize);
         self.ranks[chosen].waiting.push_back(call);
-        if self.current.is_none() { Enqueued::Wake } else { Enqueued::Unmoved }
+        if self.current.is_none() { Rescheduled::Wake } else { Rescheduled::Unmoved }
+    }
+
+    fn abort(&mut self, _now: Time, id: CallId) -> Rescheduled {
+        self.aborts.push(id);
+        if self.current.is_none() { Rescheduled::Wake } else { Rescheduled::Unmoved }
+    }
+
+    fn sampled(&self, now: Time, id: CallId, calls: &Calls) -> u32 {
+        let is_over = self.current.is_some_and(|step| step.end() <= now);
+        let sequences = self.ranks.iter().flat_map(|rank| &rank.running);
+        let mut samples = sequences.filter(|s| s.call == id && s.computed + s.now == s.known);
+        calls[id].generated + u32::from(is_over && samples.next().is_some())
     }
 
     fn settle(&mut self, _now: Time) -> Option<Progress> {
@@ -481,6 +521,9 @@ impl Engine for Oracle {
             self.composition.clear();
         }
         self.ranks.iter_mut().for_each(|rank| rank.complete(&mut around));
+        for id in self.aborts.drain(..) {
+            self.ranks.iter_mut().for_each(|rank| rank.abort(id, &mut around));
+        }
         self.ranks.iter_mut().for_each(|rank| rank.schedule(&mut around));
         self.decoding.fill(0);
         for sequence in self.ranks.iter().flat_map(|rank| &rank.running) {
@@ -497,11 +540,10 @@ impl Engine for Oracle {
         if continues {
             self.steps_of_composition += 1;
         } else {
-            let mut group = GroupTokens::default();
-            self.ranks.iter().for_each(|rank| group.add(&rank.batch(0)));
+            let tokens = self.ranks.iter().map(|rank| rank.batch(0).tokens()).sum();
             let line = |rank: &Rank| match rank.running.is_empty() {
                 true => (0, 0),
-                false => spec.step_time.line(&rank.batch(0), &rank.growth(), group),
+                false => spec.step_time.line(&rank.batch(0), &rank.growth(), tokens),
             };
             self.lines = self.ranks.iter().map(line).collect();
             self.composition = composition;

@@ -16,6 +16,7 @@ pub enum Kind {
     Fetching = 8,
     Fetched = 9,
     Answering = 10,
+    Aborted = 11,
 }
 
 /// The kind of `outcome`, and the call it happened to.
@@ -28,6 +29,7 @@ pub fn kind(outcome: &Outcome) -> (Kind, CallId) {
         Outcome::Resumed(call, _) => (Kind::Resumed, call),
         Outcome::Preempted(call) => (Kind::Preempted, call),
         Outcome::Finished(call) => (Kind::Finished, call),
+        Outcome::Aborted { call, .. } => (Kind::Aborted, call),
         Outcome::Fetching(call) => (Kind::Fetching, call),
         Outcome::Fetched(call) => (Kind::Fetched, call),
     }

@@ -73,14 +73,12 @@ fn step_time() -> impl Strategy<Value = StepTime> {
         (1e-4..1e-2, per(1e-5), per(1e-5), per(1e-6), per(1e-6), per(1e-8), per(1e-8), per(1e-7)),
         proptest::option::of(experts),
         proptest::option::weighted(0.4, 1..300u32),
-        proptest::option::weighted(0.4, 0.1..3.0),
     )
         .prop_map(
             |(
                 (step, token, sequence, context, windowed, pair, pair_w, prefix),
                 experts,
                 window,
-                decode_scale,
             )| {
                 StepTime {
                     per_step: step,
@@ -93,7 +91,6 @@ fn step_time() -> impl Strategy<Value = StepTime> {
                     per_prefix: prefix,
                     experts,
                     window,
-                    decode_scale,
                 }
             },
         )
@@ -128,7 +125,6 @@ fn engine() -> impl Strategy<Value = Engine> {
             kv_watermark,
             prefix_cache,
             step_scale: 1.0,
-            decode_scale: 1.0,
             step_overhead: Span::ZERO,
         },
     )
@@ -577,13 +573,16 @@ proptest! {
         let whole = &divided.whole;
         let counts = |stretch: &Stretch| -> Vec<u64> {
             let of_calls = |case: &UseCaseRecord| {
-                let UseCaseRecord { calls, rejected, finished, good, .. } = *case;
+                let UseCaseRecord { calls, finished, good, .. } = *case;
+                let UseCaseRecord { rejected, given_up, called_off, .. } = *case;
                 let UseCaseRecord { prompt_tokens, cached_tokens, output_tokens, .. } = *case;
                 let latencies = [&case.ttft, &case.tpot, &case.itl, &case.e2e, &case.queue];
                 let lengths = [prompt_tokens, cached_tokens, output_tokens, case.preemptions];
+                let lost = [rejected, given_up, called_off];
                 let SessionsRecord { began, completed, aborted, turns } = case.sessions;
-                [calls, rejected, finished, good, began, completed, aborted, turns]
+                [calls, finished, good, began, completed, aborted, turns]
                     .into_iter()
+                    .chain(lost)
                     .chain(lengths)
                     .chain(latencies.map(|latency| latency.count))
                     .collect::<Vec<_>>()

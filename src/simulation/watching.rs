@@ -28,7 +28,7 @@ impl<E: Engine> Simulation<'_, E> {
         let open = self.calls.iter().map(|call| {
             let pool = usize::from(call.pool);
             let (replica, _) = self.pools[pool].router.place(call.lane);
-            WatchedCall { call: *call, pool, replica, finished: None }
+            WatchedCall { call: *call, pool, replica, finished: None, is_aborted: false }
         });
         watch.end(end, open, self.open_runs(end))
     }

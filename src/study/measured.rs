@@ -3,7 +3,7 @@
 use super::compare::{ArmSummary, Difference};
 use super::figures::{Figure, Shares, figures};
 use super::precision::Precision;
-use super::reduce::{Evidence, Found, Stability, rejections};
+use super::reduce::{Evidence, Found, Stability, give_ups, rejections};
 use super::runs::Runs;
 use crate::kernel::Digest;
 use crate::scenario::{Arm, Scenario};
@@ -19,8 +19,9 @@ pub struct Measured<'a> {
     shares: Vec<Shares>,
     /// By pool, what each replication says of its stability.
     evidence: Vec<Vec<Evidence>>,
-    /// Calls that were refused, by use case.
+    /// Calls that were refused, and that were given up, by use case.
     rejected: Vec<u64>,
+    given_up: Vec<u64>,
     /// Fold of the digests of all replications.
     pub digest: Digest,
     /// Replications run.
@@ -42,6 +43,7 @@ impl<'a> Measured<'a> {
             shares: vec![Shares::default(); figures.len()],
             evidence: vec![Vec::new(); scenario.pools.len()],
             rejected: vec![0; scenario.use_cases.len()],
+            given_up: vec![0; scenario.use_cases.len()],
             digest: Digest::default(),
             runs: 0,
             window_s: 0.0,
@@ -60,8 +62,9 @@ impl<'a> Measured<'a> {
             for (pool, evidence) in self.evidence.iter_mut().enumerate() {
                 evidence.push(Evidence::of(&record, pool));
             }
-            for (calls, use_case) in self.rejected.iter_mut().zip(&record.whole.use_cases) {
-                *calls += use_case.rejected;
+            for (at, use_case) in record.whole.use_cases.iter().enumerate() {
+                self.rejected[at] += use_case.rejected;
+                self.given_up[at] += use_case.given_up;
             }
             self.digest.word(record.digest);
             self.runs += 1;
@@ -119,8 +122,9 @@ impl<'a> Measured<'a> {
 
     /// What the reader must know of it.
     pub fn warnings(&self) -> Vec<String> {
-        let names = self.scenario.use_cases.iter().map(|use_case| use_case.name.as_str());
-        let mut warnings = rejections(names.zip(self.rejected.iter().copied()));
+        let names = || self.scenario.use_cases.iter().map(|use_case| use_case.name.as_str());
+        let mut warnings = rejections(names().zip(self.rejected.iter().copied()));
+        warnings.extend(give_ups(names().zip(self.given_up.iter().copied())));
         warnings.extend(self.found.dependent_sections());
         let precision = Precision::of(self.scenario, &self.found);
         warnings.extend(precision.iter().flat_map(|it| it.warnings(self.runs, &self.found)));

@@ -166,6 +166,14 @@ pub struct UseCaseSummary {
     pub calls: u64,
     /// Calls refused because they can never fit, all replications together.
     pub rejected: u64,
+    /// Calls that were aborted because whoever waited for them had waited too long, all
+    /// replications together; absent where there are none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub given_up: u64,
+    /// Calls that were aborted because their answer was not needed any more, all
+    /// replications together; absent where there are none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub called_off: u64,
     /// Calls that finished, per second.
     pub calls_per_s: Option<Interval>,
     /// Mean prompt tokens a call.
@@ -448,4 +456,8 @@ pub struct TotalSummary {
     pub mean_mw: Option<Interval>,
     /// Provisioned facility power, MW.
     pub peak_mw: Option<Interval>,
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }

@@ -43,6 +43,8 @@ fn use_case(pool: &str, rate: f64, slowness: f64) -> UseCaseSummary {
         pool: pool.into(),
         calls: (rate * 3600.0 * 12.0) as u64,
         rejected: 0,
+        given_up: 0,
+        called_off: 0,
         calls_per_s: interval(rate, 0.012),
         prompt_tokens_mean: interval(1210.0 * slowness, 0.01),
         cache_hit_fraction: interval(0.0, 0.0),

@@ -14,6 +14,7 @@
 //! blocks in [`Blocks`], and [`Rank::horizon`] tells how many steps can pass
 //! before anything has to be decided.
 
+mod abort;
 mod limits;
 mod offload;
 mod prefix;

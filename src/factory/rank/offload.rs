@@ -45,6 +45,8 @@ struct Fetching {
     end: u32,
     /// Blocks taken beside those hit.
     taken: u32,
+    /// It leaves when they have arrived.
+    is_aborted: bool,
 }
 
 /// A call whose blocks have arrived.
@@ -127,12 +129,37 @@ impl Rank {
             let fetching = offload.fetching.pop_front().expect("a transfer");
             let mut view = turn.tiers.view(&turn.spec.offload, turn.replica, offload.number);
             view.arrived(&fetching.parts);
-            let Fetching { call, hit, end, taken, .. } = fetching;
+            let Fetching { call, hit, end, taken, is_aborted, .. } = fetching;
             self.publish(turn.calls, call, hit, end * self.limits.block_tokens);
             let ready = Ready { call, blocks: end, spare: taken - (end - hit) };
-            self.offload.as_mut().expect("a transfer").ready.push_back(ready);
             turn.outcomes.push(Outcome::Fetched(call));
+            if is_aborted {
+                self.give_up_fetched(turn, ready);
+            } else {
+                self.offload.as_mut().expect("a transfer").ready.push_back(ready);
+            }
         }
+    }
+
+    /// Takes out a call that waits beside the queue, if it is there, or lets it leave
+    /// when its blocks have arrived. Returns whether it is.
+    pub(super) fn abort_set_aside(&mut self, turn: &mut Turn, id: CallId) -> bool {
+        let Some(offload) = &mut self.offload else { return false };
+        if let Some(at) = offload.ready.iter().position(|ready| ready.call == id) {
+            let ready = offload.ready.remove(at).expect("it was just there");
+            self.give_up_fetched(turn, ready);
+            return true;
+        }
+        let fetching = offload.fetching.iter_mut().find(|fetching| fetching.call == id);
+        fetching.map(|fetching| fetching.is_aborted = true).is_some()
+    }
+
+    /// A call whose blocks have arrived is no longer waited for.
+    fn give_up_fetched(&mut self, turn: &mut Turn, ready: Ready) {
+        let Ready { call, blocks, spare } = ready;
+        self.blocks.give(spare);
+        self.release(turn, call, blocks * self.limits.block_tokens, blocks);
+        turn.outcomes.push(Outcome::Aborted { call, was_running: false });
     }
 
     /// Takes in the call that became ready first.
@@ -173,7 +200,8 @@ impl Rank {
             view.owe(id, &parts, tokens, seconds);
         }
         let at = offload.fetching.partition_point(|fetching| fetching.done <= done);
-        let fetching = Fetching { call: id, done, parts, hit: hit.blocks, end, taken };
+        let (hit_blocks, is_aborted) = (hit.blocks, false);
+        let fetching = Fetching { call: id, done, parts, hit: hit_blocks, end, taken, is_aborted };
         offload.fetching.insert(at, fetching);
         self.acquire(turn.calls, id, hit);
         self.take(taken, kept);

@@ -24,6 +24,13 @@ pub enum Outcome {
     Fetched(CallId),
     /// Its last output token was sampled; nothing of it is left in the rank.
     Finished(CallId),
+    /// It left before that, since nobody waited for it any more.
+    Aborted {
+        /// The call.
+        call: CallId,
+        /// It was in the batch, and not waiting.
+        was_running: bool,
+    },
 }
 
 /// What a rank sees and changes while a step starts.

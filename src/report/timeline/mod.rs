@@ -219,7 +219,7 @@ fn parts(call: &Call, until: Time) -> impl Iterator<Item = (&'static str, Time, 
 
 /// What is worth knowing of a call.
 fn said(seen: &WatchedCall) -> Value {
-    let WatchedCall { call, finished, .. } = seen;
+    let WatchedCall { call, finished, is_aborted, .. } = seen;
     let mut said = json!({
         "number": call.number,
         "turn": call.turn,
@@ -231,6 +231,9 @@ fn said(seen: &WatchedCall) -> Value {
     });
     if finished.is_none() {
         said["unfinished"] = true.into();
+    }
+    if *is_aborted {
+        said["aborted"] = true.into();
     }
     said
 }

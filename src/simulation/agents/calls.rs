@@ -1,7 +1,7 @@
 //! Model calls of agents: asked for, answered, or called off for their time.
 
 use super::{Called, agents};
-use crate::factory::{Call, CallId, Engine, Hold, Waiter};
+use crate::factory::{Call, CallId, Engine, Gone, Hold, Waiter, Why};
 use crate::kernel::{Span, Time};
 use crate::metrics::RunEnd;
 use crate::simulation::Simulation;
@@ -14,16 +14,22 @@ impl<E: Engine> Simulation<'_, E> {
     /// The actor goes on at this instant, once all steps that end at it have ended:
     /// until then a replica may be about to start a step that its call must not be in.
     pub(in crate::simulation) fn ask(&mut self, now: Time, id: ActorId) {
-        if self.asking.is_empty() {
+        self.wait_for_steps(now);
+        self.asking.push(id);
+    }
+
+    /// Schedules what comes when all steps that end now have ended.
+    pub(in crate::simulation) fn wait_for_steps(&mut self, now: Time) {
+        if self.asking.is_empty() && self.aborting.is_empty() {
             self.pending.schedule(self.slots.asks(), now);
             self.arrivals_due += 1;
         }
-        self.asking.push(id);
     }
 
     /// All steps that end now have ended.
     pub(in crate::simulation) fn on_asks(&mut self, now: Time) {
         self.arrivals_due -= 1;
+        self.tell_aborts(now);
         let mut asking = std::mem::take(&mut self.asking);
         for id in asking.drain(..) {
             // Somebody may have called it off since.
@@ -100,7 +106,8 @@ impl<E: Engine> Simulation<'_, E> {
         }
         let (there, _) = ways(call.network);
         if there == Span::ZERO {
-            return self.deliver(now, call, Some(content));
+            self.deliver(now, call, Some(content));
+            return;
         }
         let flight = self.fly(now + there, call, Some(content));
         self.task(id).called = Called::OnItsWay(flight);
@@ -124,14 +131,14 @@ impl<E: Engine> Simulation<'_, E> {
         if back == Span::ZERO {
             return self.on_agent_answer(now, now, id, &call, content);
         }
-        let flight = self.answers.insert(Flight { call, content });
+        let flight = self.answers.insert(Flight { call, content, hung_up: None });
         self.task(id).called = Called::Answered(flight, now);
         self.alarm(now + back, Event::Answer { flight });
     }
 
     /// An answer is back.
     pub(in crate::simulation) fn on_heard(&mut self, now: Time, flight: FlightId) {
-        let Flight { call, content } = self.answers.remove(flight);
+        let Flight { call, content, .. } = self.answers.remove(flight);
         let Waiter::Agent(id) = call.waiter else {
             return self.calls.recycle(content);
         };
@@ -192,17 +199,32 @@ impl<E: Engine> Simulation<'_, E> {
         self.plan = plan;
     }
 
-    /// The call of an actor, if there is one, is no longer waited for.
-    pub(super) fn call_off(&mut self, _now: Time, id: ActorId) {
-        let call = match std::mem::take(&mut self.task(id).called) {
+    /// The call of an actor, if there is one, is no longer waited for. Its run pays for
+    /// what it has been served so far.
+    pub(super) fn call_off(&mut self, now: Time, id: ActorId, why: Why) {
+        let mut gone = Gone { why, member: self.actors[id].member, paid: 0 };
+        let pool = match std::mem::take(&mut self.task(id).called) {
             Called::Nothing => return,
-            Called::OnItsWay(flight) => &mut self.flights[flight].call,
-            Called::AtPool(call) => &mut self.calls[call],
-            Called::Answered(flight, _) => &mut self.answers[flight].call,
+            Called::OnItsWay(flight) => {
+                let Flight { call, hung_up, .. } = &mut self.flights[flight];
+                call.leave(gone);
+                *hung_up = Some(now);
+                return;
+            }
+            Called::AtPool(call) => {
+                gone.paid = self.served_tokens(now, call);
+                self.calls[call].leave(gone);
+                self.hang_up(now, now, call);
+                self.calls[call].pool
+            }
+            Called::Answered(flight, _) => {
+                let call = &mut self.answers[flight].call;
+                gone.paid = call.prompt + call.output;
+                call.leave(gone);
+                call.pool
+            }
         };
-        (call.waiter, call.hold) = (Waiter::Nobody, call.hold.called_off());
-        let (pool, tokens) = (call.pool, u64::from(call.prompt) + u64::from(call.output));
-        self.task(id).spent.add_tokens(pool.into(), tokens);
+        self.task(id).spent.add_tokens(pool.into(), gone.paid.into());
     }
 
     /// A call may have taken too long.
@@ -214,12 +236,12 @@ impl<E: Engine> Simulation<'_, E> {
         let (sent, left, said) = match self.task(id).called {
             Called::Nothing => (None, now, None),
             Called::OnItsWay(flight) => {
-                let Flight { call, content } = &self.flights[flight];
+                let Flight { call, content, .. } = &self.flights[flight];
                 (Some(*call), now, content.as_ref())
             }
             Called::AtPool(call) => (Some(self.calls[call]), now, self.calls.content(call)),
             Called::Answered(flight, left) => {
-                let Flight { call, content } = &self.answers[flight];
+                let Flight { call, content, .. } = &self.answers[flight];
                 (Some(*call), left, content.as_ref())
             }
         };
@@ -228,7 +250,7 @@ impl<E: Engine> Simulation<'_, E> {
             return self.calls.recycle(Some(content));
         };
         content.copy(said);
-        self.call_off(now, id);
+        self.call_off(now, id, Why::GaveUp);
         let task = &mut self.tasks[id.index() as usize];
         let actor = &mut self.actors[id];
         task.path.call(now, left, &sent, actor.turn);

@@ -2,7 +2,7 @@
 
 use super::agents;
 use crate::catalog::ChildOrder;
-use crate::factory::Engine;
+use crate::factory::{Engine, Why};
 use crate::kernel::Time;
 use crate::metrics::RunEnd;
 use crate::simulation::Simulation;
@@ -79,7 +79,7 @@ impl<E: Engine> Simulation<'_, E> {
         self.task(child).path = ended;
         self.dismiss(child);
         if is_enough {
-            self.call_off_children(now, id);
+            self.call_off_children(now, id, Why::CalledOff);
         }
         match goes_on {
             Goes::Nowhere => {}
@@ -90,10 +90,10 @@ impl<E: Engine> Simulation<'_, E> {
     }
 
     /// The sub-agents of an actor are no longer waited for, nor theirs.
-    pub(super) fn call_off_children(&mut self, now: Time, id: ActorId) {
+    pub(super) fn call_off_children(&mut self, now: Time, id: ActorId, why: Why) {
         while let Some(child) = self.task(id).children.pop() {
-            self.call_off_children(now, child);
-            self.call_off(now, child);
+            self.call_off_children(now, child, why);
+            self.call_off(now, child, why);
             if self.watch.is_some() {
                 self.watch_run(now, child, Some(RunEnd::Abandoned));
             }

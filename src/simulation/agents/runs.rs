@@ -2,7 +2,7 @@
 
 use super::agents;
 use crate::catalog::{Agent, ChildOrder, Join, ToolOrder};
-use crate::factory::Engine;
+use crate::factory::{Engine, Why};
 use crate::kernel::{Span, Time};
 use crate::metrics::{RunCounts, RunEnd};
 use crate::simulation::Simulation;
@@ -95,7 +95,8 @@ impl<E: Engine> Simulation<'_, E> {
 
     /// The last answer of a run is there, or it ends without.
     pub(in crate::simulation) fn end_run(&mut self, now: Time, id: ActorId, end: RunEnd) {
-        self.call_off_children(now, id);
+        // All that a run has started has ended with it, unless it was given up.
+        self.call_off_children(now, id, Why::GaveUp);
         if self.watch.is_some() {
             self.watch_run(now, id, Some(end));
         }
@@ -181,7 +182,7 @@ impl<E: Engine> Simulation<'_, E> {
     pub(in crate::simulation) fn on_patience(&mut self, now: Time, id: ActorId, run: u32) {
         // Between runs it is at the next one already.
         if self.actors.contains(id) && self.actors[id].run == run {
-            self.call_off(now, id);
+            self.call_off(now, id, Why::GaveUp);
             self.end_run(now, id, RunEnd::Abandoned);
         }
     }

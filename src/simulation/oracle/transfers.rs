@@ -15,6 +15,8 @@ pub(super) struct Transfer {
     fetched: u32,
     pub(super) spare: u32,
     pub(super) has_arrived: bool,
+    /// Nobody waits for it: it leaves when its blocks have arrived.
+    pub(super) is_aborted: bool,
 }
 
 impl Rank {
@@ -68,10 +70,45 @@ impl Rank {
         self.allocate(held);
         self.waiting.pop_front();
         around.outcomes.push(Outcome::Fetching(id));
-        let (published, spare, has_arrived) = (hit.blocks, held - fetched, false);
-        let transfer = Transfer { call: id, done, parts, published, fetched, spare, has_arrived };
-        self.transfers.push(transfer);
+        self.transfers.push(Transfer {
+            call: id,
+            done,
+            parts,
+            published: hit.blocks,
+            fetched,
+            spare: held - fetched,
+            has_arrived: false,
+            is_aborted: false,
+        });
         true
+    }
+
+    /// Calls that nobody waits for leave once their blocks have arrived.
+    pub(super) fn drop_aborted(&mut self, around: &mut Around<'_>) {
+        let mut left = std::mem::take(&mut self.transfers);
+        for transfer in left.extract_if(.., |transfer| transfer.is_aborted && transfer.has_arrived)
+        {
+            self.drop_transfer(&transfer, around);
+        }
+        self.transfers = left;
+    }
+
+    fn drop_transfer(&mut self, transfer: &Transfer, around: &mut Around<'_>) {
+        let Transfer { call, published, spare, .. } = *transfer;
+        let computed = published * self.limits.block_tokens;
+        let sequence = Sequence {
+            call,
+            use_case: around.calls[call].use_case,
+            computed,
+            known: computed + 1,
+            blocks: published + spare,
+            published,
+            decodes: false,
+            now: 0,
+        };
+        let said = around.calls[call].hold.in_blocks(self.limits.block_tokens);
+        self.release(&sequence, said, around);
+        around.outcomes.push(Outcome::Aborted { call, was_running: false });
     }
 
     /// Transfers that are over by now publish their blocks.
@@ -94,7 +131,11 @@ impl Rank {
             }
             transfer.has_arrived = true;
             around.outcomes.push(Outcome::Fetched(transfer.call));
+            if transfer.is_aborted {
+                self.drop_transfer(transfer, around);
+            }
         }
+        transfers.retain(|transfer| !(transfer.is_aborted && transfer.has_arrived));
         self.transfers = transfers;
     }
 }

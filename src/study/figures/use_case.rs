@@ -81,10 +81,10 @@ pub fn figures(scenario: &Scenario, at: usize) -> Vec<Figure> {
     figures.extend(parts.map(|(key, ticks)| part(path(key), at, ticks).steady_on(pools)));
     if !use_case.slo.targets.is_empty() {
         let good: Count = |calls| calls.good;
-        // A call that was refused kept no promise.
+        // A call that was refused or given up kept no promise.
         let fraction = Figure::new(path("goodput_fraction"), move |run| {
             let record = &run.use_cases[at];
-            Share::Ratio(record.good as f64, (record.calls + record.rejected) as f64)
+            Share::Ratio(record.good as f64, (record.calls + record.unanswered()) as f64)
         });
         figures.push(fraction.steady_on(pools));
         figures.push(per_second(path("goodput_calls_per_s"), at, good).steady_on(pools));

@@ -14,7 +14,7 @@ mod use_case;
 
 pub use curves::series;
 pub use stability::{Evidence, Stability, counts, mean_in_system};
-pub use use_case::rejections;
+pub use use_case::{give_ups, rejections};
 
 use super::capacity::{Load, load_of};
 use super::figures::{Figure, Shares, figures};
@@ -47,6 +47,8 @@ pub fn summary(scenario: &Scenario, records: &[RunRecord], digest: Digest) -> Su
     warnings.extend(use_case::unmeasured(&use_cases));
     let rejected = use_cases.iter().map(|(name, use_case)| (name.as_str(), use_case.rejected));
     warnings.extend(rejections(rejected));
+    let given_up = use_cases.iter().map(|(name, use_case)| (name.as_str(), use_case.given_up));
+    warnings.extend(give_ups(given_up));
     warnings.extend(use_case::abortions(&use_cases));
     warnings.extend(use_case::late_jobs(scenario, records));
     let precision = Precision::of(scenario, &found);

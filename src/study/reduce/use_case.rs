@@ -49,6 +49,17 @@ pub fn rejections<'a>(rejected: impl Iterator<Item = (&'a str, u64)>) -> Vec<Str
     rejected.filter(|(_, calls)| *calls > 0).map(sentence).collect()
 }
 
+/// One warning a use case some of whose calls were given up.
+pub fn give_ups<'a>(given_up: impl Iterator<Item = (&'a str, u64)>) -> Vec<String> {
+    let sentence = |(name, calls): (&str, u64)| {
+        format!(
+            "use case {name}: {calls} calls were given up before they were answered; latencies \
+             are of the others, and promises count them as never answered"
+        )
+    };
+    given_up.filter(|(_, calls)| *calls > 0).map(sentence).collect()
+}
+
 /// One warning a use case some of whose sessions ended early.
 pub fn abortions(summaries: &IndexMap<String, UseCaseSummary>) -> Vec<String> {
     let sessions = summaries.iter().filter_map(|(name, use_case)| {
@@ -83,6 +94,8 @@ fn summary(scenario: &Scenario, records: &[RunRecord], found: &Found, at: usize)
             .join(", "),
         calls: total(|record| record.calls),
         rejected: total(|record| record.rejected),
+        given_up: total(|record| record.given_up),
+        called_off: total(|record| record.called_off),
         calls_per_s: get("calls_per_s"),
         prompt_tokens_mean: get("prompt_tokens_mean"),
         cache_hit_fraction: get("cache_hit_fraction"),
@@ -266,14 +279,14 @@ fn method_of(is_exact: bool) -> String {
 
 /// Whether the promised statistic, on average over replications, is kept; a
 /// bound on every call is kept only if no replication broke it. Calls that were
-/// refused count as never answered.
+/// refused or given up count as never answered.
 fn is_met(records: &[RunRecord], at: usize, target: &Target) -> bool {
     let runs =
         records.iter().filter(|run| figures::latency(&run.whole, at, target.metric).count > 0);
     let values: Vec<f64> = runs.map(|run| promised(run, at, target)).collect();
     let bounds_every_call = target.statistic == Statistic::Quantile(1.0);
     let value = match values.len() {
-        0 => return records.iter().all(|run| run.whole.use_cases[at].rejected == 0),
+        0 => return records.iter().all(|run| run.whole.use_cases[at].unanswered() == 0),
         _ if bounds_every_call => values.iter().copied().fold(0.0, f64::max),
         n => values.iter().sum::<f64>() / n as f64,
     };
@@ -281,16 +294,16 @@ fn is_met(records: &[RunRecord], at: usize, target: &Target) -> bool {
 }
 
 /// The promised statistic in one replication; infinite where it falls among
-/// refused calls.
+/// calls that were refused or given up.
 fn promised(run: &RunRecord, at: usize, target: &Target) -> f64 {
     let record = figures::latency(&run.whole, at, target.metric);
-    let UseCaseRecord { calls, rejected, .. } = &run.whole.use_cases[at];
-    let (calls, rejected) = (*calls, *rejected);
+    let calls = run.whole.use_cases[at].calls;
+    let unanswered = run.whole.use_cases[at].unanswered();
     match target.statistic {
-        Statistic::Mean if rejected > 0 => f64::INFINITY,
+        Statistic::Mean if unanswered > 0 => f64::INFINITY,
         Statistic::Mean => record.mean,
         Statistic::Quantile(fraction) => {
-            let served = fraction * (calls + rejected) as f64 / calls as f64;
+            let served = fraction * (calls + unanswered) as f64 / calls as f64;
             if served > 1.0 { f64::INFINITY } else { at_fraction(record, served) }
         }
     }

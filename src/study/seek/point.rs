@@ -4,12 +4,13 @@ use super::condition::Verdict;
 use super::plan::Plan;
 use crate::error::Result;
 use crate::kernel::Digest;
+use crate::metrics::UseCaseRecord;
 use crate::scenario::Scenario;
 use crate::simulation::Options;
 use crate::statistics::Interval;
 use crate::study::figures::{Shares, figures};
 use crate::study::precision::Precision;
-use crate::study::reduce::{Found, rejections, stability};
+use crate::study::reduce::{Found, give_ups, rejections, stability};
 use crate::study::replicate::{digest, run_waves};
 use crate::study::runs::Runs;
 use crate::study::transient::Transient;
@@ -132,11 +133,14 @@ fn warnings(
             condition.metric
         )
     }));
-    let rejected = scenario.use_cases.iter().enumerate().map(|(at, use_case)| {
-        let calls = records.iter().map(|run| run.whole.use_cases[at].rejected).sum();
-        (use_case.name.as_str(), calls)
-    });
-    warnings.extend(rejections(rejected));
+    let total = |count: fn(&UseCaseRecord) -> u64| {
+        scenario.use_cases.iter().enumerate().map(move |(at, use_case)| {
+            let calls = records.iter().map(|run| count(&run.whole.use_cases[at])).sum();
+            (use_case.name.as_str(), calls)
+        })
+    };
+    warnings.extend(rejections(total(|record| record.rejected)));
+    warnings.extend(give_ups(total(|record| record.given_up)));
     let cut_off = records.iter().filter(|run| run.cut_off.is_some()).count();
     if cut_off > 0 {
         let all = records.len();
