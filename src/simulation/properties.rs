@@ -4,6 +4,7 @@
 //! same measurements and the same timeline.
 
 mod agents;
+mod jumps;
 mod replays;
 
 use super::oracle::Oracle;
