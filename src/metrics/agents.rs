@@ -1,15 +1,19 @@
 //! What the runs of agents came to, by kind of agent.
 //!
-//! Runs are too many to keep. What they waited for is summed in buckets of their
-//! latency, each at most 0.8 % wide, so that bands of percentiles can be formed
-//! when all runs are there; counts and sums are integers and merge in any order.
+//! What runs waited for is summed in buckets of their latency, each at most 0.8 %
+//! wide, so that bands of percentiles can be formed when all runs are there; counts
+//! and sums are integers and merge in any order. Latencies themselves are kept while
+//! they are few (a megabyte), since a millisecond a call is less than such a bucket.
 
 use super::path::{Part, Parts, Path};
 use crate::kernel::Span;
-use crate::statistics::Histogram;
+use crate::statistics::{Histogram, Sample};
 
 /// Turns whose paths are kept apart; later ones count as the last.
 pub const TURNS_KEPT: usize = 100;
+
+/// Latencies kept of a kind of agent in one replication; beyond, they are in a histogram.
+pub const LATENCIES_KEPT: usize = 1 << 17;
 
 /// Bands of percentiles of run latency: where each ends.
 pub const BANDS: [(&str, f64); 4] =
@@ -109,7 +113,7 @@ pub enum RunEnd {
 }
 
 /// Runs of one kind of agent that ended in a stretch of time.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct AgentRuns {
     /// Runs that ended with their last answer.
     pub done: u64,
@@ -128,7 +132,7 @@ pub struct AgentRuns {
     /// What all runs used that ended.
     pub spent: Spent,
     /// Latencies of runs that ended with their last answer, ticks.
-    pub latency: Histogram,
+    pub latency: Sample,
     /// Runs and their ticks by part, by bucket of latency from `first` on.
     buckets: Vec<Bucket>,
     first: usize,
@@ -149,6 +153,25 @@ impl Bucket {
     fn add(&mut self, other: &Bucket) {
         self.runs += other.runs;
         self.ticks.iter_mut().zip(&other.ticks).for_each(|(sum, ticks)| *sum += ticks);
+    }
+}
+
+impl Default for AgentRuns {
+    fn default() -> Self {
+        AgentRuns {
+            done: 0,
+            in_time: 0,
+            failed: 0,
+            abandoned: 0,
+            counts: RunCounts::default(),
+            alone_ticks: 0,
+            spent_on_done: Spent::default(),
+            spent: Spent::default(),
+            latency: Sample::new(LATENCIES_KEPT),
+            buckets: Vec::new(),
+            first: 0,
+            by_turn: Vec::new(),
+        }
     }
 }
 

@@ -41,10 +41,7 @@ impl Sample {
 
     #[cold]
     fn spill(&mut self, value: u64) {
-        let mut histogram = Histogram::new();
-        if let Store::Exact(values) = &self.store {
-            values.iter().for_each(|&value| histogram.record(value));
-        }
+        let mut histogram = self.histogram();
         histogram.record(value);
         self.store = Store::Spilled(histogram);
     }
@@ -52,6 +49,34 @@ impl Sample {
     /// Whether quantiles are exact.
     pub fn is_exact(&self) -> bool {
         matches!(self.store, Store::Exact(_))
+    }
+
+    /// Adds all values of another sample.
+    pub fn merge(&mut self, other: &Sample) {
+        let count = self.count() + other.count();
+        match (&mut self.store, &other.store) {
+            (Store::Exact(values), Store::Exact(more)) if count <= self.cap as u64 => {
+                values.extend_from_slice(more);
+            }
+            _ => {
+                let mut histogram = self.histogram();
+                histogram.merge(&other.histogram());
+                self.store = Store::Spilled(histogram);
+            }
+        }
+        self.sum += other.sum;
+    }
+
+    /// All values in a histogram.
+    fn histogram(&self) -> Histogram {
+        match &self.store {
+            Store::Exact(values) => {
+                let mut histogram = Histogram::new();
+                values.iter().for_each(|&value| histogram.record(value));
+                histogram
+            }
+            Store::Spilled(histogram) => histogram.clone(),
+        }
     }
 
     /// How many values were added.
@@ -67,9 +92,17 @@ impl Sample {
         (self.count() > 0).then(|| self.sum as f64 / self.count() as f64)
     }
 
-    /// The quantile at `fraction` in 0..=1; `None` when empty.
-    pub fn quantile(&mut self, fraction: f64) -> Option<f64> {
-        self.quantiles(&[fraction]).map(|quantiles| quantiles[0])
+    /// The exact sum.
+    pub fn sum(&self) -> u128 {
+        self.sum
+    }
+
+    /// The quantile at `fraction` in 0..=1; `None` when empty. Copies the values kept.
+    pub fn quantile(&self, fraction: f64) -> Option<f64> {
+        match &self.store {
+            Store::Exact(values) => quantiles(&mut values.clone(), &[fraction])?.pop(),
+            Store::Spilled(histogram) => histogram.quantile(fraction).map(|value| value as f64),
+        }
     }
 
     /// The quantiles at each of `fractions`; `None` when empty. Reorders the
@@ -105,5 +138,25 @@ mod tests {
         assert!((median / 501_000.0 - 1.0).abs() <= 0.004, "{median}");
         sample.record(0);
         assert_eq!(sample.quantiles(&[0.0]), Some(vec![0.0]));
+    }
+
+    #[test]
+    fn merged_samples_are_the_sample_of_all_values() {
+        let sample = |values: std::ops::Range<u64>| {
+            let mut sample = Sample::new(1000);
+            values.for_each(|value| sample.record(value * value));
+            sample
+        };
+        // Few and few, few and too many, a histogram and few, few and a histogram.
+        for (first, second) in [(0..300, 700), (0..300, 1200), (0..1100, 1300), (0..100, 1900)] {
+            let mut merged = sample(first.clone());
+            merged.merge(&sample(first.end..second));
+            let all = sample(0..second);
+            assert_eq!(merged.is_exact(), all.is_exact());
+            assert_eq!((merged.count(), merged.sum()), (all.count(), all.sum()));
+            for fraction in [0.0, 0.31, 0.5, 0.99, 1.0] {
+                assert_eq!(merged.quantile(fraction), all.quantile(fraction), "{fraction}");
+            }
+        }
     }
 }

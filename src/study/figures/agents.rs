@@ -70,9 +70,7 @@ fn of_member(owner: &str, at: usize, member: usize, pool: usize) -> Vec<Figure> 
         let figure = Figure::new(path(&format!("run_s.{name}")), move |run| {
             let fraction = LatencyRecord::FRACTIONS[index];
             let ticks = runs(run, at, member).and_then(|runs| runs.latency.quantile(fraction));
-            ticks.map_or(Share::Nothing, |ticks| {
-                Share::Value(ticks as f64 / TICKS_PER_SECOND as f64)
-            })
+            ticks.map_or(Share::Nothing, |ticks| Share::Value(ticks / TICKS_PER_SECOND as f64))
         });
         figures.push(figure.steady_on(&[pool]));
     }

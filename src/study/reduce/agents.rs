@@ -1,6 +1,7 @@
 //! Summaries of agents and of the workers of their tools.
 
 use super::Found;
+use super::use_case::method_of;
 use crate::kernel::TICKS_PER_SECOND;
 use crate::metrics::{AgentRuns, BANDS, Part, RunRecord};
 use crate::scenario::Scenario;
@@ -36,11 +37,10 @@ fn summary(
     pool: String,
 ) -> AgentSummary {
     let get = |key: &str| found.get(owner, key);
+    let each = || records.iter().filter_map(|record| agent_runs(&record.whole, at, member));
+    let is_exact = each().all(|runs| runs.latency.is_exact());
     let mut all = AgentRuns::default();
-    records
-        .iter()
-        .filter_map(|record| agent_runs(&record.whole, at, member))
-        .for_each(|runs| all.add(runs));
+    each().for_each(|runs| all.add(runs));
     let path = |prefix: &str| -> IndexMap<String, Mean> {
         let part = |part: Part| {
             let key = part_key(part);
@@ -61,7 +61,7 @@ fn summary(
             p90: get("run_s.p90"),
             p95: get("run_s.p95"),
             p99: get("run_s.p99"),
-            method: "histogram".to_owned(),
+            method: method_of(is_exact),
         },
         alone_s: Mean { mean: get("alone_s.mean") },
         amplification: get("amplification"),

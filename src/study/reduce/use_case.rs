@@ -273,7 +273,7 @@ fn method(records: &[RunRecord], at: usize, metric: Metric) -> String {
     method_of(records.iter().all(|run| figures::latency(&run.whole, at, metric).exact))
 }
 
-fn method_of(is_exact: bool) -> String {
+pub(super) fn method_of(is_exact: bool) -> String {
     if is_exact { "exact".to_string() } else { "histogram".to_string() }
 }
 
