@@ -465,6 +465,15 @@ fn engine_that_cannot_work() {
 }
 
 #[test]
+fn engine_that_is_too_fast_or_too_slow() {
+    insta::assert_snapshot!(mistakes(&[(
+        "max_num_seqs = 64",
+        "max_num_seqs = 64, step_scale = 0.001, decode_scale = 101"
+    )]));
+    insta::assert_snapshot!(mistakes(&[("max_num_seqs = 64", "decode_scale = nan")]));
+}
+
+#[test]
 fn eviction_that_keeps_nothing() {
     let engine = |policy: &str| format!("max_num_seqs = 64, eviction = {{ policy = {policy} }}");
     insta::assert_snapshot!(mistakes(&[(

@@ -147,6 +147,31 @@ fn one_call_alone() {
     assert!(record.events - record.timeline.len() as u64 <= 4, "{} events", record.events);
 }
 
+/// With decodes at half, a step without prompts takes half, the weights included; the
+/// step in which the second call's prompt comes half of what the first adds to it.
+#[test]
+fn decodes_at_half_the_time() {
+    let scenario = |calls: &[Asked]| {
+        let mut scenario = factory("", calls);
+        scenario.pools[0].step_time = whole_ticks().with_decode_scale(0.5);
+        scenario
+    };
+    let first = asked(0, 1_000, 250);
+    let record = simulate(&scenario(&[first]));
+    let ttft = step(&[], &[(0, 1_000)]);
+    assert_eq!(seen(&record, 0), [0, ttft, ttft + decoding(&[1_000], 1, 249) / 2]);
+    // It comes while the first of these steps is under way.
+    let second = asked(ttft + 1, 600, 100);
+    let record = simulate(&scenario(&[first, second]));
+    let one = decoding(&[1_000], 1, 1) / 2;
+    let prompt = step(&[], &[(0, 600)]);
+    let mixed = prompt + (step(&[1_002], &[(0, 600)]) - prompt) / 2;
+    let both = decoding(&[1_002, 600], 1, 99) / 2;
+    let rest = decoding(&[1_101], 1, 148) / 2;
+    assert_eq!(seen(&record, 0), [0, ttft, ttft + one + mixed + both + rest]);
+    assert_eq!(seen(&record, 1), [one - 1, one - 1 + mixed, one - 1 + mixed + both]);
+}
+
 /// The answer begins with the token after thinking; a call that thinks and one that
 /// does not take the same steps.
 #[test]

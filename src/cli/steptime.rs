@@ -5,7 +5,7 @@ use super::columns::columns;
 use super::{Globals, blame, json};
 use crate::catalog::{Catalog, KvFormat, Precision, Unknown};
 use crate::error::{Error, Mistake, Result};
-use crate::factory::{Batch, Parallelism, StepTime};
+use crate::factory::{Batch, GroupTokens, Parallelism, StepTime};
 use crate::study::StepTable;
 use clap::Args;
 use serde_json::json;
@@ -58,7 +58,7 @@ pub(super) fn steptime(args: &SteptimeArgs, globals: &Globals) -> Result<String>
         return annotate(input, globals);
     }
     let step = args.step()?;
-    let seconds = step.time.seconds(&step.batch, step.group_tokens);
+    let seconds = step.time.seconds(&step.batch, step.group);
     let terms = step.terms();
     if globals.json {
         let terms: serde_json::Map<String, serde_json::Value> =
@@ -102,7 +102,7 @@ fn row(name: &str, part: f64, whole: f64) -> Vec<String> {
 struct Step {
     time: StepTime,
     batch: Batch,
-    group_tokens: u64,
+    group: GroupTokens,
     caveats: Vec<String>,
 }
 
@@ -150,9 +150,9 @@ impl SteptimeArgs {
         let precision = kv.map_or(precision, |kv| precision.with_kv_cache(kv));
         let time = StepTime::new(&model, &hardware, precision, parallelism, self.step_scale, 0.0);
         let batch = self.batch(&time);
-        let group_tokens = batch.tokens() * u64::from(parallelism.data);
+        let group = GroupTokens::of(&batch, parallelism.data.into());
         let caveats = StepTime::caveats(&model, &hardware, precision, parallelism);
-        Ok(Step { time, batch, group_tokens, caveats })
+        Ok(Step { time, batch, group, caveats })
     }
 
     fn batch(&self, time: &StepTime) -> Batch {
@@ -188,9 +188,8 @@ impl Step {
             ("prefill_attention", time.context_seconds(batch) - context),
         ];
         if let Some(experts) = &time.experts {
-            let active = (self.group_tokens as usize).min(experts.weights.len() - 1);
-            terms.push(("expert_weights", experts.weights[active]));
-            terms.push(("expert_tokens", experts.per_group_token * self.group_tokens as f64));
+            terms.push(("expert_weights", time.expert_weights(self.group)));
+            terms.push(("expert_tokens", experts.per_group_token * self.group.all() as f64));
         }
         terms
     }

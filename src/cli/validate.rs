@@ -4,7 +4,7 @@
 use super::columns::columns;
 use super::{Globals, json};
 use crate::error::Result;
-use crate::factory::{Batch, StepTime};
+use crate::factory::{Batch, GroupTokens, StepTime};
 use crate::kernel::{Span, Time};
 use crate::scenario::{
     Arrivals, Choice, Lengths, Loaded, Offload, Pool, Regime, Scenario, UseCase,
@@ -269,7 +269,7 @@ fn decode_steps(pool: &Pool) -> impl Iterator<Item = (u64, f64)> {
     let most = u64::from(pool.engine.max_num_seqs);
     BATCHES.into_iter().filter(move |batch| *batch <= most).map(move |decodes| {
         let batch = decode_batch(step_time, decodes, CONTEXT);
-        (decodes, step_time.seconds(&batch, decodes * ranks))
+        (decodes, step_time.seconds(&batch, GroupTokens::of(&batch, ranks)))
     })
 }
 

@@ -39,7 +39,7 @@ pub use replica::Replica;
 pub use router::{Fleet, Policy, Router, Routing};
 pub use segment::Segment;
 pub use serve::Serve;
-pub use step_time::{Batch, Experts, PromptTime, StepTime};
+pub use step_time::{Batch, Experts, GroupTokens, PromptTime, StepTime};
 #[cfg(test)]
 pub(crate) use tier::ReferenceTier;
 pub use tier::{

@@ -11,7 +11,7 @@ use super::call::{CallId, Calls};
 use super::engine::{Engine, EngineSpec, Load, Next, Progress, Rescheduled};
 use super::rank::{Outcome, Rank, Turn};
 use super::segment::Segment;
-use super::step_time::StepTime;
+use super::step_time::{GroupTokens, StepTime};
 use super::tier::{TierStore, Tiers};
 use crate::kernel::{Span, Time};
 use smallvec::SmallVec;
@@ -222,15 +222,15 @@ impl Replica {
 
     /// Takes each rank's line anew after the composition has changed.
     fn measure(&mut self, step_time: &StepTime) {
-        let tokens = match step_time.experts {
-            Some(_) => self.ranks().map(|rank| rank.batch().tokens()).sum(),
-            None => 0,
-        };
+        let mut group = GroupTokens::default();
+        if step_time.minds_group() {
+            self.ranks().for_each(|rank| group.add(&rank.batch()));
+        }
         for Lane { rank, line } in &mut self.lanes {
             let batch = rank.batch();
             let (base, increment) = match batch.is_empty() {
                 true => (0, 0),
-                false => step_time.line(&batch, &rank.growth(), tokens),
+                false => step_time.line(&batch, &rank.growth(), group),
             };
             *line = Line { base, increment };
         }

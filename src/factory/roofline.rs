@@ -77,6 +77,11 @@ impl StepTime {
         step_time
     }
 
+    /// The same with what decodes add to a step multiplied by `scale`.
+    pub fn with_decode_scale(self, scale: f64) -> StepTime {
+        StepTime { decode_scale: (scale != 1.0).then_some(scale), ..self }
+    }
+
     /// What a report must say about step times of this configuration: where
     /// they are estimates, and how far off the model is known to be.
     pub fn caveats(
@@ -151,6 +156,7 @@ impl Roofline<'_> {
             per_prefix: attention_flop * self.shard.expand_flops,
             experts: self.model.experts.map(|experts| self.experts(experts)),
             window: self.model.window().map(|window| window.tokens),
+            decode_scale: None,
         }
     }
 

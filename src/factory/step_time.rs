@@ -5,6 +5,12 @@
 //! undisturbed, so the duration of consecutive steps is an arithmetic
 //! progression and a replica can jump over them in closed form.
 //!
+//! A decode scale multiplies what a step takes longer for its decodes than the
+//! same step without them. Without prompts there would be no step, so the whole
+//! of it is scaled, weights and overheads too; beside prompts the step takes
+//! place anyway, and what the decodes add to it is scaled. Both parts are lines
+//! in the step number, and so is their sum.
+//!
 //! Cost: about twenty multiplications, no transcendental (the expert
 //! activation curve is a table).
 
@@ -56,9 +62,49 @@ impl Batch {
         }
     }
 
+    /// The step without its decodes.
+    fn prompts(&self) -> Batch {
+        Batch { decodes: 0, decode_context: 0, decode_context_windowed: 0, ..*self }
+    }
+
     /// Whether there is nothing to compute.
     pub fn is_empty(&self) -> bool {
         self.decodes == 0 && self.prefills == 0
+    }
+}
+
+/// Tokens that the ranks of a replica compute in one step: a group of experts
+/// serves them all, and they wait for each other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct GroupTokens {
+    /// Tokens of decodes, one a sequence.
+    pub decodes: u64,
+    /// Prompt tokens.
+    pub prefill: u64,
+}
+
+impl GroupTokens {
+    /// Those of `ranks` ranks that compute `batch` each.
+    pub fn of(batch: &Batch, ranks: u64) -> Self {
+        GroupTokens {
+            decodes: batch.decodes.saturating_mul(ranks),
+            prefill: batch.prefill_tokens.saturating_mul(ranks),
+        }
+    }
+
+    /// Adds those of a rank that computes `batch`.
+    pub fn add(&mut self, batch: &Batch) {
+        self.decodes += batch.decodes;
+        self.prefill += batch.prefill_tokens;
+    }
+
+    /// Both.
+    pub fn all(&self) -> u64 {
+        self.decodes.saturating_add(self.prefill)
+    }
+
+    fn prompts(&self) -> GroupTokens {
+        GroupTokens { decodes: 0, ..*self }
     }
 }
 
@@ -85,6 +131,8 @@ pub struct StepTime {
     pub experts: Option<Experts>,
     /// Attention window of the windowed layers, tokens.
     pub window: Option<u32>,
+    /// Factor on what decodes add to a step; `None`: one.
+    pub decode_scale: Option<f64>,
 }
 
 /// What computing prompt tokens adds to a step that takes place anyway: no
@@ -142,20 +190,65 @@ pub struct Experts {
 }
 
 impl StepTime {
-    /// Duration of a step in which this rank computes `batch` while its expert
-    /// group computes `group_tokens` tokens, in seconds.
+    /// Duration of a step in which this rank computes `batch` while the ranks of
+    /// its replica compute `group`, in seconds.
     #[inline]
-    pub fn seconds(&self, batch: &Batch, group_tokens: u64) -> f64 {
+    pub fn seconds(&self, batch: &Batch, group: GroupTokens) -> f64 {
+        self.mean_seconds(batch, group, 1.0)
+    }
+
+    /// The same in the mean of steps that compute `batch` and `group` in the mean,
+    /// a share `with_prompts` of them with prompts, if there are any.
+    #[inline]
+    pub fn mean_seconds(&self, batch: &Batch, group: GroupTokens, with_prompts: f64) -> f64 {
+        self.scaled(self.as_measured(batch, group), || match group.prefill {
+            0 => 0.0,
+            _ => {
+                let group = group.prompts();
+                let without = (1.0 - with_prompts) * (self.per_step + self.expert_weights(group));
+                self.as_measured(&batch.prompts(), group) - without
+            }
+        })
+    }
+
+    /// Seconds of a step, of which `prompts` would be needed without its decodes,
+    /// by the decode scale.
+    #[inline]
+    fn scaled(&self, seconds: f64, prompts: impl FnOnce() -> f64) -> f64 {
+        match self.decode_scale {
+            None => seconds,
+            Some(scale) => {
+                let prompts = prompts();
+                prompts + scale * (seconds - prompts)
+            }
+        }
+    }
+
+    /// Duration of a step by the coefficients alone.
+    #[inline]
+    fn as_measured(&self, batch: &Batch, group: GroupTokens) -> f64 {
         let sequences = (batch.decodes + batch.prefills) as f64;
         let mut seconds = self.per_step
             + self.per_token * batch.tokens() as f64
             + self.per_sequence * sequences
             + self.context_seconds(batch);
         if let Some(experts) = &self.experts {
-            let active = (group_tokens as usize).min(experts.weights.len() - 1);
-            seconds += experts.per_group_token * group_tokens as f64 + experts.weights[active];
+            seconds += experts.per_group_token * group.all() as f64 + self.expert_weights(group);
         }
         seconds
+    }
+
+    /// Reading the weights of the experts that `group` activates.
+    #[inline]
+    pub fn expert_weights(&self, group: GroupTokens) -> f64 {
+        let weights = self.experts.as_ref().map(|experts| &experts.weights);
+        weights.map_or(0.0, |weights| weights[(group.all() as usize).min(weights.len() - 1)])
+    }
+
+    /// Whether a rank's step depends on what the others compute.
+    #[inline]
+    pub fn minds_group(&self) -> bool {
+        self.experts.is_some() || self.decode_scale.is_some()
     }
 
     /// What computing prompt tokens adds to a step.
@@ -170,7 +263,8 @@ impl StepTime {
         }
     }
 
-    /// The part of [`StepTime::seconds`] that follows from context lengths.
+    /// The part of [`StepTime::seconds`] that follows from context lengths, before
+    /// decodes are scaled.
     #[inline]
     pub fn context_seconds(&self, batch: &Batch) -> f64 {
         self.per_decode_context * batch.decode_context as f64
@@ -184,9 +278,10 @@ impl StepTime {
     /// composition is longer when its contexts grow by `growth` a step. Both
     /// are rounded here, once per composition.
     #[inline]
-    pub fn line(&self, batch: &Batch, growth: &Batch, group_tokens: u64) -> (u64, u64) {
-        let base = ticks(self.seconds(batch, group_tokens)).max(1);
-        (base, ticks(self.context_seconds(growth)))
+    pub fn line(&self, batch: &Batch, growth: &Batch, group: GroupTokens) -> (u64, u64) {
+        let base = ticks(self.seconds(batch, group)).max(1);
+        let longer = self.context_seconds(growth);
+        (base, ticks(self.scaled(longer, || self.context_seconds(&growth.prompts()))))
     }
 }
 

@@ -257,6 +257,8 @@ pub struct Engine {
     pub prefix_cache: Option<CacheRules>,
     /// Factor on the catalog's step time (software efficiency of the engine).
     pub step_scale: f64,
+    /// Factor on what decodes add to a step.
+    pub decode_scale: f64,
     /// Host time added to every step.
     pub step_overhead: Span,
 }

@@ -9,7 +9,7 @@
 //! Cost: a step time per chunk of the prompt, and one for the whole answer.
 
 use crate::catalog::{ChildOrder, Start};
-use crate::factory::{Batch, Call, EngineSpec};
+use crate::factory::{Batch, Call, EngineSpec, GroupTokens};
 
 /// The second clock of a run; all times in ticks.
 #[derive(Clone, Copy, Debug, Default)]
@@ -95,7 +95,9 @@ impl Alone {
 /// A call alone on a replica, of whose prompt `cached` tokens need no computing.
 fn at_pool(spec: &EngineSpec, prompt: u32, cached: u32, output: u32) -> u64 {
     let limits = &*spec.limits;
-    let line = |batch: &Batch, growth: &Batch| spec.step_time.line(batch, growth, batch.tokens());
+    let line = |batch: &Batch, growth: &Batch| {
+        spec.step_time.line(batch, growth, GroupTokens::of(batch, 1))
+    };
     let mut ticks = 0;
     let mut computed = cached;
     while computed < prompt {

@@ -9,9 +9,9 @@
 mod transfers;
 
 use crate::factory::{
-    Batch, CacheEvent, Call, CallId, Calls, Engine, EngineSpec, Eviction, Hold, Load, Next,
-    Outcome, Piece, Progress, RankLimits, ReferenceStore, ReferenceTier, Rescheduled, Segment,
-    Tiers,
+    Batch, CacheEvent, Call, CallId, Calls, Engine, EngineSpec, Eviction, GroupTokens, Hold, Load,
+    Next, Outcome, Piece, Progress, RankLimits, ReferenceStore, ReferenceTier, Rescheduled,
+    Segment, Tiers,
 };
 use crate::kernel::{Span, Time};
 use crate::workload::{Strand, Stretch};
@@ -540,10 +540,11 @@ impl Engine for Oracle {
         if continues {
             self.steps_of_composition += 1;
         } else {
-            let tokens = self.ranks.iter().map(|rank| rank.batch(0).tokens()).sum();
+            let mut group = GroupTokens::default();
+            self.ranks.iter().for_each(|rank| group.add(&rank.batch(0)));
             let line = |rank: &Rank| match rank.running.is_empty() {
                 true => (0, 0),
-                false => spec.step_time.line(&rank.batch(0), &rank.growth(), tokens),
+                false => spec.step_time.line(&rank.batch(0), &rank.growth(), group),
             };
             self.lines = self.ranks.iter().map(line).collect();
             self.composition = composition;

@@ -74,12 +74,14 @@ fn step_time() -> impl Strategy<Value = StepTime> {
         (1e-4..1e-2, per(1e-5), per(1e-5), per(1e-6), per(1e-6), per(1e-8), per(1e-8), per(1e-7)),
         proptest::option::of(experts),
         proptest::option::weighted(0.4, 1..300u32),
+        proptest::option::weighted(0.4, 0.1..3.0),
     )
         .prop_map(
             |(
                 (step, token, sequence, context, windowed, pair, pair_w, prefix),
                 experts,
                 window,
+                decode_scale,
             )| {
                 StepTime {
                     per_step: step,
@@ -92,6 +94,7 @@ fn step_time() -> impl Strategy<Value = StepTime> {
                     per_prefix: prefix,
                     experts,
                     window,
+                    decode_scale,
                 }
             },
         )
@@ -126,6 +129,7 @@ fn engine() -> impl Strategy<Value = Engine> {
             kv_watermark,
             prefix_cache,
             step_scale: 1.0,
+            decode_scale: 1.0,
             step_overhead: Span::ZERO,
         },
     )

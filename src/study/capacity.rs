@@ -11,7 +11,7 @@
 
 use super::mix::Mix;
 use super::series::FrontierPoint;
-use crate::factory::Batch;
+use crate::factory::{Batch, GroupTokens};
 use crate::scenario::{Pool, Scenario};
 
 /// Offered load and capacity of one pool.
@@ -103,8 +103,8 @@ impl Steady {
                 as u64,
             prefill_prefix: (starting * mix.cached) as u64,
         };
-        let group = batch.tokens() * u64::from(pool.parallelism.data);
-        let step_s = pool.step_time.seconds(&batch, group);
+        let group = GroupTokens::of(&batch, pool.parallelism.data.into());
+        let step_s = pool.step_time.mean_seconds(&batch, group, starting.min(1.0));
         Steady { step_s, calls_per_s: starting / step_s }
     }
 }

@@ -12,7 +12,7 @@ mod columns;
 
 use crate::catalog::{Catalog, KvFormat, Precision};
 use crate::error::{Error, Result};
-use crate::factory::{Batch, Parallelism, StepTime};
+use crate::factory::{Batch, GroupTokens, Parallelism, StepTime};
 use columns::Columns;
 use std::collections::HashMap;
 use std::fs::File;
@@ -100,8 +100,8 @@ impl<'a> StepTable<'a> {
         }
         let known = self.known[deployment].as_ref()?;
         let batch = work.batch(known.step_time.window);
-        let group_tokens = batch.tokens().saturating_mul(known.ranks);
-        Some(known.step_time.seconds(&batch, group_tokens) * 1e3)
+        let group = GroupTokens::of(&batch, known.ranks);
+        Some(known.step_time.seconds(&batch, group) * 1e3)
     }
 
     /// Copies a CSV table from `input` to `output` with `predicted_ms` added;

@@ -3,7 +3,8 @@
 
 use super::*;
 use crate::catalog::Catalog;
-use crate::factory::Batch;
+use crate::factory::{Batch, GroupTokens};
+use crate::kernel::TICKS_PER_SECOND;
 use proptest::prelude::*;
 
 fn step_time(model: &str, hardware: &str, precision: &str, split: (u32, u32, u32)) -> StepTime {
@@ -129,7 +130,8 @@ fn scale_multiplies_the_gpu_and_overhead_adds_to_the_host() {
         prefill_pairs_windowed: 1275,
         prefill_prefix: 0,
     };
-    let [plain, scaled] = [new(1.0, 0.0), new(1.5, 1e-3)].map(|step| step.seconds(&batch, 57));
+    let [plain, scaled] = [new(1.0, 0.0), new(1.5, 1e-3)]
+        .map(|step| step.seconds(&batch, GroupTokens::of(&batch, 1)));
     assert_close(scaled, 1.5 * plain + 1e-3);
 }
 
@@ -148,6 +150,59 @@ fn estimates_are_flagged() {
     );
     assert!(caveats("llama-3.1-8b", "l40s", "bf16", (2, 1, 1))[0].contains("PCIe"));
     assert_eq!(caveats("deepseek-r1", "gb200", "fp8", (1, 16, 16)).len(), 2);
+}
+
+/// Ten percent faster decoding: all of a step without prompts, nothing of one without
+/// decodes, and of a mixed one what the decodes add, growth of contexts included.
+#[test]
+fn a_decode_scale_multiplies_what_decodes_add() {
+    let as_measured = step_time("gpt-oss-120b", "h100", "mxfp4", (2, 2, 2));
+    let faster = as_measured.clone().with_decode_scale(0.9);
+    let decodes = Batch {
+        decodes: 40,
+        decode_context: 90_000,
+        decode_context_windowed: 5_120,
+        ..Batch::default()
+    };
+    let mut prompt = Batch::default();
+    prompt.add_chunk(3_000, 500, as_measured.window);
+    let mixed =
+        Batch { decodes: 40, decode_context: 90_000, decode_context_windowed: 5_120, ..prompt };
+    let seconds = |step: &StepTime, batch: &Batch| step.seconds(batch, GroupTokens::of(batch, 2));
+    let [decode, prefill, both] =
+        [&decodes, &prompt, &mixed].map(|batch| seconds(&as_measured, batch));
+    assert_close(seconds(&faster, &decodes), 0.9 * decode);
+    assert_eq!(seconds(&faster, &prompt), prefill, "to the bit");
+    assert_close(seconds(&faster, &mixed), prefill + 0.9 * (both - prefill));
+    // Another rank's prompt makes the step take place anyway.
+    let beside = GroupTokens { decodes: 40, prefill: 500 };
+    let alone = as_measured.seconds(&Batch::default(), GroupTokens { prefill: 500, decodes: 0 });
+    let whole = as_measured.seconds(&decodes, beside);
+    assert_close(faster.seconds(&decodes, beside), alone + 0.9 * (whole - alone));
+    // Every sequence and the prompt's chunk grow by themselves.
+    let growth =
+        Batch { decode_context: 40, prefill_pairs: 250_000, prefill_prefix: 500, ..prompt };
+    let [measured, scaled] =
+        [&as_measured, &faster].map(|step| step.line(&mixed, &growth, GroupTokens::of(&mixed, 2)));
+    let of_decodes = 0.1 * as_measured.per_decode_context * 40.0 * TICKS_PER_SECOND as f64;
+    let less = (measured.1 - scaled.1) as f64;
+    assert!(of_decodes > 100.0 && (less - of_decodes).abs() <= 1.0, "{less} of {of_decodes}");
+    assert_eq!(as_measured.clone().with_decode_scale(1.0).decode_scale, None);
+}
+
+/// In the mean over steps with and without prompts, the latter are scaled as a whole.
+#[test]
+fn a_mean_step_is_the_mean_of_its_kinds() {
+    let faster = step_time("llama-3.1-70b", "h100", "fp8", (4, 1, 1)).with_decode_scale(0.7);
+    let decodes = Batch { decodes: 60, decode_context: 120_000, ..Batch::default() };
+    let prompt = Batch { prefills: 1, prefill_tokens: 800, prefill_pairs: 320_400, ..decodes };
+    let seconds = |batch: &Batch| faster.seconds(batch, GroupTokens::of(batch, 1));
+    // One step in four has a prompt.
+    let kinds = 0.75 * seconds(&decodes) + 0.25 * seconds(&prompt);
+    let tokens = Batch { prefill_tokens: 200, prefill_pairs: 80_100, ..decodes };
+    let mean = faster.mean_seconds(&tokens, GroupTokens::of(&tokens, 1), 0.25);
+    // The logits of a quarter of a prompt.
+    assert_close(mean + 0.25 * faster.per_sequence, kinds);
 }
 
 proptest! {
@@ -180,7 +235,7 @@ proptest! {
             prefill_pairs_windowed: prompt * window.min(prefix),
             prefill_prefix: prefix,
         };
-        let seconds = |batch: Batch| step.seconds(&batch, batch.tokens() * u64::from(split.1));
+        let seconds = |batch: Batch| step.seconds(&batch, GroupTokens::of(&batch, split.1.into()));
         let base = seconds(batch(decodes, context, prompt));
         prop_assert!(base > 0.0 && base.is_finite());
         prop_assert!(seconds(batch(decodes + more, context, prompt)) > base);

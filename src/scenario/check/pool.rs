@@ -65,7 +65,8 @@ impl Check<'_> {
         let power = hardware.power(CostSet::B);
         let overhead_s = engine.step_overhead.seconds();
         let step_time =
-            StepTime::new(&model, &hardware, precision, parallelism, engine.step_scale, overhead_s);
+            StepTime::new(&model, &hardware, precision, parallelism, engine.step_scale, overhead_s)
+                .with_decode_scale(engine.decode_scale);
         let mut pool = Pool {
             name: raw.name.clone(),
             region,
@@ -220,6 +221,7 @@ fn engine(raw: &mut RawEngine, longest: u32) -> Engine {
         }),
         kv_watermark: raw.kv_watermark.0,
         step_scale: raw.step_scale,
+        decode_scale: raw.decode_scale,
         step_overhead: Span::from_seconds(raw.step_overhead.value),
     }
 }

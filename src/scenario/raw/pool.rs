@@ -164,6 +164,9 @@ pub struct RawEngine {
     /// Factor on the catalog's step time.
     #[schemars(range(min = 0.01, max = 100))]
     pub step_scale: f64,
+    /// Factor on what decodes add to a step; all of it where no prompt is computed.
+    #[schemars(range(min = 0.01, max = 100))]
+    pub decode_scale: f64,
     /// Host time added to every step.
     pub step_overhead: Duration,
 }
@@ -187,6 +190,7 @@ impl Default for RawEngine {
             // Between 1.04 and 1.08 with 0.4 ms a step fits vLLM where nothing
             // was measured on the very deployment; docs/validation.md.
             step_scale: 1.06,
+            decode_scale: 1.0,
             step_overhead: Duration::read("0.4 ms").expect("a duration"),
         }
     }
