@@ -704,6 +704,8 @@ fn regions_that_cannot_be() {
         );
         told(&[("replicas", &pools), ("arrivals", &format!("{use_case}\narrivals"))])
     };
+    let pool_of_explorers = "region = \"us\"\nreplicas = 1\n[[pool]]\nname = \"b\"\nmodel = \
+                             \"llama-3.1-8b\"\nhardware = \"h100-sxm\"\nregion = \"eu\"\nreplicas";
     let said = [
         told(&[("replicas", "region = \"su\"\nreplicas")]),
         mistakes(&[("replicas", "region = \"us\"\nreplicas")]),
@@ -732,6 +734,13 @@ fn regions_that_cannot_be() {
         two("region = \"eu\"\noffload = [{ tier = \"host-dram\" }]", "regions = { us = 1 }"),
         two("region = \"eu\"", "regions = { us = 1 }\nserve = \"overflow\""),
         two("region = \"eu\"", "pool = [\"a\", \"b\"]"),
+        told(&[
+            ("replicas", &pool_of_explorers),
+            (
+                LENGTHS,
+                "agent = \"coding-agent\"\npools = { explore = \"b\" }\nregions = { us = 1 }\n",
+            ),
+        ]),
     ];
     insta::assert_snapshot!(said.join("\n"));
 }
@@ -774,11 +783,13 @@ fn batches_that_cannot_be() {
     insta::assert_snapshot!(said.join("\n"));
 }
 
+/// What calls ask for in the good scenario.
+const LENGTHS: &str = "prompt_tokens = { distribution = \"lognormal\", median = 900, sigma = 0.9 }\n\
+                       output_tokens = 200\n";
+
 /// The good scenario with an agent in place of lengths.
 fn with_agent(use_case: &str, more: &str) -> String {
-    let lengths = "prompt_tokens = { distribution = \"lognormal\", median = 900, sigma = 0.9 }\n\
-                   output_tokens = 200\n";
-    let text = GOOD.replace(lengths, use_case) + more;
+    let text = GOOD.replace(LENGTHS, use_case) + more;
     check(&text, &Overrides::default()).unwrap_err()
 }
 

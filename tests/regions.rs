@@ -4,7 +4,7 @@ mod common;
 
 use common::{load, simulate};
 use tokenmill::kernel::{Span, Time};
-use tokenmill::metrics::{RunRecord, UseCaseRecord};
+use tokenmill::metrics::{Part, RegionRecord, RunRecord, UseCaseRecord};
 use tokenmill::scenario::{Arrivals, Scenario};
 use tokenmill::study::replicate;
 
@@ -300,4 +300,195 @@ fn calls_pay_for_the_pools_that_served_them() {
     near(network("us"), 0.1 * away("us", "east"));
     near(network("eu"), 0.1 * away("eu", "west"));
     assert_eq!(summary.use_cases["chat"].pool, "west, east");
+}
+
+/// A coordinator of three turns that sends two helpers of two turns after each but the
+/// last; 3 + 2 x 2 x 2 calls a run.
+const CREW: &str = r#"
+[[agent]]
+name = "x"
+context = { global_tokens = 320, message_tokens = 100 }
+turns = { count = 3, output_tokens = 20 }
+children = { probability = 1.0, fan_out = [0.0, 1.0], agent = "y", summary_tokens = 30 }
+tools = { calls = [1.0], class = [{ name = "t", latency = "10 ms", result_tokens = 40 }] }
+[[agent]]
+name = "y"
+context = { global_tokens = 160, message_tokens = 50 }
+turns = { count = 2, output_tokens = 10 }
+"#;
+
+/// The world with a third pool, which stands in no region, and such agents.
+fn agents(duration: &str, lines: &str) -> Scenario {
+    let pool = "[[pool]]\nname = \"apart\"\nmodel = \"llama-3.1-8b\"\nhardware = \"h100-sxm\"\n";
+    let text = format!(
+        "duration = \"{duration}\"{WORLD}{pool}[[use_case]]\nname = \"desk\"\nagent = \"x\"\n{lines}\n{CREW}"
+    );
+    load(&text).scenario
+}
+
+/// Calls by region and pool.
+fn served(record: &RunRecord) -> Vec<Vec<u64>> {
+    let of = |region: &RegionRecord| region.sites.iter().map(|site| site.calls).collect();
+    only(record).regions.iter().map(of).collect()
+}
+
+fn on_the_way(record: &RunRecord) -> f64 {
+    only(record).agents[0].whole().ticks[Part::Network as usize] as f64 / 1e10
+}
+
+const SESSIONS: &str =
+    "regions = { us = 0.75, eu = 0.25 }\narrivals = { process = \"poisson\", rate = \"6 /min\" }";
+
+#[test]
+fn agents_and_their_helpers_are_served_where_their_users_are() {
+    let record = simulate(&agents(
+        "20 min",
+        &format!("{SESSIONS}\nround_trip = \"30 ms\"\nserve = \"home\""),
+    ));
+    let calls = served(&record);
+    assert_eq!((calls[0][1], calls[1][0]), (0, 0));
+    assert_eq!([calls[0][0], calls[1][1]], [0, 1].map(|at| record.whole.pools[at].finished));
+    let share = calls[0][0] as f64 / (calls[0][0] + calls[1][1]) as f64;
+    assert!((0.6..0.9).contains(&share), "{share}");
+    assert!(calls[0][0] % 11 == 0 && calls[1][1] % 11 == 0, "whole runs: {calls:?}");
+    let network = only(&record).regions.iter().map(|region| region.network).sum::<u128>();
+    assert_eq!(network, 300_000_000 * u128::from(only(&record).calls));
+    // Three of its own calls and two of the slower helper, twice.
+    let runs = only(&record).agents[0].done as f64;
+    let ways = on_the_way(&record) / runs / 0.03;
+    assert!((5.0..=7.0).contains(&ways), "{ways}");
+}
+
+#[test]
+fn an_agent_pays_the_way_to_the_only_pool_with_every_call() {
+    let lines = "regions = { eu = 1 }\npool = \"west\"\narrivals = { process = \"closed-loop\", clients = 1, \
+                 requests = 4 }";
+    let near_by = lines.replace("eu = 1", "us = 1");
+    let [far, home] = [lines, &near_by].map(|lines| simulate(&agents("1 h", lines)));
+    assert_eq!((on_the_way(&home), only(&far).regions[0].network), (0.0, 44 * 1_000_000_000));
+    // Each run is three calls long, and twice the two calls of a helper.
+    near(on_the_way(&far), 4.0 * 7.0 * 0.1);
+    let run_s = |record: &RunRecord| only(record).agents[0].latency.mean().unwrap() / 1e10;
+    assert!(run_s(&far) - run_s(&home) > 0.3, "{} {}", run_s(&far), run_s(&home));
+}
+
+#[test]
+fn helpers_that_a_full_pool_has_no_room_for_go_to_the_next() {
+    let lines = "regions = { us = 1 }\nserve = { policy = \"overflow\", fill = 0.25 }\narrivals = { process = \
+                 \"closed-loop\", clients = 1, requests = 20 }";
+    let record = simulate(&agents("1 h", lines));
+    let calls = served(&record);
+    // Of two helpers at once one finds no room, twice a run. With its second call it is
+    // behind the other, and back.
+    assert_eq!(calls, [[20 * 9, 20 * 2]]);
+    assert_eq!(only(&record).regions[0].network, 1_000_000_000 * u128::from(calls[0][1]));
+}
+
+#[test]
+fn the_sun_takes_agents_along_between_their_turns() {
+    let lines = format!("{SESSIONS}\nserve = \"follow-the-sun\"").replace("6 /min", "2 /min");
+    let record = simulate(&agents("24 h", &lines));
+    let calls = served(&record);
+    let all: u64 = calls.iter().flatten().sum();
+    let in_us = (calls[0][0] + calls[1][0]) as f64 / all as f64;
+    assert!((in_us - 0.5).abs() < 0.03, "{in_us}");
+    let away = calls[0][1] + calls[1][0];
+    let network: u128 = only(&record).regions.iter().map(|region| region.network).sum();
+    assert_eq!(network, 1_000_000_000 * u128::from(away));
+}
+
+/// A pool of helpers is theirs, wherever their user is: as far as its region, or, in
+/// none, no farther than users are from their own.
+#[test]
+fn helpers_with_a_pool_of_their_own_go_there_from_everywhere() {
+    let at = |pool: &str| {
+        let lines = format!("{SESSIONS}\nround_trip = \"30 ms\"\npool = [\"west\", \"east\"]");
+        simulate(&agents("20 min", &format!("{lines}\npools = {{ y = \"{pool}\" }}")))
+    };
+    let (east, apart) = (at("east"), at("apart"));
+    let (calls, elsewhere) = (served(&east), served(&apart));
+    // Three of eleven calls are the coordinator's.
+    assert_eq!((calls[0][0] * 8, calls[1][0]), (calls[0][1] * 3, 0));
+    let network = |record: &RunRecord| only(record).regions[0].network;
+    let way = |count: u64, ms: u64| u128::from(count * ms) * 10_000_000;
+    assert_eq!(network(&east), way(calls[0][0], 30) + way(calls[0][1], 130));
+    assert_eq!((elsewhere[0][0] * 8, elsewhere[0][1]), (elsewhere[0][2] * 3, 0));
+    assert_eq!((elsewhere[1][1] * 8, elsewhere[1][0]), (elsewhere[1][2] * 3, 0));
+    assert_eq!(network(&apart), way(elsewhere[0][0] + elsewhere[0][2], 30));
+}
+
+#[test]
+fn clients_of_agents_are_divided_among_regions() {
+    let lines = "regions = { us = 0.75, eu = 0.25 }\narrivals = { process = \"closed-loop\", clients = 4, \
+                 requests = 40 }";
+    let record = simulate(&agents("1 h", lines));
+    let calls = served(&record);
+    assert_eq!(calls.iter().flatten().sum::<u64>(), 40 * 11);
+    let ratio = calls[0][0] as f64 / calls[1][1] as f64;
+    assert!((2.0..4.0).contains(&ratio), "{calls:?}");
+}
+
+/// Every dollar is some call's where helpers share their pool with others, too.
+#[test]
+fn helpers_pay_for_the_pool_that_served_them() {
+    let others = "[[use_case]]\nname = \"chat\"\npool = \"east\"\nprompt_tokens = 500\noutput_tokens = 60\n\
+                  arrivals = { process = \"poisson\", rate = \"6 /min\" }\n[[use_case]]\nname = \"night\"\n\
+                  pool = [\"west\", \"east\"]\nprompt_tokens = 700\noutput_tokens = 50\nbatch = { every = \"10 min\", \
+                  calls = 50, deadline = \"8 min\" }";
+    let lines = "pool = \"west\"\npools = { y = \"east\" }\narrivals = { process = \"poisson\", rate = \"6 /min\" }";
+    let mut scenario = agents("20 min", &format!("{lines}\n{others}"));
+    scenario.replications = 2;
+    let summary = replicate(&scenario, Default::default(), |_| {}).summary;
+    let paid = |name: &str| {
+        let use_case = &summary.use_cases[name];
+        use_case.usd_per_call.unwrap().mean * use_case.calls as f64 / 2.0
+    };
+    let all: f64 = ["desk", "chat", "night"].map(paid).iter().sum();
+    // Nobody is served apart.
+    let cost = scenario.pools[..2].iter().map(|pool| pool.gpu_hour.usd.unwrap()).sum::<f64>();
+    let cost = cost * summary.measured_s / 3_600.0;
+    assert!((all / cost - 1.0).abs() < 1e-9, "{all} of {cost}");
+    assert_eq!(summary.use_cases["desk"].pool, "west, east");
+}
+
+/// One region without a network is no region for agents either.
+#[test]
+fn agents_in_the_only_region_are_as_without() {
+    let clients =
+        "pool = \"west\"\narrivals = { process = \"closed-loop\", clients = 3, requests = 30 }";
+    let one = simulate(&agents("1 h", &format!("{clients}\nregions = {{ us = 1 }}")));
+    let none = simulate(&agents("1 h", clients));
+    assert_eq!(one.digest, none.digest);
+    assert_eq!(format!("{:?}", only(&one).agents), format!("{:?}", only(&none).agents));
+}
+
+#[test]
+fn recorded_agents_have_regions_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let call = |t: f64, n: u32| {
+        format!(
+            "{{\"t\": {t}, \"in\": {n}, \"out\": 9, \"hash_ids\": [1], \"stop\": \"tool_use\"}}"
+        )
+    };
+    let helper = format!(
+        "{{\"t\": 1, \"subagent_type\": \"y\", \"duration_ms\": 500, \"status\": \"completed\", \"requests\": [{}]}}",
+        call(0.0, 70)
+    );
+    let line = format!(
+        "{{\"block_size\": 64, \"requests\": [{}, {helper}, {}]}}\n",
+        call(0.0, 80),
+        call(3.0, 90)
+    );
+    std::fs::write(folder.path().join("t.jsonl"), line).unwrap();
+    let text = format!(
+        "duration = \"30 min\"{WORLD}[[use_case]]\nname = \"desk\"\nreplay = {{ path = \"t.jsonl\" }}\n{SESSIONS}\n\
+         pools = {{ y = \"east\" }}\n"
+    );
+    let loaded =
+        tokenmill::scenario::parse(&text, "s.toml", folder.path(), &Default::default()).unwrap();
+    let record = simulate(&loaded.scenario);
+    let calls = served(&record);
+    assert_eq!((calls[0][0], calls[1][0]), (2 * calls[0][1], 0));
+    assert!(calls[0][1] > 2 * calls[1][1] / 3 && calls[1][1] > 0, "{calls:?}");
+    assert_eq!(only(&record).regions[0].network, 1_000_000_000 * u128::from(calls[0][1]));
 }

@@ -101,6 +101,8 @@ impl UseCaseRecord {
             merged.agents.iter_mut().zip(&part.agents).for_each(|(sum, runs)| sum.add(runs));
             let tiers = merged.tier_tokens.iter_mut().zip(part.tier_tokens);
             tiers.for_each(|(sum, tokens)| *sum += tokens);
+            let sites = merged.site_tokens.iter_mut().zip(&part.site_tokens);
+            sites.for_each(|(sum, tokens)| *sum += tokens);
         }
         merged
     }
@@ -115,7 +117,6 @@ impl RegionRecord {
             };
             let site = |site: usize| SiteRecord {
                 calls: each.iter().map(|part| part.sites[site].calls).sum(),
-                tokens: each.iter().map(|part| part.sites[site].tokens).sum(),
             };
             RegionRecord {
                 calls: each.iter().map(|part| part.calls).sum(),

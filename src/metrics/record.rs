@@ -114,6 +114,8 @@ pub struct UseCaseRecord {
     pub tier_tokens: [u64; LEVELS_MAX],
     /// Output tokens of `calls`.
     pub output_tokens: u64,
+    /// Tokens of `calls`, prompt and output, that each of its pools processed.
+    pub site_tokens: Vec<u64>,
     /// Preemptions of `calls`.
     pub preemptions: u64,
     /// Its sessions.
@@ -190,8 +192,6 @@ pub struct RegionRecord {
 pub struct SiteRecord {
     /// Calls.
     pub calls: u64,
-    /// Their tokens, prompt and output.
-    pub tokens: u64,
 }
 
 /// What the times to first token of some calls are made of, in ticks: these add

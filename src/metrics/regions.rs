@@ -42,9 +42,7 @@ impl Region {
         self.ttft.record(ttft.ticks());
         self.e2e.record(e2e.ticks());
         self.network += u128::from(call.network.ticks());
-        let site = &mut self.sites[usize::from(call.site)];
-        site.calls += 1;
-        site.tokens += u64::from(call.prompt) + u64::from(call.output);
+        self.sites[usize::from(call.site)].calls += 1;
     }
 
     /// What is left of it.

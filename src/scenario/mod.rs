@@ -317,12 +317,38 @@ impl UseCase {
         self.origins.as_ref().map_or(1, |origins| origins.regions.len())
     }
 
+    /// Those of them that calls are sent to: one, or one a region. The others serve
+    /// only agents that ask them and nobody else.
+    pub fn choices(&self) -> &[usize] {
+        let choices = self.origins.as_ref().map_or(1, |origins| origins.choices);
+        &self.pools()[..choices]
+    }
+
     /// Share of its calls that the pool at index `pool` is expected to serve.
     pub fn expected_at(&self, pool: usize) -> f64 {
+        match self.crew() {
+            Some(crew) => crew.members.iter().map(|it| it.share * self.serves(it.site, pool)).sum(),
+            None => self.serves(None, pool),
+        }
+    }
+
+    /// Share of the calls asked of `site`, or of whichever site they are sent to, that
+    /// the pool at index `pool` is expected to serve.
+    pub fn serves(&self, site: Option<u8>, pool: usize) -> f64 {
         let at = self.pools().iter().position(|&other| other == pool);
-        match (at, &self.origins) {
-            (Some(at), Some(origins)) => origins.expected[at],
-            (at, _) => f64::from(u8::from(at.is_some())),
+        match (at, site, &self.origins) {
+            (Some(at), Some(site), _) => f64::from(u8::from(at == usize::from(site))),
+            (Some(at), None, Some(origins)) => origins.expected[at],
+            (at, ..) => f64::from(u8::from(at.is_some())),
+        }
+    }
+
+    /// Whether the pool at index `pool` may serve calls asked of `site`, or of
+    /// whichever site they are sent to.
+    pub fn may_serve(&self, site: Option<u8>, pool: usize) -> bool {
+        match site {
+            Some(site) => self.pools()[usize::from(site)] == pool,
+            None => self.choices().contains(&pool),
         }
     }
 
@@ -355,14 +381,6 @@ impl UseCase {
         let thinks =
             |crew: &Arc<Crew>| crew.members.iter().any(|member| member.agent.thinking.is_some());
         self.thinking.is_some() || self.crew().is_some_and(thinks)
-    }
-
-    /// Whether the pool at index `pool` serves any of its calls.
-    pub fn calls_on(&self, pool: usize) -> bool {
-        match self.crew() {
-            Some(crew) => crew.members.iter().any(|member| member.pool == pool),
-            None => self.pools().contains(&pool),
-        }
     }
 
     fn is_random(&self) -> bool {

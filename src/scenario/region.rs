@@ -7,15 +7,19 @@ use crate::kernel::Span;
 /// Where the users of a use case are, and which pools serve them.
 #[derive(Clone, Debug)]
 pub struct Origins {
-    /// The pools that serve it, at least one, one a region: their sites.
+    /// The pools that serve it, its sites: at least one that calls are sent to, one a
+    /// region, and behind those the ones that only some of its agents ask.
     pub pools: Vec<usize>,
+    /// How many of them, the first, calls are sent to.
+    pub choices: usize,
     /// The users' regions, at least one.
     pub regions: Vec<Origin>,
     /// Which of the pools serves a call.
     pub serve: Serve,
     /// The wall clock of each pool; empty where no policy looks at it.
     pub clocks: Vec<Clock>,
-    /// Share of all calls that each pool is expected to serve.
+    /// Share of the calls that are sent to one of them that each pool is expected to
+    /// serve.
     pub expected: Vec<f64>,
 }
 
@@ -35,6 +39,20 @@ pub struct Origin {
 impl Origins {
     /// Most regions of a scenario.
     pub const REGIONS_MAX: usize = 100;
+
+    /// Users of one place that one pool serves, this far away.
+    pub fn of_one_pool(pool: usize, round_trip: Span) -> Origins {
+        let (region, near) = (String::new(), vec![0]);
+        let origin = Origin { region, share: 1.0, round_trips: vec![round_trip], near };
+        Origins {
+            pools: vec![pool],
+            choices: 1,
+            regions: vec![origin],
+            serve: Serve::Home,
+            clocks: Vec::new(),
+            expected: vec![1.0],
+        }
+    }
 
     /// Whether results are told apart by region.
     pub fn has_regions(&self) -> bool {

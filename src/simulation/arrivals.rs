@@ -97,7 +97,7 @@ impl<E: Engine> Simulation<'_, E> {
         self.sources[use_case].issued += 1;
         let region = self.region(use_case, number, client);
         let Script::Calls(script) = &mut self.sources[use_case].script else {
-            return self.begin_agent(now, use_case, number, client);
+            return self.begin_agent(now, use_case, number, region, client);
         };
         if script.has_sessions() {
             return self.begin_session(now, use_case, number, region, client);

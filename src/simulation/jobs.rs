@@ -47,7 +47,7 @@ impl<E: Engine> Simulation<'_, E> {
         self.due_jobs.insert(at, job);
         self.schedule_release(use_case);
         let scenario = self.scenario;
-        for &pool in scenario.use_cases[use_case].pools() {
+        for &pool in scenario.use_cases[use_case].choices() {
             self.fill(now, pool);
         }
     }
@@ -77,7 +77,7 @@ impl<E: Engine> Simulation<'_, E> {
     fn may_submit(&self, now: Time, id: JobId, pool: usize) -> Option<usize> {
         let job = &self.jobs[id];
         let use_case = usize::from(job.use_case);
-        let pools = self.scenario.use_cases[use_case].pools();
+        let pools = self.scenario.use_cases[use_case].choices();
         let site = pools.iter().position(|&other| other == pool)?;
         let batch = self.batch(use_case);
         let seats = || pools.iter().map(|&pool| self.occupancy[pool].seats).sum::<f64>();

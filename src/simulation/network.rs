@@ -63,25 +63,32 @@ impl<E: Engine> Simulation<'_, E> {
     #[inline]
     pub(super) fn send(&mut self, now: Time, mut call: Call, content: Option<Content>) {
         self.audit.sent();
-        let use_case = &self.scenario.use_cases[usize::from(call.use_case)];
-        let Some(origins) = &use_case.origins else {
-            call.pool = use_case.pool as u16;
-            self.deliver(now, call, content);
-            return;
-        };
-        let origin = &origins.regions[usize::from(call.region)];
-        let has_room = |site: usize, fill| self.occupancy[origins.pools[site]].has_room(fill);
-        let site =
-            origins.serve.choose(self.on_horizon(now), &origin.near, &origins.clocks, has_room);
-        call.site = site as u8;
-        call.pool = origins.pools[site] as u16;
-        call.network = origin.round_trips[site];
+        self.aim(now, &mut call, None);
         let (there, _) = ways(call.network);
         if there == Span::ZERO {
             self.deliver(now, call, content);
             return;
         }
         self.fly(now + there, call, content);
+    }
+
+    /// Tells a call that is sent now which pool serves it, `site` if it has no choice,
+    /// and how far that is.
+    #[inline]
+    pub(super) fn aim(&self, now: Time, call: &mut Call, site: Option<u8>) {
+        let use_case = &self.scenario.use_cases[usize::from(call.use_case)];
+        let Some(origins) = &use_case.origins else {
+            call.pool = use_case.pool as u16;
+            return;
+        };
+        let origin = &origins.regions[usize::from(call.region)];
+        let has_room = |site: usize, fill| self.occupancy[origins.pools[site]].has_room(fill);
+        let choose =
+            || origins.serve.choose(self.on_horizon(now), &origin.near, &origins.clocks, has_room);
+        let site = site.map_or_else(choose, usize::from);
+        call.site = site as u8;
+        call.pool = origins.pools[site] as u16;
+        call.network = origin.round_trips[site];
     }
 
     /// Sends a call on its way, which ends at `arrives`.

@@ -20,7 +20,7 @@ use crate::metrics::{PoolRecord, RunRecord, SessionsRecord, Stretch, UseCaseReco
 use crate::scenario::{Arrivals, Lengths, Regime, Scenario};
 use crate::workload::{Author, Content, Strand};
 use proptest::prelude::*;
-use scenarios::scenario;
+use scenarios::{place_agents, scenario};
 
 /// The journal of a run and its record, without the number of events: the
 /// oracle has one for every step, and that is the whole point.
@@ -201,14 +201,19 @@ proptest! {
     /// The same with a random recording, a few sessions of it at a time, beside the other
     /// use cases. Tiers have tests of their own, and their oracle is slow.
     #[test]
-    fn replays_are_the_same_step_by_step(mut scenario in scenario(), replay in replays::replay()) {
+    fn replays_are_the_same_step_by_step(
+        mut scenario in scenario(),
+        replay in replays::replay(),
+        trip in proptest::option::of(0..400_000_000u64),
+        site in proptest::option::of(any::<prop::sample::Index>()),
+    ) {
         scenario.pools.iter_mut().for_each(|pool| pool.offload.clear());
-        let (pool, pools) = (scenario.use_cases[0].pool, scenario.pools.len());
+        let pools = scenario.pools.len();
         let first = &mut scenario.use_cases[0];
-        first.lengths = Lengths::Replayed(replays::with_pools(replay, pool, pools));
+        let site = place_agents(first, pools, trip, site);
+        first.lengths = Lengths::Replayed(replays::with_site(replay, site));
         first.arrivals = Arrivals::ClosedLoop { clients: 3, requests: Some(9), think: None };
         (first.thinking, first.session, first.prefix) = (None, None, Vec::new());
-        first.origins = None;
         scenario.use_cases.truncate(2);
         let (fast_journal, fast) = run::<Replica>(&scenario, 0.0);
         let (slow_journal, slow) = run::<Oracle>(&scenario, 0.0);

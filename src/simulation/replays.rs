@@ -165,14 +165,18 @@ impl<E: Engine> Simulation<'_, E> {
     }
 
     /// What an actor asks for now; where a turn asks nobody it goes on.
-    pub(super) fn replay_ask(&mut self, now: Time, id: ActorId) -> Option<(Ask, Content, usize)> {
+    pub(super) fn replay_ask(
+        &mut self,
+        now: Time,
+        id: ActorId,
+    ) -> Option<(Ask, Content, Option<u8>)> {
         let (actor, script) = self.replayed(id);
-        let pool = script.pool(actor);
+        let site = script.site(actor);
         let Some((ask, content)) = script.ask(actor) else {
             self.replay_go_on(now, id);
             return None;
         };
-        Some((ask, content, pool))
+        Some((ask, content, site))
     }
 
     /// The call of an actor was answered. The client of a paced replay may let the

@@ -7,7 +7,7 @@
 //! Where the hit rate is an input, it is that.
 
 use crate::random::Streams;
-use crate::scenario::{Arrivals, Lengths, Pool, Scenario};
+use crate::scenario::{Arrivals, Lengths, Pool, Scenario, UseCase};
 use crate::workload::agent::{self, Dry, Pace, Replay};
 use crate::workload::{Ask, Content, Script, Strand};
 use std::sync::Arc;
@@ -40,7 +40,7 @@ impl Mix {
     /// The mean call of the pool at index `pool`; `None` when no use case names it.
     pub fn of(scenario: &Scenario, pool: usize) -> Option<Mix> {
         let use_cases = 0..scenario.use_cases.len();
-        let served = use_cases.filter(|&at| scenario.use_cases[at].calls_on(pool));
+        let served = use_cases.filter(|&at| scenario.use_cases[at].pools().contains(&pool));
         let at_pool = |at: usize| {
             if scenario.use_cases[at].crew().is_some() {
                 return Mix::on_pool(scenario, at, pool);
@@ -194,10 +194,9 @@ fn sum(
     let mut script = match writer {
         Writer::Calls(script) => *script,
         Writer::Agents(script) => {
-            return sum_of_agents(scenario, pool, *script, sessions, visit);
+            return sum_of_agents(scenario, at, pool, *script, sessions, visit);
         }
         Writer::Replay(replay) => {
-            let pool = pool.unwrap_or(use_case.pool);
             return sum_of_replay(scenario, at, pool, &replay, visit);
         }
     };
@@ -234,24 +233,24 @@ fn sum(
 /// The same of agents, whose sessions are long and of very different lengths.
 fn sum_of_agents<'s>(
     scenario: &'s Scenario,
+    at: usize,
     pool: Option<usize>,
     script: agent::Script,
     sessions: Option<f64>,
     mut visit: impl FnMut(&Sums<'s>),
 ) -> Sums<'s> {
+    let use_case = &scenario.use_cases[at];
     let keeps = |pool: &Pool| pool.engine.prefix_cache.is_some_and(|rules| rules.cache_decoded);
     let mut dry = Dry::new(script, Pace { first_s: 0.0, prefill_s: 0.0, decode_s: 0.0 })
-        .keeping_answers(scenario.pools.iter().map(keeps).collect());
-    let mut sums = Sums::new(&scenario.pools[0]);
+        .keeping_answers(scenario.pools_of(use_case).map(keeps).collect());
+    let mut sums = Sums::new(&scenario.pools[use_case.pool]);
     let mut calls = 0.0;
     let mut number = 0;
     while sessions.map_or(calls < AGENT_CALLS, |sessions| (number as f64) < sessions) {
-        dry.session_with(number, |on, ask, known| {
+        dry.session_with(number, |site, ask, known| {
             calls += 1.0;
-            if pool.is_none_or(|pool| on == pool) {
-                sums.pool = &scenario.pools[on];
-                sums.add(ask, known);
-            }
+            sums.asked_of(scenario, use_case, site, pool);
+            sums.add(ask, known);
         });
         visit(&sums);
         number += 1;
@@ -263,16 +262,19 @@ fn sum_of_agents<'s>(
 fn sum_of_replay<'s>(
     scenario: &'s Scenario,
     at: usize,
-    pool: usize,
+    pool: Option<usize>,
     replay: &Replay,
     mut visit: impl FnMut(&Sums<'s>),
 ) -> Sums<'s> {
-    let cache_hit = scenario.use_cases[at].cache_hit;
-    let mut sums = Sums::new(&scenario.pools[pool]);
+    let use_case = &scenario.use_cases[at];
+    let mut sums = Sums::new(&scenario.pools[use_case.pool]);
     for number in 0..replay.graph.sessions() {
         replay.graph.each_call(number, |kind, call| {
-            if call.prompt > 0 && replay.crew.members[usize::from(kind)].pool == pool {
-                let given = cache_hit.map(|share| (f64::from(call.prompt) * share) as u32);
+            if call.prompt > 0 {
+                let site = replay.crew.members[usize::from(kind)].site;
+                sums.asked_of(scenario, use_case, site, pool);
+                let share = use_case.cache_hit;
+                let given = share.map(|share| (f64::from(call.prompt) * share) as u32);
                 let ask = Ask { given, ..Ask::plain(call.prompt, call.output) };
                 sums.add(ask, call.repeated);
             }
@@ -289,8 +291,9 @@ fn shared(content: &Content) -> u32 {
 
 /// Sums over the calls that a pool does not refuse.
 struct Sums<'p> {
-    /// The pool of the call that is added next.
+    /// The pool of the call that is added next, and how much of a call that is.
     pool: &'p Pool,
+    weight: f64,
     all: f64,
     calls: f64,
     prompt: f64,
@@ -307,6 +310,7 @@ impl<'p> Sums<'p> {
         let zero = 0.0;
         Sums {
             pool,
+            weight: 1.0,
             all: zero,
             calls: zero,
             prompt: zero,
@@ -318,9 +322,24 @@ impl<'p> Sums<'p> {
         }
     }
 
+    /// The call that is added next is asked of `site`, or of whichever its user's calls
+    /// are sent to. Of those that `pool` may serve its share counts, or all of each.
+    fn asked_of(
+        &mut self,
+        scenario: &'p Scenario,
+        use_case: &UseCase,
+        site: Option<u8>,
+        pool: Option<usize>,
+    ) {
+        let any = || use_case.pools()[usize::from(site.unwrap_or(0))];
+        self.pool = &scenario.pools[pool.unwrap_or_else(any)];
+        self.weight = pool.map_or(1.0, |pool| use_case.serves(site, pool));
+    }
+
     /// Adds a call, the first `repeated` tokens of whose prompt were there before.
     fn add(&mut self, ask: Ask, repeated: u32) {
-        self.all += 1.0;
+        let weight = self.weight;
+        self.all += weight;
         if !self.pool.accepts(ask.prompt, ask.output) {
             return;
         }
@@ -331,13 +350,13 @@ impl<'p> Sums<'p> {
         };
         let cached = f64::from(ask.given.unwrap_or(found));
         let (prompt, output) = (f64::from(ask.prompt), f64::from(ask.output));
-        self.calls += 1.0;
-        self.prompt += prompt;
-        self.cached += cached;
-        self.output += output;
-        self.thinking += f64::from(ask.thinking);
-        self.pairs += (prompt * (prompt + 1.0) - cached * (cached + 1.0)) / 2.0;
-        self.attended += output * (prompt + output / 2.0);
+        self.calls += weight;
+        self.prompt += weight * prompt;
+        self.cached += weight * cached;
+        self.output += weight * output;
+        self.thinking += weight * f64::from(ask.thinking);
+        self.pairs += weight * (prompt * (prompt + 1.0) - cached * (cached + 1.0)) / 2.0;
+        self.attended += weight * output * (prompt + output / 2.0);
     }
 
     /// Adds the turns of a session, which ends early when one is refused.

@@ -19,8 +19,6 @@ const TOOL_POOLS_MAX: usize = 1_000;
 /// Keys that say what calls ask for, which agents do by themselves.
 const OTHERS: [&str; 7] =
     ["prompt_tokens", "output_tokens", "prefix", "session", "thinking", "trace", "batch"];
-/// Keys of several regions, which agents are not told apart by yet.
-const ELSEWHERE: [&str; 2] = ["regions", "serve"];
 
 impl Check<'_> {
     /// The scenario's own agents.
@@ -92,12 +90,13 @@ impl Check<'_> {
         })
     }
 
-    /// The agent of a use case, and all that it may start.
+    /// The agent of a use case, and all that it may start. The pools called `serving`
+    /// serve them.
     pub(super) fn crew(
         &mut self,
         at: &At<'_>,
         raw: &RawUseCase,
-        pool: usize,
+        serving: &[&str],
         pool_names: &[&str],
     ) -> Option<Crew> {
         let name = raw.agent.as_ref()?;
@@ -107,16 +106,9 @@ impl Check<'_> {
                 self.wrong(&at.key(key), problem, "remove it, or the agent");
             }
         }
-        for key in ELSEWHERE {
-            if at.key(key).node.is_some() {
-                let problem = "is given beside an agent, whose users are in one place yet";
-                let fix = "remove it, and write e.g. round_trip = \"40 ms\"";
-                self.wrong(&at.key(key), problem, fix);
-            }
-        }
         let found = self.catalog.agent(name);
         let agent = self.known(&at.key("agent"), found)?;
-        let mut crew = Crew { members: vec![member(agent, pool)] };
+        let mut crew = Crew { members: vec![member(agent)] };
         let mut next = 0;
         while next < crew.members.len() {
             let agent = crew.members[next].agent.clone();
@@ -127,7 +119,7 @@ impl Check<'_> {
                     None => {
                         let found = self.catalog.agent(&children.agent);
                         let child = self.known(&at.key("agent"), found)?;
-                        crew.members.push(member(child, pool));
+                        crew.members.push(member(child));
                         crew.members.len() - 1
                     }
                 };
@@ -140,35 +132,38 @@ impl Check<'_> {
                 return None;
             }
         }
-        self.child_pools(at, raw, &mut crew, pool_names);
+        self.child_pools(at, raw, &mut crew, serving, pool_names);
         self.tools_of(at, raw, &mut crew);
         self.ends(at, &crew)?;
+        crew.share_calls();
         Some(crew)
     }
 
-    /// Pools of members other than the use case's own.
+    /// Pools of members other than the use case's own, which `serving` ends with.
     pub(super) fn child_pools(
         &mut self,
         at: &At<'_>,
         raw: &RawUseCase,
         crew: &mut Crew,
+        serving: &[&str],
         names: &[&str],
     ) {
         let place = at.key("pools");
         for (agent, pool) in &raw.pools.0 {
             let member = crew.members.iter().position(|member| member.agent.name == *agent);
-            let found = names.iter().position(|name| name == pool);
+            let is_known = names.contains(&pool.as_str());
             if member.is_none() {
                 let known = crew.members.iter().map(|member| member.agent.name.as_str());
                 let fix = suggest(agent, known);
                 self.wrong(&place.key(agent), "names no agent of this use case", fix);
             }
-            if found.is_none() {
+            if !is_known {
                 let fix = suggest(pool, names.iter().copied());
                 self.wrong(&place.key(agent), "there is no pool of this name", fix);
             }
-            if let (Some(member), Some(pool)) = (member, found) {
-                crew.members[member].pool = pool;
+            let site = serving.iter().position(|name| name == pool);
+            if let (Some(member), Some(site)) = (member, site) {
+                crew.members[member].site = Some(site as u8);
             }
         }
     }
@@ -220,8 +215,8 @@ impl Check<'_> {
     }
 }
 
-fn member(agent: Arc<Agent>, pool: usize) -> Member {
-    Member { agent, pool, child: None, tool_pools: Vec::new() }
+fn member(agent: Arc<Agent>) -> Member {
+    Member { agent, site: None, share: 0.0, child: None, tool_pools: Vec::new() }
 }
 
 impl Crew {
@@ -232,15 +227,32 @@ impl Crew {
     }
 
     fn run_mean(&self, at: usize, depth: u32) -> f64 {
+        let mut calls = vec![0.0; self.members.len()];
+        self.add_run(at, depth, 1.0, &mut calls);
+        calls.iter().sum()
+    }
+
+    /// Adds what `runs` runs of the member at index `at` come to, to the calls of each.
+    fn add_run(&self, at: usize, depth: u32, runs: f64, calls: &mut [f64]) {
         let member = &self.members[at];
         let turns = member.agent.turns.expected();
-        let below = match (&member.agent.children, member.child) {
-            (Some(children), Some(child)) if depth > 0 => {
-                let started = children.probability * children.fan_out.expected();
-                (turns - 1.0).max(0.0) * started * self.run_mean(usize::from(child), depth - 1)
-            }
-            _ => 0.0,
-        };
-        turns + below
+        calls[at] += runs * turns;
+        if let (Some(children), Some(child)) = (&member.agent.children, member.child)
+            && depth > 0
+        {
+            let started = children.probability * children.fan_out.expected();
+            let runs = runs * (turns - 1.0).max(0.0) * started;
+            self.add_run(usize::from(child), depth - 1, runs, calls);
+        }
+    }
+
+    /// Finds the shares of calls of its members.
+    fn share_calls(&mut self) {
+        let mut calls = vec![0.0; self.members.len()];
+        self.add_run(0, self.members[0].agent.limits.depth, 1.0, &mut calls);
+        let all: f64 = calls.iter().sum();
+        for (member, calls) in self.members.iter_mut().zip(calls) {
+            member.share = calls / all;
+        }
     }
 }

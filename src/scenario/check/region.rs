@@ -15,7 +15,6 @@ use crate::scenario::units::Duration;
 use crate::scenario::{Arrivals, Origin, Origins, Pool};
 use indexmap::IndexMap;
 use jiff::tz::TimeZone;
-use std::sync::Arc;
 
 /// Longest round trip: to the Moon and back is 2.6 s.
 const ROUND_TRIP_S_MAX: f64 = 60.0;
@@ -95,19 +94,36 @@ impl Check<'_> {
         found
     }
 
-    /// Where the users of a use case are and which of `pools` serve them, at `sites`.
-    /// The outer `None` is a mistake.
+    /// Where the users of a use case are and which of `pools` serve them, at `sites`,
+    /// and their agents that have a pool of their own. The outer `None` is a mistake.
     pub(super) fn origins(
         &mut self,
         at: &At<'_>,
         raw: &RawUseCase,
         sites: Option<&[usize]>,
+        names: &[&str],
         pools: &[Option<Pool>],
-    ) -> Option<Option<Arc<Origins>>> {
+    ) -> Option<Option<Origins>> {
         let own = self.round_trip(&at.key("round_trip"), raw.round_trip.as_ref());
-        if raw.regions.is_empty() {
-            return self.one_place(at, raw, sites?, own, pools);
-        }
+        let origins = match raw.regions.is_empty() {
+            true => self.one_place(at, raw, sites?, own, pools)?,
+            false => self.several_places(at, raw, sites, own, pools)?,
+        };
+        let of_agents = raw.pools.0.values();
+        let of_agents = of_agents.filter_map(|pool| names.iter().position(|name| name == pool));
+        let of_agents: Vec<usize> = of_agents.collect();
+        self.with_own_pools(at, origins, sites?[0], &of_agents, own, pools)
+    }
+
+    /// Users who are told apart by region.
+    fn several_places(
+        &mut self,
+        at: &At<'_>,
+        raw: &RawUseCase,
+        sites: Option<&[usize]>,
+        own: Span,
+        pools: &[Option<Pool>],
+    ) -> Option<Option<Origins>> {
         if raw.time_zone.is_some() {
             let fix = "remove it: its regions have time zones of their own";
             self.wrong(&at.key("time_zone"), "is given beside regions", fix);
@@ -125,10 +141,11 @@ impl Check<'_> {
             Serve::ByClock { .. } => self.clocks(&at.key("serve"), &stands)?,
             Serve::Home | Serve::Overflow { .. } => Vec::new(),
         };
-        let pools = sites.to_vec();
-        let mut origins = Origins { pools, regions, serve, clocks, expected: Vec::new() };
+        let (pools, choices) = (sites.to_vec(), sites.len());
+        let expected = Vec::new();
+        let mut origins = Origins { pools, choices, regions, serve, clocks, expected };
         origins.expected = self.expected(&origins);
-        Some(Some(Arc::new(origins)))
+        Some(Some(origins))
     }
 
     /// Users who are not told apart by region.
@@ -139,7 +156,7 @@ impl Check<'_> {
         sites: &[usize],
         round_trip: Span,
         pools: &[Option<Pool>],
-    ) -> Option<Option<Arc<Origins>>> {
+    ) -> Option<Option<Origins>> {
         let fix = "add e.g. regions = { us = 0.6, eu = 0.4 }";
         if raw.batch.is_some() {
             return self.anywhere(at, sites, pools);
@@ -152,17 +169,63 @@ impl Check<'_> {
             self.wrong(&at.key("serve"), "chooses among regions, and here are none", fix);
             return None;
         }
-        let (region, near) = (String::new(), vec![0]);
-        let origin = Origin { region, share: 1.0, round_trips: vec![round_trip], near };
-        Some((round_trip > Span::ZERO).then(|| {
-            Arc::new(Origins {
-                pools: sites.to_vec(),
-                regions: vec![origin],
-                serve: Serve::Home,
-                clocks: Vec::new(),
-                expected: vec![1.0],
-            })
-        }))
+        Some((round_trip > Span::ZERO).then(|| Origins::of_one_pool(sites[0], round_trip)))
+    }
+
+    /// The pools of agents that have one of their own, behind the others. Where users are
+    /// told apart by region it is as far as its region is.
+    fn with_own_pools(
+        &mut self,
+        at: &At<'_>,
+        origins: Option<Origins>,
+        pool: usize,
+        of_agents: &[usize],
+        own: Span,
+        pools: &[Option<Pool>],
+    ) -> Option<Option<Origins>> {
+        if origins.is_none() && of_agents.iter().all(|&other| other == pool) {
+            return Some(None);
+        }
+        let mut origins = origins.unwrap_or_else(|| Origins::of_one_pool(pool, own));
+        for &pool in of_agents {
+            let known = origins.pools.iter().position(|&other| other == pool);
+            let site = known.unwrap_or_else(|| {
+                origins.pools.push(pool);
+                origins.expected.push(0.0);
+                origins.pools.len() - 1
+            });
+            let stands = pools.get(pool)?.as_ref()?.region.as_ref();
+            let stands =
+                stands.and_then(|name| self.regions.iter().position(|it| it.name == *name));
+            for origin in &mut origins.regions {
+                let users = self.regions.iter().position(|it| it.name == origin.region);
+                let round_trip = match users {
+                    Some(users) => self.way(at, users, stands, own)?,
+                    None => own,
+                };
+                origin.round_trips.resize(origins.pools.len(), Span::ZERO);
+                origin.round_trips[site] = round_trip;
+            }
+        }
+        Some(Some(origins))
+    }
+
+    /// The round trip of users in one region to a pool in another, or to one that
+    /// stands in none and is no farther than they are from their own.
+    fn way(&mut self, at: &At<'_>, users: usize, stands: Option<usize>, own: Span) -> Option<Span> {
+        let from = &self.regions[users];
+        let near = own + from.round_trip;
+        let Some(stands) = stands.filter(|&region| region != users) else { return Some(near) };
+        let to = &self.regions[stands];
+        let between = from.round_trips.get(&to.name).or(to.round_trips.get(&from.name));
+        if let Some(&between) = between {
+            return Some(near + between);
+        }
+        let problem = format!("needs the round trip between {} and {}", from.name, to.name);
+        let fix =
+            format!("add round_trips = {{ {} = \"85 ms\" }} to region {}", to.name, from.name);
+        self.wrong(&at.key("regions"), problem, fix);
+        None
     }
 
     /// Jobs, which are done wherever there is room.
@@ -171,7 +234,7 @@ impl Check<'_> {
         at: &At<'_>,
         sites: &[usize],
         pools: &[Option<Pool>],
-    ) -> Option<Option<Arc<Origins>>> {
+    ) -> Option<Option<Origins>> {
         if sites.len() == 1 {
             return Some(None);
         }
@@ -194,13 +257,14 @@ impl Check<'_> {
             round_trips: vec![Span::ZERO; sites.len()],
             near: (0..sites.len()).collect(),
         };
-        Some(Some(Arc::new(Origins {
+        Some(Some(Origins {
             pools: sites.to_vec(),
+            choices: sites.len(),
             regions: vec![origin],
             serve: Serve::Home,
             clocks: Vec::new(),
             expected: known.iter().map(|pool| seats(pool) / all).collect(),
-        })))
+        }))
     }
 
     /// Objects to pools of one use case that differ in what its figures rest on.
@@ -321,41 +385,25 @@ impl Check<'_> {
         own: Span,
     ) -> Option<Origin> {
         let home = stands.iter().position(|&region| region == users);
-        let from = self.regions[users].clone();
         let mut round_trips = Vec::new();
         for &region in stands {
-            let to = &self.regions[region];
-            let between = from.round_trips.get(&to.name).or(to.round_trips.get(&from.name));
-            let is_used = home.is_none() || serve != Serve::Home;
-            let between = match between {
-                _ if region == users => Span::ZERO,
-                Some(&between) => between,
-                None if !is_used => Span::from_seconds(ROUND_TRIP_S_MAX),
-                None => {
-                    let problem =
-                        format!("needs the round trip between {} and {}", from.name, to.name);
-                    let fix = format!(
-                        "add round_trips = {{ {} = \"85 ms\" }} to region {}",
-                        to.name, from.name
-                    );
-                    self.wrong(&at.key("regions"), problem, fix);
-                    return None;
-                }
-            };
-            round_trips.push(own + from.round_trip + between);
+            // Others than the own pool are out of use at home, and need not be known.
+            let is_used = home.is_none() || serve != Serve::Home || region == users;
+            round_trips.push(match is_used {
+                true => self.way(at, users, Some(region), own)?,
+                false => Span::ZERO,
+            });
         }
         let mut near: Vec<usize> = (0..stands.len()).collect();
         // The own region first, however fast the way to another one; of equals the
         // first.
         near.sort_by_key(|&site| (home != Some(site), round_trips[site]));
         if serve == Serve::Home {
-            // Others are out of use, and need not be known.
             near.truncate(1);
-            (0..stands.len()).filter(|site| *site != near[0]).for_each(|site| {
-                round_trips[site] = Span::ZERO;
-            });
+            let others = round_trips.iter_mut().enumerate();
+            others.filter(|(site, _)| *site != near[0]).for_each(|(_, trip)| *trip = Span::ZERO);
         }
-        Some(Origin { region: from.name, share, round_trips, near })
+        Some(Origin { region: self.regions[users].name.clone(), share, round_trips, near })
     }
 
     /// The wall clocks of sites that stand in these regions.

@@ -45,12 +45,13 @@ struct Reading {
 }
 
 impl Check<'_> {
-    /// The recording of a use case, if it replays one.
+    /// The recording of a use case, if it replays one, which the pools called `serving`
+    /// serve.
     pub(super) fn replay(
         &mut self,
         at: &At<'_>,
         use_case: &mut RawUseCase,
-        pool: usize,
+        serving: &[&str],
         pool_names: &[&str],
     ) -> Option<Arc<Replay>> {
         use_case.replay.as_ref()?;
@@ -85,9 +86,9 @@ impl Check<'_> {
         self.suit_format(&place, format, raw);
         self.note(&graph, raw);
         raw.format = Some(raw_format(format));
-        let replay = replay(raw, graph, pool);
+        let replay = replay(raw, graph);
         let mut crew = (*replay.crew).clone();
-        self.child_pools(at, use_case, &mut crew, pool_names);
+        self.child_pools(at, use_case, &mut crew, serving, pool_names);
         Some(Arc::new(Replay { crew: Arc::new(crew), ..replay }))
     }
 
@@ -214,11 +215,13 @@ fn read(at: &At<'_>, reading: &Reading) -> Result<Found, Vec<Mistake>> {
     Ok((format, Arc::new(graph)))
 }
 
-fn replay(raw: &RawReplay, graph: Arc<Graph>, pool: usize) -> Replay {
+fn replay(raw: &RawReplay, graph: Arc<Graph>) -> Replay {
     let calls = graph.calls() as f64 / graph.sessions() as f64;
+    let shares = shares(&graph);
     let member = |(at, kind): (usize, &String)| Member {
         agent: Arc::new(Agent::recorded(kind, if at == 0 { calls } else { 1.0 })),
-        pool,
+        site: None,
+        share: shares[at],
         child: None,
         tool_pools: Vec::new(),
     };
@@ -240,13 +243,25 @@ fn replay(raw: &RawReplay, graph: Arc<Graph>, pool: usize) -> Replay {
     }
 }
 
+/// Shares of the kinds of threads in all calls.
+fn shares(graph: &Graph) -> Vec<f64> {
+    let mut calls = vec![0.0; graph.kinds.len()];
+    for number in 0..graph.sessions() {
+        graph.each_call(number, |kind, call| {
+            calls[usize::from(kind)] += f64::from(u8::from(call.prompt > 0));
+        });
+    }
+    let all: f64 = calls.iter().sum();
+    calls.iter().map(|calls| if all > 0.0 { calls / all } else { 0.0 }).collect()
+}
+
 impl Replay {
-    /// Calls on the pool at index `pool` with more than `longest` tokens.
-    pub(super) fn longer_than(&self, longest: u64, pool: usize) -> u64 {
+    /// Calls asked of a site that `is_here` with more than `longest` tokens.
+    pub(super) fn longer_than(&self, longest: u64, is_here: impl Fn(Option<u8>) -> bool) -> u64 {
         let mut count = 0;
         for number in 0..self.graph.sessions() {
             self.graph.each_call(number, |kind, call| {
-                let is_here = self.crew.members[usize::from(kind)].pool == pool;
+                let is_here = is_here(self.crew.members[usize::from(kind)].site);
                 let length = u64::from(call.prompt) + u64::from(call.output);
                 count += u64::from(is_here && length > longest);
             });

@@ -26,20 +26,24 @@ impl Check<'_> {
     ) -> Option<UseCase> {
         self.name(&at.key("name"), &raw.name);
         let sites = self.sites(at, pool_names, pools, raw);
-        let origins = self.origins(at, raw, sites.as_deref(), pools);
-        let pool = sites.as_ref().map_or(0, |sites| sites[0]);
-        let replay = self.replay(at, raw, pool, pool_names);
+        let origins = self.origins(at, raw, sites.as_deref(), pool_names, pools);
+        let serving: Vec<&str> = {
+            let listed = origins.as_ref().and_then(Option::as_ref).map(|it| &it.pools);
+            let listed = listed.or(sites.as_ref()).into_iter().flatten();
+            listed.map(|&pool| pool_names[pool]).collect()
+        };
+        let replay = self.replay(at, raw, &serving, pool_names);
         let arrivals = match (raw.replay.is_some(), &replay) {
             (true, None) => None,
             (_, replay) => {
-                let origins = origins.as_ref().and_then(Option::as_deref);
+                let origins = origins.as_ref().and_then(Option::as_ref);
                 self.arrivals(at, raw, origins, replay.as_deref())
             }
         };
         let lengths = if raw.replay.is_some() {
             replay.map(Lengths::Replayed)
         } else if raw.agent.is_some() {
-            let crew = self.crew(at, raw, pool, pool_names);
+            let crew = self.crew(at, raw, &serving, pool_names);
             crew.map(|crew| Lengths::Agents(Arc::new(crew)))
         } else {
             self.without_agent(at, raw);
@@ -61,7 +65,7 @@ impl Check<'_> {
         let use_case = UseCase {
             name: raw.name.clone(),
             pool: *sites?.first()?,
-            origins: origins?,
+            origins: origins?.map(Arc::new),
             arrivals: arrivals?,
             lengths: lengths?,
             thinking,
@@ -73,8 +77,8 @@ impl Check<'_> {
         };
         self.names(&at.key("prefix"), &use_case);
         for &pool in use_case.pools() {
-            if let Some(Some(pool)) = pools.get(pool) {
-                self.fit(&use_case, pool);
+            if let Some(Some(spec)) = pools.get(pool) {
+                self.fit(&use_case, pool, spec);
             }
         }
         Some(use_case)
@@ -282,8 +286,8 @@ impl Check<'_> {
         }
     }
 
-    /// Warns of calls that the pool will refuse.
-    fn fit(&mut self, use_case: &UseCase, pool: &Pool) {
+    /// Warns of calls that `pool`, at index `at`, will refuse.
+    fn fit(&mut self, use_case: &UseCase, at: usize, pool: &Pool) {
         let longest = u64::from(pool.engine.max_model_len);
         let refused = match (&use_case.lengths, &use_case.arrivals) {
             (Lengths::Recorded, Arrivals::Trace { trace, .. }) => {
@@ -302,7 +306,7 @@ impl Check<'_> {
             // What is too long ends their sessions, and is counted.
             (Lengths::Agents(_), _) => None,
             (Lengths::Replayed(replay), _) => {
-                let long = replay.longer_than(longest, use_case.pool);
+                let long = replay.longer_than(longest, |site| use_case.may_serve(site, at));
                 let all = replay.graph.calls();
                 (long > 0).then(|| format!("{long} of {all} recorded calls are"))
             }

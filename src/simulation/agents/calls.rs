@@ -46,8 +46,8 @@ impl<E: Engine> Simulation<'_, E> {
     /// The actor makes its next call, or waits for the background before its last turn.
     pub(super) fn ask_now(&mut self, now: Time, id: ActorId) {
         if self.replays(id) {
-            if let Some((ask, content, pool)) = self.replay_ask(now, id) {
-                self.ask_pool(now, id, (ask, false), content, pool);
+            if let Some((ask, content, site)) = self.replay_ask(now, id) {
+                self.ask_pool(now, id, (ask, false), content, site);
             }
             return;
         }
@@ -70,18 +70,19 @@ impl<E: Engine> Simulation<'_, E> {
             Next::Turn(ask) => (ask, false),
             Next::Compaction(ask) => (ask, true),
         };
-        let pool = script.pool(actor);
-        self.ask_pool(now, id, (ask, compacts), content, pool);
+        let site = script.site(actor);
+        self.ask_pool(now, id, (ask, compacts), content, site);
     }
 
-    /// Sends the call of an actor, which may be a compaction, to its pool.
+    /// Sends the call of an actor, which may be a compaction, to its pool, at `site` if
+    /// it has one of its own.
     pub(super) fn ask_pool(
         &mut self,
         now: Time,
         id: ActorId,
         (ask, compacts): (Ask, bool),
         content: Content,
-        pool: usize,
+        site: Option<u8>,
     ) {
         let actor = &self.actors[id];
         let task = &mut self.tasks[id.index() as usize];
@@ -91,14 +92,13 @@ impl<E: Engine> Simulation<'_, E> {
         call.is_cut = ask.is_cut;
         call.given = ask.given;
         call.waiter = Waiter::Agent(id);
-        call.pool = pool as u16;
-        let origins = &self.scenario.use_cases[usize::from(actor.use_case)].origins;
-        call.network = origins.as_ref().map_or(Span::ZERO, |it| it.regions[0].round_trips[0]);
+        call.region = actor.region;
         call.hold = hold(actor, compacts);
         call.conversation = actor.conversation;
         (task.ask, task.compacts) = (Some(ask), compacts);
         task.asked += 1;
         let asked = task.asked;
+        self.aim(now, &mut call, site);
         self.audit.sent();
         if let Some(timeout_s) = self.program(id).limits.timeout_s {
             let event = Event::Timeout { actor: id, call: asked };

@@ -117,13 +117,15 @@ impl<'s, E: Engine> Simulation<'s, E> {
         now: Time,
         use_case: usize,
         number: u64,
+        region: u16,
         client: Option<u32>,
     ) {
         let blank = self.calls.blank();
-        let actor = match &mut self.sources[use_case].script {
+        let mut actor = match &mut self.sources[use_case].script {
             Script::Replay(script) => script.session(number, blank),
             script => agents(script).session(number, blank),
         };
+        actor.region = region;
         let shared = actor.shared_tokens();
         let id = self.enroll(actor, client, None);
         self.task(id).alone = Alone::new(shared);

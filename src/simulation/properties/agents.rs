@@ -1,6 +1,6 @@
 //! Random crews: agents of a few turns with tools, sub-agents and limits.
 
-use crate::catalog::{Catalog, RawAgent};
+use crate::catalog::{Agent, Catalog, RawAgent};
 use crate::kernel::Span;
 use crate::scenario::ToolPool;
 use crate::workload::agent::{Crew, Member};
@@ -87,8 +87,8 @@ fn children() -> impl Strategy<Value = String> {
     })
 }
 
-/// An agent, which may start others of its kind, or of another on any pool.
-pub fn crew() -> impl Strategy<Value = (Crew, prop::sample::Index)> {
+/// An agent, which may start others of its kind, or of another.
+pub fn crew() -> impl Strategy<Value = Crew> {
     let runs = (1..4u32).prop_map(|runs| {
         format!(
             "[session]\nruns = {{ distribution = \"uniform\", low = 0.5, high = {runs}.5 }}\n\
@@ -97,36 +97,29 @@ pub fn crew() -> impl Strategy<Value = (Crew, prop::sample::Index)> {
     });
     let tool_pools = proptest::option::of((any::<bool>(), any::<bool>()));
     let parts = (runs, body(), proptest::option::weighted(0.6, children()), body(), tool_pools);
-    (parts, any::<prop::sample::Index>()).prop_map(
-        |((runs, root, children, child, tool_pools), pool)| {
-            let mut catalog = Catalog::embedded().clone();
-            let child = agent(&format!("name = \"child\"\n{child}"));
-            let child = catalog.add_agent(&child).unwrap();
-            let more = children.clone().unwrap_or_default();
-            let root =
-                catalog.add_agent(&agent(&format!("name = \"root\"\n{runs}{root}{more}"))).unwrap();
-            let of_its_kind = more.contains("agent = \"root\"");
-            let pools = tool_pools.map_or(Vec::new(), |(a, b)| {
-                [a, b].map(|is_pooled| is_pooled.then_some(0)).to_vec()
-            });
-            let first = children.map(|_| u16::from(!of_its_kind));
-            let members = vec![
-                Member { agent: root, pool: 0, child: first, tool_pools: pools.clone() },
-                Member { agent: child, pool: 0, child: None, tool_pools: pools },
-            ];
-            (Crew { members }, pool)
-        },
-    )
+    parts.prop_map(|(runs, root, children, child, tool_pools)| {
+        let mut catalog = Catalog::embedded().clone();
+        let child = agent(&format!("name = \"child\"\n{child}"));
+        let child = catalog.add_agent(&child).unwrap();
+        let more = children.clone().unwrap_or_default();
+        let root =
+            catalog.add_agent(&agent(&format!("name = \"root\"\n{runs}{root}{more}"))).unwrap();
+        let of_its_kind = more.contains("agent = \"root\"");
+        let pools = tool_pools
+            .map_or(Vec::new(), |(a, b)| [a, b].map(|is_pooled| is_pooled.then_some(0)).to_vec());
+        let first = children.map(|_| u16::from(!of_its_kind));
+        let members = vec![member(root, first, pools.clone()), member(child, None, pools)];
+        Crew { members }
+    })
 }
 
-pub fn with_pools(
-    (crew, index): (Crew, prop::sample::Index),
-    pool: usize,
-    pools: usize,
-) -> Arc<Crew> {
-    let mut crew = crew;
-    crew.members[0].pool = pool;
-    crew.members[1].pool = index.index(pools);
+fn member(agent: Arc<Agent>, child: Option<u16>, tool_pools: Vec<Option<u16>>) -> Member {
+    Member { agent, site: None, share: 0.5, child, tool_pools }
+}
+
+/// With sub-agents at a site of their own.
+pub fn with_site(mut crew: Crew, site: Option<u8>) -> Arc<Crew> {
+    crew.members[1].site = site;
     Arc::new(crew)
 }
 

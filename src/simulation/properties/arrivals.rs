@@ -1,10 +1,14 @@
 //! Random arrivals: open, in a closed loop, in jobs, recorded.
 
 use super::calls::tokens;
-use crate::kernel::Span;
+use crate::demand::curve::{Curve, DayPlan, Growth, Shape, days};
+use crate::demand::variability::{Crowding, Gaps, Law, Variability};
+use crate::kernel::{Span, Time};
 use crate::random::Distribution;
-use crate::scenario::{Arrivals, Batch, Releases};
+use crate::scenario::{Arrivals, Batch, Demand, Releases, Tenants};
 use crate::workload::{Trace, TraceCall};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use proptest::prelude::*;
 use std::sync::Arc;
 
@@ -18,8 +22,49 @@ pub fn arrivals() -> impl Strategy<Value = Arrivals> {
             requests: Some(150),
             think: thinks.then(think),
         }),
+        varying().prop_map(|demand| Arrivals::Varying(Arc::new(demand))),
         batch().prop_map(|batch| Arrivals::Batch(Arc::new(batch))),
     ]
+}
+
+/// Rates that grow, with bursts, crowds and customers who fall silent.
+fn varying() -> impl Strategy<Value = Demand> {
+    let growth = prop_oneof![
+        Just(Vec::new()),
+        prop_oneof![3.0..9.0, -9.0..-1.0f64].prop_map(|seconds| vec![Growth::Doubling { seconds }]),
+    ];
+    let law = prop_oneof![
+        Just(Law::Exponential),
+        (0.3..3.0).prop_map(|cv| Law::Gamma { cv }),
+        (0.5..2.0).prop_map(|shape| Law::Weibull { shape }),
+    ];
+    let crowds = proptest::option::of((0.2..1.0f64, 0.5..3.0f64, 0.05..0.3f64));
+    let tenants = proptest::option::weighted(
+        0.3,
+        (1..4u32, proptest::option::of((0.1..1.0f64, 0.1..1.0f64))),
+    );
+    (0.5..100.0f64, growth, law, crowds, tenants).prop_map(
+        |(rate, growth, law, crowds, tenants)| {
+            let end = Time::ZERO + Span::from_seconds(6.0);
+            let plan = |day| DayPlan { day, factor: 1.0, shape: 0 };
+            let days = days(&TimeZone::UTC, Timestamp::UNIX_EPOCH, end).into_iter().map(plan);
+            let curve =
+                Curve { rate, growth, days: days.collect(), shapes: Arc::new([Shape::FLAT]) };
+            let crowding = |(every_s, peak, decay_s)| {
+                let peak = Distribution::exponential(peak).unwrap();
+                Crowding { every_s, peak, decay_s }
+            };
+            Demand {
+                curve,
+                zone: TimeZone::UTC,
+                duration: Span::from_seconds(2.0),
+                uncertain: Vec::new(),
+                variability: Variability { crowds: crowds.map(crowding), ..Variability::default() },
+                gaps: Gaps::new(law).unwrap(),
+                tenants: tenants.map(|(count, on_off_s)| Tenants { count, zipf: 1.0, on_off_s }),
+            }
+        },
+    )
 }
 
 /// Jobs that overlap and yield, are pressed, or never yield.

@@ -41,24 +41,25 @@ pub fn origins(pool: usize, pools: usize, (serve, shares, far): (Serve, Vec<f64>
         serve,
         clocks: zones.take(pools).map(clock).collect(),
         expected: vec![1.0 / pools as f64; pools],
+        choices: pools,
         pools: sites,
     }
 }
 
-/// Users of one place, a round trip of so many ticks away.
-pub fn one_place(pool: usize, ticks: u64) -> Origins {
-    let round_trips = vec![Span::from_ticks(ticks)];
-    Origins {
-        pools: vec![pool],
-        regions: vec![Origin { region: String::new(), share: 1.0, round_trips, near: vec![0] }],
-        serve: Serve::Home,
-        clocks: Vec::new(),
-        expected: vec![1.0],
+/// Users of one place whose calls go to the pool at `pool`, so many ticks away, while
+/// agents may ask any pool.
+pub fn one_place(pool: usize, pools: usize, ticks: u64) -> Origins {
+    let mut origins = Origins::of_one_pool(pool, Span::from_ticks(ticks));
+    for other in (1..pools).map(|at| (pool + at) % pools) {
+        origins.pools.push(other);
+        origins.expected.push(0.0);
+        origins.regions[0].round_trips.push(Span::from_ticks(ticks / 3));
     }
+    origins
 }
 
-pub fn by_region(rate: f64, origins: &Origins) -> Arrivals {
-    let arrivals =
-        |origin: &Origin| (origin.region.clone(), Arrivals::Poisson { rate: rate * origin.share });
-    Arrivals::Regions(origins.regions.iter().map(arrivals).collect())
+/// Arrivals at each region's share of `rate`.
+pub fn by_region(rate: f64, origins: &Origins, arrivals: impl Fn(f64) -> Arrivals) -> Arrivals {
+    let own = |origin: &Origin| (origin.region.clone(), arrivals(rate * origin.share));
+    Arrivals::Regions(origins.regions.iter().map(own).collect())
 }

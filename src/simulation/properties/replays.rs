@@ -74,7 +74,7 @@ fn sub_agent((calls, is_beside): &SubAgent, at_ms: u32) -> String {
 }
 
 /// A recording, replayed in any way.
-pub fn replay() -> impl Strategy<Value = (Replay, prop::sample::Index)> {
+pub fn replay() -> impl Strategy<Value = Replay> {
     let timing = prop_oneof![
         Just(Timing::ThinkOnly),
         Just(Timing::Recorded),
@@ -83,30 +83,25 @@ pub fn replay() -> impl Strategy<Value = (Replay, prop::sample::Index)> {
     let repeats = prop_oneof![Just(Repeats::Fresh), Just(Repeats::Same)];
     let pause_max =
         proptest::option::of((0..20u32).prop_map(|ms| Span::from_seconds(f64::from(ms) / 1e3)));
-    let parts = (text(), timing, repeats, pause_max, any::<prop::sample::Index>());
-    parts.prop_map(|(text, timing, repeats, pause_max, index)| {
+    (text(), timing, repeats, pause_max).prop_map(|(text, timing, repeats, pause_max)| {
         let options = ReadOptions::default();
         let graph = read_graph(GraphFormat::Weka, text.as_bytes(), "t", options, 1).unwrap();
         let member = |kind: &String| Member {
             agent: Arc::new(Agent::recorded(kind, 1.0)),
-            pool: 0,
+            site: None,
+            share: 1.0,
             child: None,
             tool_pools: Vec::new(),
         };
         let crew = Arc::new(Crew { members: graph.kinds.iter().map(member).collect() });
         let graph = Arc::new(graph);
-        (Replay { graph, crew, timing, time_scale: 1.0, pause_max, repeats }, index)
+        Replay { graph, crew, timing, time_scale: 1.0, pause_max, repeats }
     })
 }
 
-/// With sub-agents on any of so many pools.
-pub fn with_pools(
-    (replay, index): (Replay, prop::sample::Index),
-    pool: usize,
-    pools: usize,
-) -> Arc<Replay> {
+/// With sub-agents at a site of their own.
+pub fn with_site(replay: Replay, site: Option<u8>) -> Arc<Replay> {
     let mut members = replay.crew.members.clone();
-    members[0].pool = pool;
-    members.iter_mut().skip(1).for_each(|member| member.pool = index.index(pools));
+    members.iter_mut().skip(1).for_each(|member| member.site = site);
     Arc::new(Replay { crew: Arc::new(Crew { members }), ..replay })
 }

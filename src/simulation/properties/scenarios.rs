@@ -4,8 +4,9 @@ use super::agents;
 use super::calls::use_case;
 use super::places::{by_region, one_place, origins, places};
 use super::pools::pool;
+use crate::demand::curve::Curve;
 use crate::kernel::Span;
-use crate::scenario::{Arrivals, Lengths, Regime, Scenario, UseCase, WarmUp};
+use crate::scenario::{Arrivals, Demand, Lengths, Regime, Scenario, UseCase, WarmUp};
 use proptest::prelude::*;
 use std::sync::Arc;
 
@@ -18,7 +19,8 @@ prop_compose! {
         ),
         crew in proptest::option::weighted(0.5, agents::crew()),
         tool_pool in agents::tool_pool(),
-        agent_trip in proptest::option::of(1..400_000_000u64),
+        agent_trip in proptest::option::of(0..400_000_000u64),
+        agent_site in proptest::option::of(any::<prop::sample::Index>()),
         seed in any::<u64>(),
         steady in any::<bool>(),
         sections in prop_oneof![Just(1), 2..9u32],
@@ -33,7 +35,15 @@ prop_compose! {
                 let pool = pool.index(pools.len());
                 let origins = places.map(|places| Arc::new(origins(pool, pools.len(), places)));
                 let arrivals = match (use_case.arrivals, &origins) {
-                    (Arrivals::Poisson { rate }, Some(origins)) => by_region(rate, origins),
+                    (Arrivals::Poisson { rate }, Some(origins)) => {
+                        by_region(rate, origins, |rate| Arrivals::Poisson { rate })
+                    }
+                    (Arrivals::Varying(demand), Some(origins)) => {
+                        by_region(demand.curve.rate, origins, |rate| {
+                            let curve = Curve { rate, ..demand.curve.clone() };
+                            Arrivals::Varying(Arc::new(Demand { curve, ..(*demand).clone() }))
+                        })
+                    }
                     (other, _) => other,
                 };
                 UseCase { pool, origins, arrivals, ..use_case }
@@ -41,18 +51,12 @@ prop_compose! {
             .collect();
         // Sessions of agents take the place of calls.
         if let Some(crew) = crew
-            && use_cases[0].origins.is_none()
-            && matches!(
-                use_cases[0].arrivals,
-                Arrivals::Poisson { .. } | Arrivals::Constant { .. } | Arrivals::ClosedLoop { .. }
-            )
+            && !matches!(use_cases[0].arrivals, Arrivals::Batch(_))
         {
-            let pool = use_cases[0].pool;
-            let crew = agents::with_pools(crew, pool, pools.len());
             let [first, ..] = &mut use_cases[..] else { unreachable!("there is one") };
-            first.lengths = Lengths::Agents(crew);
+            let site = place_agents(first, pools.len(), agent_trip, agent_site);
+            first.lengths = Lengths::Agents(agents::with_site(crew, site));
             (first.thinking, first.session, first.prefix) = (None, None, Vec::new());
-            first.origins = agent_trip.map(|ticks| Arc::new(one_place(pool, ticks)));
         }
         for (at, use_case) in use_cases.iter_mut().enumerate() {
             use_case.name = format!("use-case-{at}");
@@ -84,4 +88,20 @@ prop_compose! {
             warnings: Vec::new(),
         }
     }
+}
+
+/// Gives the users of agents a way, if they have none, and tells the site of agents that
+/// have one of their own.
+pub fn place_agents(
+    use_case: &mut UseCase,
+    pools: usize,
+    trip: Option<u64>,
+    site: Option<prop::sample::Index>,
+) -> Option<u8> {
+    if use_case.origins.is_none()
+        && let Some(ticks) = trip
+    {
+        use_case.origins = Some(Arc::new(one_place(use_case.pool, pools, ticks)));
+    }
+    site.map(|site| site.index(use_case.pools().len()) as u8)
 }

@@ -36,12 +36,12 @@ pub fn figures(scenario: &Scenario, at: usize) -> Vec<Figure> {
     let figures = members.flat_map(|(member, spec)| {
         let owner = format!("use_cases.{}.agents.{}", use_case.name, spec.agent.name);
         let outcomes = outcomes::figures(scenario, &owner, at, member);
-        of_member(&owner, at, member, spec.pool).into_iter().chain(outcomes)
+        of_member(&owner, at, member, use_case.pools()).into_iter().chain(outcomes)
     });
     figures.collect()
 }
 
-fn of_member(owner: &str, at: usize, member: usize, pool: usize) -> Vec<Figure> {
+fn of_member(owner: &str, at: usize, member: usize, pools: &[usize]) -> Vec<Figure> {
     let path = |key: &str| format!("{owner}.{key}");
     let figure = |key: &str, share: fn(&AgentRuns) -> Share| {
         Figure::new(path(key), move |run| runs(run, at, member).map_or(Share::Nothing, share))
@@ -52,12 +52,12 @@ fn of_member(owner: &str, at: usize, member: usize, pool: usize) -> Vec<Figure> 
     })];
     let success =
         figure("success_fraction", |runs| Share::over(runs.in_time as f64, runs.ended() as f64));
-    figures.push(success.steady_on(&[pool]));
+    figures.push(success.steady_on(pools));
     let mean = figure("run_s.mean", |runs| match runs.latency.mean() {
         Some(ticks) => Share::Value(ticks / TICKS_PER_SECOND as f64),
         None => Share::Nothing,
     });
-    figures.push(mean.steady_on(&[pool]));
+    figures.push(mean.steady_on(pools));
     let alone = figure("alone_s.mean", |runs| {
         Share::over(runs.alone_ticks as f64 / TICKS_PER_SECOND as f64, runs.done as f64)
     });
@@ -65,14 +65,14 @@ fn of_member(owner: &str, at: usize, member: usize, pool: usize) -> Vec<Figure> 
     let amplification = figure("amplification", |runs| {
         Share::over(runs.latency.sum() as f64, runs.alone_ticks as f64)
     });
-    figures.push(amplification.steady_on(&[pool]));
+    figures.push(amplification.steady_on(pools));
     for (name, index) in STATISTICS {
         let figure = Figure::new(path(&format!("run_s.{name}")), move |run| {
             let fraction = LatencyRecord::FRACTIONS[index];
             let ticks = runs(run, at, member).and_then(|runs| runs.latency.quantile(fraction));
             ticks.map_or(Share::Nothing, |ticks| Share::Value(ticks / TICKS_PER_SECOND as f64))
         });
-        figures.push(figure.steady_on(&[pool]));
+        figures.push(figure.steady_on(pools));
     }
     for (key, count) in PER_RUN {
         figures.push(Figure::new(path(key), move |run| match runs(run, at, member) {
@@ -90,7 +90,7 @@ fn of_member(owner: &str, at: usize, member: usize, pool: usize) -> Vec<Figure> 
             }
             None => Share::Nothing,
         });
-        figures.push(figure.steady_on(&[pool]));
+        figures.push(figure.steady_on(pools));
     }
     for (band, (name, _)) in BANDS.iter().enumerate() {
         for part in Part::ALL {
@@ -102,7 +102,7 @@ fn of_member(owner: &str, at: usize, member: usize, pool: usize) -> Vec<Figure> 
                 }
                 None => Share::Nothing,
             });
-            figures.push(figure.steady_on(&[pool]));
+            figures.push(figure.steady_on(pools));
         }
     }
     figures

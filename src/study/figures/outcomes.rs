@@ -22,16 +22,13 @@ struct PerSecond {
 /// index `at`. There are none in dollars where one of its pools has no price, nor in
 /// joules where the power of one is unknown; tool pools without add nothing.
 pub fn figures(scenario: &Scenario, owner: &str, at: usize, member: usize) -> Vec<Figure> {
-    let crew = scenario.use_cases[at].crew().expect("it has agents");
-    let mut used: Vec<usize> = crew.members.iter().map(|member| member.pool).collect();
-    used.sort_unstable();
-    used.dedup();
+    let used = scenario.use_cases[at].pools();
     let usd = |tools: &ToolPool| tools.usd_per_hour.unwrap_or(0.0) / 3600.0;
     let watts = |tools: &ToolPool| tools.watts.unwrap_or(0.0);
     let mean_watts = |pool: &Pool| Some(facility_watts(pool)? * AVERAGE_POWER_SHARE);
     let units = [
-        ("usd", PerSecond::of(scenario, &used, usd_per_second, usd)),
-        ("joules", PerSecond::of(scenario, &used, mean_watts, watts)),
+        ("usd", PerSecond::of(scenario, used, usd_per_second, usd)),
+        ("joules", PerSecond::of(scenario, used, mean_watts, watts)),
     ];
     let mut figures = Vec::new();
     for (unit, per_second) in units {
@@ -43,7 +40,7 @@ pub fn figures(scenario: &Scenario, owner: &str, at: usize, member: usize) -> Ve
                 let (spent, over) = spent(runs);
                 Share::over(per_second.sum(run, spent), over as f64)
             };
-            Figure::new(format!("{owner}.{unit}_per_{key}"), share).steady_on(&used)
+            Figure::new(format!("{owner}.{unit}_per_{key}"), share).steady_on(used)
         };
         figures.push(figure("run", |runs| (&runs.spent_on_done, runs.done)));
         figures.push(figure("success", |runs| (&runs.spent, runs.in_time)));

@@ -106,7 +106,7 @@ fn tok_per_s_per_user(scenario: &Scenario, path: String, at: usize) -> Figure {
 /// Indices of the use cases that the pool at index `at` serves.
 pub fn served_by(scenario: &Scenario, at: usize) -> Vec<usize> {
     let cases = scenario.use_cases.iter().enumerate();
-    cases.filter(|(_, case)| case.calls_on(at)).map(|(index, _)| index).collect()
+    cases.filter(|(_, case)| case.pools().contains(&at)).map(|(index, _)| index).collect()
 }
 
 /// Tokens after the first of these use cases, and the seconds that users

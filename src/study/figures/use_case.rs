@@ -207,18 +207,10 @@ impl Cost {
 
     /// What the use case at index `at` has to pay of it.
     fn usd(&self, run: &Stretch, at: usize) -> f64 {
-        let tokens = |&(case, site): &(usize, usize)| tokens(&run.use_cases[case], site);
+        let tokens = |&(case, site): &(usize, usize)| run.use_cases[case].site_tokens[site] as f64;
         let all: f64 = self.served.iter().map(tokens).sum();
         let own = self.served.iter().find(|(case, _)| *case == at).map_or(0.0, tokens);
         let share = if all > 0.0 { own / all } else { 0.0 };
         self.usd_per_s * run.window_s * share
-    }
-}
-
-/// Tokens of a use case, prompt and output, that one of its sites processed.
-fn tokens(record: &UseCaseRecord, site: usize) -> f64 {
-    match record.regions.is_empty() {
-        true => (record.prompt_tokens + record.output_tokens) as f64,
-        false => record.regions.iter().map(|region| region.sites[site].tokens).sum::<u64>() as f64,
     }
 }

@@ -22,7 +22,9 @@ pub fn agents(
     let members = members.iter().enumerate().map(|(member, spec)| {
         let name = spec.agent.name.clone();
         let owner = format!("use_cases.{}.agents.{name}", use_case.name);
-        let pool = scenario.pools[spec.pool].name.clone();
+        let pools = use_case.pools().iter().filter(|&&at| use_case.may_serve(spec.site, at));
+        let pools: Vec<&str> = pools.map(|&at| &*scenario.pools[at].name).collect();
+        let pool = pools.join(", ");
         (name, summary(records, found, at, member, &owner, pool))
     });
     members.collect()

@@ -16,6 +16,8 @@ pub struct Actor {
     pub member: u16,
     /// Generations above it.
     pub depth: u32,
+    /// Region of its user, as its use case numbers them.
+    pub region: u16,
     /// Serial number of its session within the use case.
     pub number: u64,
     /// The run, from 0.

@@ -70,10 +70,11 @@ pub struct Dry {
     script: Script,
     pace: Pace,
     plan: Plan,
-    /// Pools that keep the KV of answers, but for the last token, which has none yet.
+    /// Sites that keep the KV of answers, but for the last token, which has none yet.
     keeps_answers: Vec<bool>,
-    /// The calls of the session so far: pool, what was asked, tokens in the cache.
-    made: Vec<(usize, Ask, u32)>,
+    /// The calls of the session so far: the site of who has one of its own, what was
+    /// asked, tokens in the cache.
+    made: Vec<(Option<u8>, Ask, u32)>,
 }
 
 impl Dry {
@@ -83,20 +84,21 @@ impl Dry {
         Dry { script, pace, plan, keeps_answers: Vec::new(), made: Vec::new() }
     }
 
-    /// The same where the pools at these indices keep the KV of answers.
+    /// The same where these of the pools of its use case keep the KV of answers.
     pub fn keeping_answers(self, keeps_answers: Vec<bool>) -> Dry {
         Dry { keeps_answers, ..self }
     }
 
-    /// Session `number` from start to end, with each call told to `visit`: its pool,
-    /// what it asks for, and the tokens of its prompt that the cache has.
+    /// Session `number` from start to end, with each call told to `visit`: the site of
+    /// its agent, if that has one of its own, what it asks for, and the tokens of its
+    /// prompt that the cache has.
     pub fn session_with(
         &mut self,
         number: u64,
-        mut visit: impl FnMut(usize, Ask, u32),
+        mut visit: impl FnMut(Option<u8>, Ask, u32),
     ) -> DrySession {
         let totals = self.session(number);
-        self.made.iter().for_each(|&(pool, ask, known)| visit(pool, ask, known));
+        self.made.iter().for_each(|&(site, ask, known)| visit(site, ask, known));
         totals
     }
 
@@ -231,13 +233,14 @@ impl Dry {
 
     /// A model call. Returns its seconds.
     fn call(&mut self, actor: &Actor, ask: Ask, known: &mut u32, totals: &mut DrySession) -> f64 {
-        let pool = self.script.pool(actor);
-        self.made.push((pool, ask, *known));
+        let site = self.script.site(actor);
+        self.made.push((site, ask, *known));
         let new = ask.prompt.saturating_sub(*known);
         // An answer that was parted from its thinking is computed anew.
         let is_kept = self.script.agent(actor).thinking.as_ref().is_some_and(|it| it.is_kept);
         let is_whole = ask.thinking == 0 || is_kept;
-        let keeps = is_whole && self.keeps_answers.get(pool).is_some_and(|&keeps| keeps);
+        let keeps = self.keeps_answers.get(usize::from(site.unwrap_or(0)));
+        let keeps = is_whole && keeps.is_some_and(|&keeps| keeps);
         *known = if keeps { ask.prompt + ask.output - 1 } else { ask.prompt };
         totals.calls += 1;
         totals.prompt_tokens += u64::from(ask.prompt);

@@ -40,8 +40,11 @@ pub struct Crew {
 pub struct Member {
     /// What it does.
     pub agent: Arc<Agent>,
-    /// Index of the pool that serves its calls.
-    pub pool: usize,
+    /// Which of the pools of its use case serves its calls; `None`: whichever its
+    /// user's calls are sent to.
+    pub site: Option<u8>,
+    /// Share of the calls of a session that it makes, in the mean.
+    pub share: f64,
     /// The member that its sub-agents are.
     pub child: Option<u16>,
     /// Index of the pool of workers that runs its tools, by class; `None`: each

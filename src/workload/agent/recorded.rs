@@ -68,10 +68,11 @@ impl Recorded {
         &self.replay
     }
 
-    /// The pool that serves an actor.
+    /// Which of the pools of its use case serves an actor; `None`: whichever its
+    /// user's calls are sent to.
     #[inline]
-    pub fn pool(&self, actor: &Actor) -> usize {
-        self.replay.crew.members[usize::from(actor.member)].pool
+    pub fn site(&self, actor: &Actor) -> Option<u8> {
+        self.replay.crew.members[usize::from(actor.member)].site
     }
 
     /// Session `number`, before its first run. After the last recorded one comes the
@@ -83,7 +84,8 @@ impl Recorded {
 
     /// The actor of a thread that `parent` starts.
     pub fn child(&self, parent: &Actor, thread: u32, blank: Content) -> Actor {
-        self.actor(thread, parent.depth + 1, parent.number, blank)
+        let child = self.actor(thread, parent.depth + 1, parent.number, blank);
+        Actor { region: parent.region, ..child }
     }
 
     fn actor(&self, thread: u32, depth: u32, number: u64, blank: Content) -> Actor {
@@ -97,6 +99,7 @@ impl Recorded {
             use_case: self.use_case,
             member,
             depth,
+            region: 0,
             number,
             run: 0,
             runs: ends + 1,

@@ -129,10 +129,11 @@ impl Script {
         &self.crew.members[usize::from(actor.member)].agent
     }
 
-    /// The pool that serves an actor.
+    /// Which of the pools of its use case serves an actor; `None`: whichever its
+    /// user's calls are sent to.
     #[inline]
-    pub fn pool(&self, actor: &Actor) -> usize {
-        self.crew.members[usize::from(actor.member)].pool
+    pub fn site(&self, actor: &Actor) -> Option<u8> {
+        self.crew.members[usize::from(actor.member)].site
     }
 
     /// Session `number`, before its first run.
@@ -165,6 +166,7 @@ impl Script {
                 child
             }
         };
+        child.region = parent.region;
         self.begin_run(&mut child);
         child
     }
@@ -203,6 +205,7 @@ impl Script {
             use_case: self.use_case,
             member,
             depth,
+            region: 0,
             number,
             run: 0,
             runs: 1,

@@ -8,11 +8,17 @@ use crate::random::Streams;
 fn crew(catalog: &Catalog, name: &str) -> Arc<Crew> {
     let agent = catalog.agent(name).unwrap();
     let child = agent.children.as_ref().map(|spec| catalog.agent(&spec.agent).unwrap());
-    let mut members =
-        vec![Member { agent, pool: 0, child: child.as_ref().map(|_| 1), tool_pools: Vec::new() }];
+    let mut members = vec![Member {
+        agent,
+        site: None,
+        share: 1.0,
+        child: child.as_ref().map(|_| 1),
+        tool_pools: Vec::new(),
+    }];
     members.extend(child.map(|agent| Member {
         agent,
-        pool: 0,
+        site: None,
+        share: 0.0,
         child: None,
         tool_pools: Vec::new(),
     }));
