@@ -4,7 +4,8 @@
 //! its turns inside and in each what it waited for. Tool calls lie on lanes of the
 //! pool that runs them.
 
-use super::event::{Event, Phase};
+use super::Arrows;
+use super::event::{Event, Phase, seen_in};
 use super::lanes::Lanes;
 use crate::kernel::Time;
 use crate::metrics::{RunEnd, RunKey, WatchedRun, WatchedTool, Window};
@@ -23,52 +24,57 @@ pub(super) struct AgentTracks<'s> {
     tools: Vec<(Pool, Lanes)>,
     /// Where runs lie.
     runs: HashMap<RunKey, (usize, usize)>,
-    /// Arrows so far.
-    arrows: u64,
 }
-
-/// First process of agents, and of tools: above all pools.
-const AGENTS: usize = 1 << 20;
-const TOOLS: usize = 1 << 21;
 
 impl<'s> AgentTracks<'s> {
     /// No lane is lent.
     pub fn new(scenario: &'s Scenario) -> AgentTracks<'s> {
-        let (agents, tools, runs) = (Vec::new(), Vec::new(), HashMap::new());
-        AgentTracks { scenario, agents, tools, runs, arrows: 0 }
+        AgentTracks { scenario, agents: Vec::new(), tools: Vec::new(), runs: HashMap::new() }
+    }
+
+    /// First process of agents: below all pools.
+    fn first_agent(&self) -> usize {
+        self.scenario.pools.len() + 1
+    }
+
+    /// First process of tools: below all agents.
+    fn first_tool(&self) -> usize {
+        let crews = self.scenario.use_cases.iter().filter_map(|use_case| use_case.crew());
+        self.first_agent() + crews.map(|crew| crew.members.len()).sum::<usize>()
     }
 
     /// The events of a run: names of what is new, its span, its turns, what they
     /// waited for, and an arrow from the run that started it.
-    pub fn run(&mut self, window: Window, run: &WatchedRun) -> Vec<Event> {
+    pub fn run(&mut self, window: Window, run: &WatchedRun, arrows: &mut Arrows) -> Vec<Event> {
         let (use_case, member) = run.member;
         let spec = &self.scenario.use_cases[usize::from(use_case)];
         let crew = spec.crew().expect("agents have a crew");
         let agent = &crew.members[usize::from(member)].agent.name;
         let name = format!("agent {agent}, {}", spec.name);
         let span = (run.key.began, run.until);
-        let (track, mut events) = lend(&mut self.agents, run.member, AGENTS, span, &name);
+        let first = self.first_agent();
+        let (track, mut events) = lend(&mut self.agents, run.member, first, span, &name);
         self.runs.insert(run.key, track);
-        if span.0 == span.1 {
-            // It failed at once, and cannot be seen.
-            return events;
-        }
+        // It may have failed at once.
+        let Some(shown) = seen_in(window, span) else { return events };
         let args = json!({
             "session": run.number.0,
             "run": run.number.1,
+            "began_s": run.key.began.seconds(),
             "ended": run.end.map_or("not yet", end_name),
         });
-        events.push(Event::span(agent.clone(), "run", span, track, args));
+        events.push(Event::span(agent.clone(), "run", shown, track, args));
         events.extend(turns(run, window, track));
-        if let Some(&parent) = run.parent.and_then(|parent| self.runs.get(&parent)) {
-            self.arrows += 1;
-            events.extend(arrow(self.arrows, run.key.began, parent, track));
+        if let Some(&parent) = run.parent.and_then(|parent| self.runs.get(&parent))
+            && run.key.began >= window.from
+        {
+            events.extend(arrow(arrows.next(), run.key.began, parent, track));
         }
         events
     }
 
     /// The events of a tool call.
-    pub fn tool(&mut self, tool: &WatchedTool) -> Vec<Event> {
+    pub fn tool(&mut self, window: Window, tool: &WatchedTool) -> Vec<Event> {
         let (use_case, member) = tool.member;
         let crew = self.scenario.use_cases[usize::from(use_case)].crew().expect("agents");
         let tools = crew.members[usize::from(member)].agent.tools.as_ref();
@@ -78,12 +84,11 @@ impl<'s> AgentTracks<'s> {
             None => "tools without a pool".to_owned(),
         };
         let span = (tool.from, tool.until);
-        let (track, names) = lend(&mut self.tools, tool.pool, TOOLS, span, &name);
-        let mut events = names;
-        // What takes no time is not seen.
-        if tool.from < tool.until {
-            events.push(Event::span(class.clone(), "tool", span, track, Value::Null));
-        }
+        let first = self.first_tool();
+        let (track, mut events) = lend(&mut self.tools, tool.pool, first, span, &name);
+        let shown = seen_in(window, span);
+        let tool = |shown| Event::span(class.clone(), "tool", shown, track, Value::Null);
+        events.extend(shown.map(tool));
         events
     }
 }
@@ -107,6 +112,7 @@ fn lend<K: PartialEq>(
     let mut names = Vec::new();
     if had == 0 {
         names.push(Event::named("process_name", track, name));
+        names.push(Event::place(track.0));
     }
     if lanes.count() > had {
         names.push(Event::named("thread_name", track, &format!("lane {lane}")));
@@ -125,9 +131,7 @@ fn turns(run: &WatchedRun, window: Window, track: (usize, usize)) -> Vec<Event> 
         let until = Time::from_ticks(from.ticks() + ticks);
         let stretch = (from, until);
         from = until;
-        if stretch.1 <= window.from || stretch.0 >= window.until {
-            return;
-        }
+        let Some(stretch) = seen_in(window, stretch) else { return };
         if open.is_none_or(|(number, ..)| number != turn) {
             open = Some((turn, stretch.0, events.len()));
             let args = json!({ "turn": turn });
@@ -142,8 +146,7 @@ fn turns(run: &WatchedRun, window: Window, track: (usize, usize)) -> Vec<Event> 
 
 /// From the run that started a sub-agent to that.
 fn arrow(number: u64, at: Time, parent: (usize, usize), child: (usize, usize)) -> [Event; 2] {
-    // Numbers of other arrows are below.
-    let id = Some(1 << 63 | number);
+    let id = Some(number);
     let end = |phase, track| Event { id, ..Event::new(phase, "sub-agent", "agent", at, track) };
     [end(Phase::FlowStart, parent), Event { bp: Some("e"), ..end(Phase::FlowEnd, child) }]
 }

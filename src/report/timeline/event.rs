@@ -5,11 +5,14 @@
 //! on JSON traces; names of fields and phases are its own.
 
 use crate::kernel::Time;
+use crate::metrics::Window;
 use serde::Serialize;
 use serde_json::Value;
 use std::borrow::Cow;
 
-/// One event; instants are in microseconds of simulated time.
+/// One event; instants are in whole microseconds of simulated time. Viewers count in
+/// nanoseconds or in binary fractions of microseconds, and drop a span that ends past
+/// the one around it by the rounding of either.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Event {
     /// What it is called; counters and metadata are known by it.
@@ -19,10 +22,10 @@ pub struct Event {
     /// Phase: what kind of event it is.
     pub ph: Phase,
     /// When, us.
-    pub ts: f64,
+    pub ts: u64,
     /// How long, us; of spans.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub dur: Option<f64>,
+    pub dur: Option<u64>,
     /// Process: a pool, or an agent.
     pub pid: usize,
     /// Thread: a lane of one.
@@ -64,9 +67,15 @@ pub enum Phase {
     Metadata,
 }
 
-/// Microseconds of simulated time; exact to a tick for the first ten days.
-pub fn us(time: Time) -> f64 {
-    time.ticks() as f64 / (crate::kernel::TICKS_PER_SECOND / 1_000_000) as f64
+/// Whole microseconds of simulated time that have passed at `time`.
+pub fn us(time: Time) -> u64 {
+    time.ticks() / (crate::kernel::TICKS_PER_SECOND / 1_000_000)
+}
+
+/// The part of a span that is in `window`; `None`: too little of it to be seen.
+pub fn seen_in(window: Window, (from, until): (Time, Time)) -> Option<(Time, Time)> {
+    let (from, until) = (from.max(window.from), until.min(window.until));
+    (us(from) < us(until)).then_some((from, until))
 }
 
 impl Event {
@@ -93,6 +102,15 @@ impl Event {
     ) -> Event {
         let dur = Some(us(until) - us(from));
         Event { dur, args, ..Event::new(Phase::Complete, name, cat, from, track) }
+    }
+
+    /// Puts a process in its place among the others, from top to bottom.
+    pub fn place(pid: usize) -> Event {
+        let args = serde_json::json!({ "sort_index": pid });
+        Event {
+            args,
+            ..Event::new(Phase::Metadata, "process_sort_index", "", Time::ZERO, (pid, 0))
+        }
     }
 
     /// Gives a process ("process_name") or a thread ("thread_name") its name.

@@ -5,7 +5,8 @@
 //! them run the counters of the pool; arrows lead from a session's turn to its
 //! next. Agents are processes of their own: a lane has a run with its turns and
 //! what each waited for, arrows lead to sub-agents, and tool calls lie below.
-//! All is written in the order of its start until the file is as large as it may be.
+//! What began before the stretch, or goes on after it, is cut at its ends. All is written
+//! in the order of its start until the file is as large as it may be.
 
 mod agents;
 mod event;
@@ -14,10 +15,11 @@ mod lanes;
 pub use event::{Event, Phase};
 
 use crate::factory::{Call, Waiter};
-use crate::kernel::Time;
+use crate::kernel::{Span, TICKS_PER_SECOND, Time};
 use crate::metrics::{Preemption, Watched, WatchedCall, WatchedRun, WatchedTool, Window};
 use crate::scenario::Scenario;
 use agents::AgentTracks;
+use event::seen_in;
 use lanes::Lanes;
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -57,17 +59,18 @@ pub fn write(
     let counted = sheet.counters(scenario, watched)?;
     sheet.bytes_max = bytes_max.saturating_sub(END.len() as u64);
     let mut tracks = Tracks::default();
+    let mut arrows = Arrows::default();
     let mut agents = AgentTracks::new(scenario);
     let mut turns = Turns::new();
     let (mut calls, mut until) = (0, watched.window.until);
     let mut is_cut = watched.is_cut || !counted;
     for (start, seen) in in_order(watched) {
         let events = match seen {
-            Seen::Run(run) => agents.run(watched.window, run),
-            Seen::Tool(tool) => agents.tool(tool),
+            Seen::Run(run) => agents.run(watched.window, run, &mut arrows),
+            Seen::Tool(tool) => agents.tool(watched.window, tool),
             Seen::Call(call) => {
                 let mut events = tracks.call(scenario, watched.window, call);
-                events.extend(flow(&mut turns, watched.window, call, &events[0]));
+                events.extend(flow(&mut turns, watched.window, call, &events[0], &mut arrows));
                 events
             }
         };
@@ -143,7 +146,8 @@ impl<W: Write> Sheet<W> {
     fn counters(&mut self, scenario: &Scenario, watched: &Watched) -> io::Result<bool> {
         for (at, pool) in scenario.pools.iter().enumerate() {
             let name = format!("pool {}", pool.name);
-            self.group(&[Event::named("process_name", (at + 1, 0), &name)])?;
+            let named = Event::named("process_name", (at + 1, 0), &name);
+            self.group(&[named, Event::place(at + 1)])?;
         }
         for (now, points) in &watched.samples {
             for (at, point) in points.iter().enumerate() {
@@ -181,10 +185,13 @@ impl Tracks {
         let lane = lanes.lend(call.arrived, until);
         let track = (*pool + 1, replica * LANES_MAX + lane + 1);
         let name = scenario.use_cases[usize::from(call.use_case)].name.clone();
-        let span = Event::span(name, "call", (call.arrived, until), track, said(seen));
-        let mut events = vec![span];
-        let part = |(name, from, until)| Event::span(name, "part", (from, until), track, json!({}));
-        events.extend(parts(call, until).map(part));
+        let moment = (call.arrived, call.arrived + Span::from_ticks(US));
+        let shown = seen_in(window, (call.arrived, until)).unwrap_or(moment);
+        let mut events = vec![Event::span(name, "call", shown, track, said(seen))];
+        events.extend(parts(call, until).filter_map(|(name, from, until)| {
+            let shown = seen_in(window, (from, until))?;
+            Some(Event::span(name, "part", shown, track, Value::Null))
+        }));
         if lanes.count() > had {
             let name = format!("replica {replica}, lane {lane}");
             events.push(Event::named("thread_name", track, &name));
@@ -217,6 +224,20 @@ fn parts(call: &Call, until: Time) -> impl Iterator<Item = (&'static str, Time, 
     parts.into_iter().filter(|(_, from, until)| from < until)
 }
 
+/// Ticks of a microsecond.
+const US: u64 = TICKS_PER_SECOND / 1_000_000;
+
+/// Arrows so far: each has a number of its own.
+#[derive(Default)]
+struct Arrows(u64);
+
+impl Arrows {
+    fn next(&mut self) -> u64 {
+        self.0 += 1;
+        self.0
+    }
+}
+
 /// What is worth knowing of a call.
 fn said(seen: &WatchedCall) -> Value {
     let WatchedCall { call, finished, is_aborted, .. } = seen;
@@ -242,7 +263,13 @@ fn said(seen: &WatchedCall) -> Value {
 type Turns = HashMap<(u16, u64), (Time, (usize, usize))>;
 
 /// Arrows from the turn of a session before to this one, and who may follow it.
-fn flow(turns: &mut Turns, window: Window, seen: &WatchedCall, span: &Event) -> Vec<Event> {
+fn flow(
+    turns: &mut Turns,
+    window: Window,
+    seen: &WatchedCall,
+    span: &Event,
+    arrows: &mut Arrows,
+) -> Vec<Event> {
     let call = &seen.call;
     if !matches!(call.waiter, Waiter::Session(_)) {
         return Vec::new();
@@ -251,14 +278,11 @@ fn flow(turns: &mut Turns, window: Window, seen: &WatchedCall, span: &Event) -> 
     let track = (span.pid, span.tid);
     let before = turns.insert(session, (seen.finished.unwrap_or(window.until), track));
     let Some((ended, from)) = before else { return Vec::new() };
-    // Each arrow has a name of its own.
-    let id = call.key() | u64::from(call.use_case) << 48;
-    let end = |phase, at, track| Event {
-        id: Some(id),
-        ..Event::new(phase, "next turn", "session", at, track)
-    };
+    let id = Some(arrows.next());
+    let end =
+        |phase, at, track| Event { id, ..Event::new(phase, "next turn", "session", at, track) };
     // An arrow leaves from within its span, whose end is no longer in it.
-    let left = Time::from_ticks(ended.ticks().saturating_sub(1));
+    let left = Time::from_ticks(ended.ticks().saturating_sub(US));
     let arrives = Event { bp: Some("e"), ..end(Phase::FlowEnd, call.arrived, track) };
     vec![end(Phase::FlowStart, left, from), arrives]
 }
