@@ -7,6 +7,7 @@ use tokenmill::metrics::{AgentRuns, Part, RunRecord};
 use tokenmill::scenario::{Overrides, Scenario, parse};
 use tokenmill::simulation::{Options, run};
 use tokenmill::statistics::Interval;
+use tokenmill::study::forecast::forecast;
 use tokenmill::study::replicate;
 
 /// A scenario of one use case on one GPU with room for everything.
@@ -627,4 +628,41 @@ fn ten_times_the_load_does_not_spiral() {
         assert!((live as f64) < in_a_minute + 4.0 * in_a_minute.sqrt(), "{live} of {in_a_minute}");
     }
     assert_eq!(record.sections.len(), 10);
+}
+
+/// A recording of calls may tell when sessions of agents begin, whatever its lengths.
+#[test]
+fn sessions_begin_at_the_instants_of_a_trace() {
+    let folder = tempfile::tempdir().unwrap();
+    let rows = "t,p,o\n0,100,10\n7,200,20\n7,300,30\n40,400,40\n";
+    std::fs::write(folder.path().join("t.csv"), rows).unwrap();
+    let text = r#"
+        name = "agents"
+        [[pool]]
+        name = "p"
+        model = "llama-3.1-8b"
+        hardware = "b200-sxm"
+        [[use_case]]
+        name = "u"
+        agent = "x"
+        [use_case.trace]
+        path = "t.csv"
+        format = "csv"
+        columns = { time = "t", prompt_tokens = "p", output_tokens = "o" }
+        time_unit = "s"
+        [[agent]]
+        name = "x"
+        context = { message_tokens = 700 }
+        turns = { count = 3, output_tokens = 20 }
+        tools = { calls = [1.0], class = [{ name = "t", latency = "10 s", result_tokens = 50 }] }
+    "#;
+    let scenario = parse(text, "s.toml", folder.path(), &Overrides::default()).unwrap().scenario;
+    let record = measured(&scenario, 0);
+    let use_case = &record.whole.use_cases[0];
+    assert_eq!((use_case.sessions.began, use_case.sessions.completed), (4, 4));
+    assert_eq!(runs(&record, 0).counts.prompt_tokens, 4 * (700 + 770 + 840));
+    // The last begins 40 seconds after the first, and has two tools.
+    assert!((60.0..62.0).contains(&record.end_s), "{}", record.end_s);
+    let figures = forecast(&scenario).total.unwrap();
+    assert_eq!(figures.calls.mean, 12.0);
 }

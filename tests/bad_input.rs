@@ -735,7 +735,7 @@ fn regions_that_cannot_be() {
         two("region = \"eu\"", "regions = { us = 1 }\nserve = \"overflow\""),
         two("region = \"eu\"", "pool = [\"a\", \"b\"]"),
         told(&[
-            ("replicas", &pool_of_explorers),
+            ("replicas", pool_of_explorers),
             (
                 LENGTHS,
                 "agent = \"coding-agent\"\npools = { explore = \"b\" }\nregions = { us = 1 }\n",

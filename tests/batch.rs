@@ -187,3 +187,182 @@ fn a_job_is_done_wherever_there_is_room() {
     assert_eq!(a + b, 2_000);
     assert!(a.abs_diff(b) < 100, "{a} {b}");
 }
+
+/// A job of runs of these turns, with these tools and limits.
+fn runs(batch: &str, agent: &str) -> String {
+    format!(
+        "[[use_case]]\nname = \"job\"\nagent = \"x\"\n{batch}\n[[agent]]\nname = \"x\"\ncontext = {{ \
+         global_tokens = 320, message_tokens = 200 }}\n{agent}\n"
+    )
+}
+
+const FIVE_TURNS: &str = "turns = { count = 5, output_tokens = 40 }";
+
+/// An agent that uses no tools has always one call in the system.
+#[test]
+fn agents_of_a_job_keep_its_pool_as_full_as_it_may() {
+    let run = |keys: &str| {
+        let batch =
+            format!("batch = {{ every = \"9 h\", calls = 400, deadline = \"1 h\", {keys} }}");
+        let scenario = pool("duration = \"1 h\"", &runs(&batch, FIVE_TURNS));
+        let record = simulate(&scenario);
+        let case = of(&record, &scenario, "job").clone();
+        assert_eq!((case.calls, case.sessions.completed), (2_000, 400));
+        assert_eq!((case.jobs.done, case.jobs.on_time), (1, 1));
+        assert_eq!(case.agents[0].done, 400);
+        let run_s = case.agents[0].latency.mean().unwrap() / 1e10;
+        (most(&record), case.jobs.makespan as f64 / 1e10, run_s)
+    };
+    for (keys, at_once) in [("fill = 0.5", 8), ("fill = 1, concurrency = 3", 3)] {
+        let (most, makespan, run_s) = run(keys);
+        assert_eq!(most, at_once);
+        // Little's law: as many runs as fit, each as long as it takes.
+        let little = 400.0 * run_s / f64::from(at_once);
+        assert!((makespan / little - 1.0).abs() < 0.02, "{makespan} {little}");
+    }
+}
+
+/// While tools run an agent holds no place in the pool, and is one of the job's all the
+/// same.
+#[test]
+fn agents_that_wait_for_tools_count_among_those_of_a_job() {
+    let agent = "turns = { count = 3, output_tokens = 20 }\ntools = { calls = [1.0], class = [{ name = \"t\", \
+                 latency = \"30 s\", result_tokens = 50 }] }";
+    let makespan = |concurrency: u32| {
+        let batch = format!(
+            "batch = {{ every = \"9 h\", calls = 120, deadline = \"5 h\", concurrency = {concurrency} }}"
+        );
+        let scenario = pool("duration = \"1 h\"", &runs(&batch, agent));
+        let record = simulate(&scenario);
+        let case = of(&record, &scenario, "job");
+        assert_eq!((case.calls, case.sessions.completed), (360, 120));
+        case.jobs.makespan as f64 / 1e10
+    };
+    // Two tool calls a run, hardly anything else.
+    for (concurrency, rounds) in [(10, 12.0), (40, 3.0), (120, 1.0)] {
+        let found = makespan(concurrency);
+        assert!((1.0..1.06).contains(&(found / (rounds * 60.0))), "{concurrency}: {found}");
+    }
+}
+
+/// Nobody waits for a job: its agents have one run each, and no patience to lose.
+#[test]
+fn agents_of_a_job_have_no_user() {
+    let agent = "turns = { count = 4, output_tokens = 20 }\nsession = { runs = 5, gap = \"1 h\" }\n\
+                 limits = { patience = \"10 s\" }\ntools = { calls = [1.0], class = [{ name = \"t\", latency = \
+                 \"20 s\", result_tokens = 50 }] }";
+    let batch = "batch = { every = \"9 h\", calls = 16, deadline = \"1 h\" }";
+    let scenario = pool("duration = \"1 h\"", &runs(batch, agent));
+    let record = simulate(&scenario);
+    let case = of(&record, &scenario, "job");
+    assert_eq!((case.agents[0].done, case.agents[0].abandoned, case.calls), (16, 0, 64));
+    let makespan = case.jobs.makespan as f64 / 1e10;
+    assert!((60.0..70.0).contains(&makespan), "{makespan}");
+    // The forecast knows.
+    let expected = forecast(&scenario).total.unwrap().calls.mean;
+    assert!((expected - 64.0).abs() < 1e-9, "{expected}");
+}
+
+#[test]
+fn agents_of_a_job_give_way_to_users() {
+    let day = "duration = \"24 h\"";
+    let helpers = format!(
+        "{FIVE_TURNS}\nchildren = {{ probability = 0.3, fan_out = [0.0, 1.0], agent = \"y\", summary_tokens = 40 }}\n\
+         [[agent]]\nname = \"y\"\ncontext = {{ message_tokens = 100 }}\nturns = {{ count = 2, output_tokens = 40 }}"
+    );
+    let job = |keys: &str| {
+        runs(
+            &format!("batch = {{ every = \"30 h\", calls = 5_000, deadline = \"24 h\", {keys} }}"),
+            &helpers,
+        )
+    };
+    let (alone, both) = (pool(day, &chat()), pool(day, &(chat() + &job("fill = 0.5"))));
+    let rash = pool(day, &(chat() + &job("rush = \"24 h\", concurrency = 200")));
+    let [(quiet, _), (busy, jobs), (hurt, _)] = [&alone, &both, &rash].map(|scenario| {
+        let record = simulate(scenario);
+        let jobs = record.whole.use_cases.last().unwrap().jobs;
+        (of(&record, scenario, "chat").clone(), jobs)
+    });
+    assert_eq!((jobs.done, jobs.on_time), (1, 1));
+    let p99 = |case: &UseCaseRecord| case.ttft.quantiles[3];
+    let longest = |case: &UseCaseRecord| *case.ttft.curve.last().unwrap();
+    // Sub-agents and further turns do not look for room: the chat waits a step or two.
+    assert!(p99(&busy) < p99(&quiet) + 0.05, "{} {}", p99(&busy), p99(&quiet));
+    assert!(longest(&hurt) > longest(&busy) + 1.0, "{} {}", longest(&hurt), longest(&busy));
+}
+
+#[test]
+fn agents_that_can_never_be_served_do_not_hold_a_job() {
+    let agent = "turns = { count = 2, output_tokens = 40 }".to_owned();
+    let batch = "batch = { every = \"9 h\", calls = 50, deadline = \"1 h\" }";
+    let text = runs(batch, &agent).replace("message_tokens = 200 ", "message_tokens = 200_000 ");
+    let scenario = pool("duration = \"30 min\"", &text);
+    let record = simulate(&scenario);
+    let case = of(&record, &scenario, "job");
+    assert_eq!((case.calls, case.rejected, case.agents[0].failed), (0, 50, 50));
+    assert_eq!((case.jobs.done, case.jobs.makespan), (1, 0));
+    // Nor do those whose tools fail again and again.
+    let tools = "limits = { retries = 0 }\ntools = { failure = 0.9, calls = [1.0], class = [{ name = \"t\", latency \
+                 = \"3 s\", result_tokens = 5 }] }";
+    let batch = "batch = { every = \"9 h\", calls = 50, deadline = \"1 h\", concurrency = 1 }";
+    let scenario = pool("duration = \"30 min\"", &runs(batch, &format!("{agent}\n{tools}")));
+    let record = simulate(&scenario);
+    let case = of(&record, &scenario, "job");
+    assert_eq!((case.jobs.done, case.agents[0].failed + case.agents[0].done), (1, 50));
+    assert!(case.agents[0].failed > 30, "{}", case.agents[0].failed);
+}
+
+/// Turns follow each other on one pool, where their context is.
+#[test]
+fn an_agent_of_a_job_stays_where_it_began() {
+    let second = "[[pool]]\nname = \"b\"\nmodel = \"llama-3.1-8b\"\nhardware = \"h100-sxm\"\nengine = { \
+                  max_num_seqs = 16 }\n";
+    let batch = |pools: &str| {
+        format!("pool = [{pools}]\nbatch = {{ every = \"9 h\", calls = 400, deadline = \"1 h\" }}")
+    };
+    let record = |pools: &str| {
+        let scenario =
+            pool("duration = \"1 h\"", &(second.to_owned() + &runs(&batch(pools), FIVE_TURNS)));
+        let record = simulate(&scenario);
+        (of(&record, &scenario, "job").clone(), [0, 1].map(|at| record.whole.pools[at].finished))
+    };
+    let ((one, _), (two, [a, b])) = (record("\"a\""), record("\"a\", \"b\""));
+    assert_eq!((a + b, a % 5), (2_000, 0));
+    assert!(a.abs_diff(b) < 200, "{a} {b}");
+    assert!(two.jobs.makespan * 10 < one.jobs.makespan * 6);
+    // But for what is global to its kind, which the second pool computes once more.
+    assert_eq!(one.prompt_tokens, two.prompt_tokens);
+    assert!(
+        one.cached_tokens - two.cached_tokens <= 320,
+        "{} {}",
+        one.cached_tokens,
+        two.cached_tokens
+    );
+}
+
+#[test]
+fn recorded_sessions_may_be_the_items_of_a_job() {
+    let folder = tempfile::tempdir().unwrap();
+    let call = |t: f64, n: u32| {
+        format!(
+            "{{\"t\": {t}, \"in\": {n}, \"out\": 9, \"hash_ids\": [1], \"think_time\": 2, \"stop\": \"end_turn\"}}"
+        )
+    };
+    let line =
+        format!("{{\"block_size\": 64, \"requests\": [{}, {}]}}\n", call(0.0, 80), call(3.0, 90));
+    std::fs::write(folder.path().join("t.jsonl"), line.repeat(2)).unwrap();
+    let text = "name = \"b\"\nduration = \"1 h\"\n[[pool]]\nname = \"a\"\nmodel = \"llama-3.1-8b\"\nhardware = \
+                \"h100-sxm\"\n[[use_case]]\nname = \"job\"\nreplay = { path = \"t.jsonl\" }\nbatch = { every = \
+                \"9 h\", calls = 30, deadline = \"1 h\", concurrency = 10 }\n";
+    let scenario = tokenmill::scenario::parse(text, "s.toml", folder.path(), &Default::default())
+        .unwrap()
+        .scenario;
+    let record = simulate(&scenario);
+    let case = of(&record, &scenario, "job");
+    assert_eq!((case.calls, case.sessions.completed, case.jobs.done), (60, 30, 1));
+    // Three rounds of ten, each with a pause of two seconds.
+    let makespan = case.jobs.makespan as f64 / 1e10;
+    assert!((6.0..6.8).contains(&makespan), "{makespan}");
+    let expected = forecast(&scenario).total.unwrap().calls.mean;
+    assert!((expected - 60.0).abs() < 1e-9, "{expected}");
+}

@@ -353,9 +353,8 @@ fn layer<'f>(figures: &'f Figures, name: &str) -> &'f Layer {
 }
 
 /// What agents are served in whole episodes is what was forecast.
-#[test]
-fn runs_of_agents_agree_with_the_forecast() {
-    let scenario = scenario(AGENTS);
+fn agree_with_the_forecast(text: &str) {
+    let scenario = scenario(text);
     let figures = figures(&scenario);
     let records: Vec<_> =
         (1..=12).map(|replication| run(&scenario, replication, Options::default())).collect();
@@ -378,6 +377,39 @@ fn runs_of_agents_agree_with_the_forecast() {
     );
     let thought = figures.thinking_tokens.expect("it thinks");
     agrees("thinking", |served| served.thinking.as_ref().unwrap().tokens, thought);
+}
+
+#[test]
+fn runs_of_agents_agree_with_the_forecast() {
+    agree_with_the_forecast(AGENTS);
+}
+
+/// The same where users are in two regions, each with its working day.
+#[test]
+fn agents_in_regions_agree_with_the_forecast() {
+    let regions = "start = \"2026-03-03T12:00:00Z\"\n[[region]]\nname = \"us\"\ntime_zone = \"America/New_York\"\n\
+                   [[region]]\nname = \"eu\"\ntime_zone = \"Europe/Berlin\"\nround_trips = { us = \"90 ms\" }\n[[pool]]";
+    let text = AGENTS
+        .replacen("[[pool]]", regions, 1)
+        .replacen("name = \"a\"\n", "name = \"a\"\nregion = \"us\"\n", 1)
+        .replacen("name = \"b\"\n", "name = \"b\"\nregion = \"eu\"\n", 1)
+        .replace(", block_tokens = 32", "")
+        .replacen(
+            "pool = \"a\"\n",
+            "pool = [\"a\", \"b\"]\nregions = { us = 0.3, eu = { share = 0.7, profile = \"enterprise\" } }\n\
+             profile = \"chat\"\ngrowth = \"40 %/day\"\n",
+            1,
+        );
+    agree_with_the_forecast(&text);
+}
+
+/// And where they are the runs of jobs.
+#[test]
+fn agents_of_jobs_agree_with_the_forecast() {
+    let arrivals = "arrivals = { process = \"poisson\", rate = \"0.25 /s\" }";
+    let batch = "batch = { every = \"10 min\", calls = { distribution = \"uniform\", low = 150, high = 250 }, \
+                 deadline = \"9 min\" }";
+    agree_with_the_forecast(&AGENTS.replacen(arrivals, batch, 1));
 }
 
 /// With lengths that do not vary each layer is known beforehand.

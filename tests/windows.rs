@@ -403,3 +403,72 @@ fn the_full_horizon_runs_when_asked() {
     let again = json(&folder, &["run", again.to_str().unwrap(), "--out", "again"]);
     assert_eq!(again, full);
 }
+
+/// Agents in two regions who sit at their desks by the clock of each.
+const DESKS: &str = r#"
+name = "desks"
+start = "2026-03-03T00:00:00Z"
+duration = "1 days"
+replications = 6
+[[region]]
+name = "us"
+time_zone = "America/New_York"
+round_trips = { eu = "90 ms" }
+[[region]]
+name = "eu"
+time_zone = "Europe/Berlin"
+[[pool]]
+name = "west"
+region = "us"
+model = "llama-3.1-8b"
+hardware = "h100-sxm"
+engine = { max_num_seqs = 6 }
+[[pool]]
+name = "east"
+region = "eu"
+model = "llama-3.1-8b"
+hardware = "h100-sxm"
+engine = { max_num_seqs = 6 }
+[[use_case]]
+name = "desk"
+agent = "x"
+regions = { us = 0.6, eu = 0.4 }
+serve = { policy = "overflow", fill = 0.15 }
+users = 1_500
+sessions_per_user_per_day = 1
+profile = "enterprise"
+[[agent]]
+name = "x"
+context = { global_tokens = 600, message_tokens = 200 }
+turns = { count = { distribution = "uniform", low = 1, high = 5 }, output_tokens = 60 }
+children = { probability = 0.5, fan_out = [0.0, 1.0], agent = "y", summary_tokens = 40 }
+tools = { calls = [1.0], class = [{ name = "t", latency = "2 s", result_tokens = 100 }] }
+[[agent]]
+name = "y"
+context = { global_tokens = 300, message_tokens = 80 }
+turns = { count = 2, output_tokens = 30 }
+"#;
+
+/// All hours of a day, each simulated by itself, are the day.
+#[test]
+fn hours_of_agents_in_regions_are_those_of_the_whole_day() {
+    let hours = "[windows]\nchoose = \"random\"\ncount = 24\nwarm_up = \"10 min\"\n";
+    let [day, hours] = [String::new(), hours.to_owned()]
+        .map(|windows| summary(&load(&format!("{DESKS}{windows}")).scenario));
+    let [day, hours] = [&day, &hours].map(|summary| {
+        let desk = &summary.use_cases["desk"];
+        let [x, y] = ["x", "y"].map(|name| &desk.agents[name]);
+        let away = desk.regions["us"].served_fraction["east"];
+        let began = desk.sessions.as_ref().unwrap().began_per_s;
+        [began, desk.calls_per_s, x.calls_per_run, y.runs_per_s, x.run_s.mean, away]
+    });
+    let names = ["sessions", "calls", "calls a run", "helpers", "latency", "away"];
+    for ((name, day), hours) in names.iter().zip(day).zip(hours) {
+        let (day, hours) = (day.unwrap(), hours.unwrap());
+        // Of intervals of 95 %, each about two standard errors to either side.
+        let error = |it: Interval| (it.high.unwrap() - it.low.unwrap()) / 4.0;
+        let both = error(day).hypot(error(hours));
+        assert!((day.mean - hours.mean).abs() < 4.0 * both, "{name}: {day:?} {hours:?}");
+        assert!(both < 0.1 * day.mean, "the test tells nothing of {name}: {day:?} {hours:?}");
+    }
+}

@@ -101,6 +101,8 @@ pub struct Call {
     pub preemptions: u16,
     /// A budget cut its thinking.
     pub is_cut: bool,
+    /// It is part of a batch job.
+    pub is_of_a_job: bool,
     /// Whether its agent will go on from what it says; counted in tokens.
     pub hold: Hold,
     /// What it says; `None` when nobody else ever says the same.
@@ -136,6 +138,7 @@ impl Call {
             pool: 0,
             preemptions: 0,
             is_cut: false,
+            is_of_a_job: false,
             hold: Hold::Silent,
             content: None,
         }
@@ -145,12 +148,6 @@ impl Call {
     #[inline]
     pub fn is_private(&self) -> bool {
         self.content.is_none()
-    }
-
-    /// Whether it is part of a batch job.
-    #[inline]
-    pub fn is_of_a_job(&self) -> bool {
-        matches!(self.waiter, Waiter::Job(_))
     }
 
     /// It is no longer waited for.

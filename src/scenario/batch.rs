@@ -8,14 +8,14 @@ use crate::random::Distribution;
 pub struct Batch {
     /// When jobs are released.
     pub releases: Releases,
-    /// Calls of a job.
+    /// Calls of a job, or sessions of agents.
     pub calls: Distribution,
     /// From its release to when it must be done.
     pub deadline: Span,
     /// A pool has room for it while it holds fewer calls than this share of the
     /// sequences that it may run.
     pub fill: f64,
-    /// Most calls of a job in the system; `None`: as many as its pools may run.
+    /// Most of them under way; `None`: as many as its pools may run.
     pub concurrency: Option<u32>,
     /// How long before the deadline it no longer yields; `None`: when the rest is
     /// only enough at its own pace.

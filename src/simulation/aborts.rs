@@ -77,7 +77,7 @@ impl<E: Engine> Simulation<'_, E> {
         self.calls.recycle(content);
         self.window_calls -= u64::from(self.window.contains(call.arrived));
         self.occupancy[pool].calls -= 1;
-        self.occupancy[pool].waiting -= u32::from(!was_running && !call.is_of_a_job());
+        self.occupancy[pool].waiting -= u32::from(!was_running && !call.is_of_a_job);
         self.look_for_jobs(now, pool);
         if !self.pools[pool].spec.offload.is_empty() {
             self.tiers.settle(id);

@@ -6,6 +6,7 @@ use crate::factory::{Call, Engine, Waiter};
 use crate::kernel::{Slot, Time};
 use crate::random::{Component, Streams, entity};
 use crate::scenario::{self, Arrivals, Lengths, Regime, Scenario};
+use crate::workload::agent::Errand;
 use crate::workload::{self, agent};
 
 /// One use case while it runs.
@@ -97,7 +98,8 @@ impl<E: Engine> Simulation<'_, E> {
         self.sources[use_case].issued += 1;
         let region = self.region(use_case, number, client);
         let Script::Calls(script) = &mut self.sources[use_case].script else {
-            return self.begin_agent(now, use_case, number, region, client);
+            let errand = Errand { began: now, region, ..Errand::default() };
+            return self.begin_agent(now, use_case, number, errand, client);
         };
         if script.has_sessions() {
             return self.begin_session(now, use_case, number, region, client);

@@ -1,6 +1,8 @@
 //! Batch jobs that fill the troughs of pools.
 //!
-//! A job is released with all its calls, of which only those in the system exist.
+//! A job is released with all its calls, of which only those in the system exist. A
+//! session of an agent counts as one: it is submitted like a call, and what it asks for
+//! later does not wait for room.
 //! A pool is offered more of them when a call of it has ended and when a job is
 //! released, at no other time: while it has room and fewer calls of others wait
 //! than it has ranks, which is what may wait for its next step without a queue. The
@@ -8,10 +10,12 @@
 //! more than its calls still need, a job submits whatever the pool has to do.
 
 use super::Simulation;
+use super::arrivals::Script;
 use crate::demand::{Released, Source};
 use crate::factory::{Call, Engine, Waiter};
 use crate::kernel::Time;
 use crate::scenario::{Arrivals, Batch};
+use crate::workload::agent::Errand;
 use crate::workload::{Job, JobId};
 
 impl<E: Engine> Simulation<'_, E> {
@@ -60,8 +64,16 @@ impl<E: Engine> Simulation<'_, E> {
         }
     }
 
+    /// Jobs look at `pool`, once agents that were answered at this instant have gone on.
+    pub(super) fn on_fill(&mut self, now: Time, pool: usize) {
+        if self.pending.due(self.slots.asks()) == Some(now) {
+            return self.pending.schedule(self.slots.fill(pool), now);
+        }
+        self.fill(now, pool);
+    }
+
     /// Submits calls to `pool` while some job may.
-    pub(super) fn fill(&mut self, now: Time, pool: usize) {
+    fn fill(&mut self, now: Time, pool: usize) {
         let mut at = 0;
         while let Some(&id) = self.due_jobs.get(at) {
             match self.may_submit(now, id, pool) {
@@ -69,7 +81,9 @@ impl<E: Engine> Simulation<'_, E> {
                 None => at += 1,
             }
             // One whose last calls were all refused is done.
-            self.settle_job(now, id);
+            if self.jobs.contains(id) {
+                self.settle_job(now, id);
+            }
         }
     }
 
@@ -97,6 +111,9 @@ impl<E: Engine> Simulation<'_, E> {
         let source = &mut self.sources[use_case];
         let number = source.issued;
         source.issued += 1;
+        if !matches!(source.script, Script::Calls(_)) {
+            return self.submit_agent(now, id, use_case, number, site);
+        }
         let (ask, content) = source.script.calls().call(number, || self.calls.blank());
         let mut call = Call::new(use_case as u16, number, now, ask.prompt, ask.output);
         call.thinking = ask.thinking;
@@ -104,6 +121,7 @@ impl<E: Engine> Simulation<'_, E> {
         call.given = ask.given;
         call.site = site as u8;
         call.waiter = Waiter::Job(id);
+        call.is_of_a_job = true;
         self.audit.sent();
         let pool = self.scenario.use_cases[use_case].pools()[site];
         if self.dispatch(now, pool, call, content).is_none() {
@@ -111,12 +129,34 @@ impl<E: Engine> Simulation<'_, E> {
         }
     }
 
-    /// A call of a job ended.
-    pub(super) fn on_job_call(&mut self, now: Time, id: JobId, call: &Call) {
+    /// Begins session `number` of agents, all of which the pool at `site` serves.
+    fn submit_agent(&mut self, now: Time, id: JobId, use_case: usize, number: u64, site: usize) {
+        let errand = Errand { began: now, site: Some(site as u8), job: Some(id), region: 0 };
+        let others = self.asking.len();
+        self.begin_agent(now, use_case, number, errand, None);
+        // All steps that end now have ended, and whoever looks at the pool next is to
+        // find these calls there.
+        let mut at = others;
+        while let Some(&asking) = self.asking.get(at) {
+            at += 1;
+            if self.actors.contains(asking) {
+                self.ask_now(now, asking);
+            }
+        }
+        self.asking.truncate(others);
+    }
+
+    /// A call, or a session, of a job that began at `began` has ended.
+    pub(super) fn on_job_item(&mut self, now: Time, id: JobId, began: Time) {
         let job = &mut self.jobs[id];
         job.in_flight -= 1;
         job.ended += 1;
-        job.took += u128::from(now.since(call.arrived).ticks());
+        job.took += u128::from(now.since(began).ticks());
+        let use_case = usize::from(job.use_case);
+        // Where none of its calls has ended just now another may find room as well.
+        for at in 0..self.scenario.use_cases[use_case].choices().len() {
+            self.look_for_jobs(now, self.scenario.use_cases[use_case].choices()[at]);
+        }
         self.settle_job(now, id);
     }
 

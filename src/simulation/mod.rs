@@ -247,7 +247,7 @@ impl<'s, E: Engine> Simulation<'s, E> {
                 }
                 Event::Turn { session } => self.on_turn(now, session, slot),
                 Event::Delivery { flight } => self.on_delivery(now, flight, slot),
-                Event::Fill { pool } => self.fill(now, pool.into()),
+                Event::Fill { pool } => self.on_fill(now, pool.into()),
                 Event::Tool { actor, at, pool } => {
                     self.alarmed(slot);
                     self.on_tool(now, actor, at, pool);
@@ -344,7 +344,7 @@ impl<'s, E: Engine> Simulation<'s, E> {
             return None;
         }
         let pool = &mut self.pools[at];
-        let is_of_a_job = call.is_of_a_job();
+        let is_of_a_job = call.is_of_a_job;
         let id = self.calls.insert(call, content);
         let lane = pool.router.choose(now, id, &self.calls);
         self.calls[id].lane = lane;
@@ -404,11 +404,11 @@ impl<'s, E: Engine> Simulation<'s, E> {
             match outcome {
                 Outcome::Scheduled(_) => {
                     self.recorder.scheduled(now, pool);
-                    self.occupancy[pool].waiting -= u32::from(!call.is_of_a_job());
+                    self.occupancy[pool].waiting -= u32::from(!call.is_of_a_job);
                 }
                 Outcome::Preempted(_) => {
                     self.recorder.preempted(now, pool);
-                    self.occupancy[pool].waiting += u32::from(!call.is_of_a_job());
+                    self.occupancy[pool].waiting += u32::from(!call.is_of_a_job);
                     if let Some(watch) = &mut self.watch {
                         let (replica, _) = self.pools[pool].router.place(call.lane);
                         watch.preempted(now, pool, replica, &call);
@@ -466,7 +466,7 @@ impl<'s, E: Engine> Simulation<'s, E> {
             }
             Waiter::Job(job) => {
                 self.calls.recycle(content);
-                self.on_job_call(now, job, &call);
+                self.on_job_item(now, job, call.arrived);
             }
             Waiter::Nobody => self.calls.recycle(content),
             Waiter::Gone(gone) => {

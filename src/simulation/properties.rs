@@ -198,8 +198,8 @@ proptest! {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
 
-    /// The same with a random recording, a few sessions of it at a time, beside the other
-    /// use cases. Tiers have tests of their own, and their oracle is slow.
+    /// The same with a random recording, a few sessions of it at a time or jobs of them,
+    /// beside the other use cases. Tiers have tests of their own, and their oracle is slow.
     #[test]
     fn replays_are_the_same_step_by_step(
         mut scenario in scenario(),
@@ -212,7 +212,9 @@ proptest! {
         let first = &mut scenario.use_cases[0];
         let site = place_agents(first, pools, trip, site);
         first.lengths = Lengths::Replayed(replays::with_site(replay, site));
-        first.arrivals = Arrivals::ClosedLoop { clients: 3, requests: Some(9), think: None };
+        if !matches!(first.arrivals, Arrivals::Batch(_)) {
+            first.arrivals = Arrivals::ClosedLoop { clients: 3, requests: Some(9), think: None };
+        }
         (first.thinking, first.session, first.prefix) = (None, None, Vec::new());
         scenario.use_cases.truncate(2);
         let (fast_journal, fast) = run::<Replica>(&scenario, 0.0);

@@ -19,8 +19,6 @@ use crate::workload::{Ask, Content};
 /// Where the actor of a thread is.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Replaying {
-    /// When its session began.
-    pub session_began: Time,
     /// The call of its parent that waits for its end, or [`NEVER`].
     pub join: u32,
     /// Until when the last answer counts as not there.
@@ -67,9 +65,6 @@ impl<E: Engine> Simulation<'_, E> {
         if actor.run > 0 {
             return self.ask(now, id);
         }
-        if actor.depth == 0 {
-            self.task(id).replaying.session_began = now;
-        }
         self.replay_starts(now, id, None);
         self.replay_wait(now, id);
     }
@@ -89,8 +84,7 @@ impl<E: Engine> Simulation<'_, E> {
             let child = script.child(actor, thread, blank);
             let parent = (join != NEVER).then_some(id);
             let child = self.enroll(child, None, parent);
-            let session_began = self.task(id).replaying.session_began;
-            self.task(child).replaying = Replaying { session_began, join, ..Replaying::default() };
+            self.task(child).replaying = Replaying { join, ..Replaying::default() };
             let task = self.task(id);
             task.counts.children += 1;
             if parent.is_some() {
@@ -147,8 +141,8 @@ impl<E: Engine> Simulation<'_, E> {
 
     /// Nobody is waited for any more: a pause, and then the call.
     fn replay_pause(&mut self, now: Time, id: ActorId) {
-        let began = self.task(id).replaying.session_began;
         let (actor, script) = self.replayed(id);
+        let began = actor.errand.began;
         let Some(call) = script.call(actor) else {
             return self.end_run(now, id, RunEnd::Done);
         };
@@ -158,10 +152,11 @@ impl<E: Engine> Simulation<'_, E> {
 
     /// When the session goes on after a run.
     pub(super) fn replay_gap(&mut self, now: Time, id: ActorId) -> Time {
-        let Replaying { session_began, held_until, .. } = self.task(id).replaying;
+        let held_until = self.task(id).replaying.held_until;
         let (actor, script) = self.replayed(id);
+        let began = actor.errand.began;
         let call = script.call_after_run(actor).expect("it is not the last run");
-        script.replay().comes(call, now.max(held_until), session_began)
+        script.replay().comes(call, now.max(held_until), began)
     }
 
     /// What an actor asks for now; where a turn asks nobody it goes on.

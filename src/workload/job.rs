@@ -15,11 +15,11 @@ pub struct Job {
     pub released: Time,
     /// When it must be done.
     pub deadline: Time,
-    /// Calls not yet submitted.
+    /// Calls, or sessions of agents, not yet submitted.
     pub left: u64,
-    /// Calls in the system.
+    /// Those under way.
     pub in_flight: u32,
-    /// Calls that ended.
+    /// Those that ended.
     pub ended: u64,
     /// Ticks that these took in all.
     pub took: u128,

@@ -3,6 +3,7 @@
 use super::Check;
 use crate::catalog::{Agent, Catalog, RawAgent};
 use crate::kernel::Span;
+use crate::random::Distribution;
 use crate::scenario::ToolPool;
 use crate::scenario::raw::{RawScenario, RawToolPool, RawUseCase};
 use crate::scenario::tree::{At, suggest};
@@ -17,8 +18,7 @@ const CALLS_MAX: f64 = 1e6;
 /// Most tool pools.
 const TOOL_POOLS_MAX: usize = 1_000;
 /// Keys that say what calls ask for, which agents do by themselves.
-const OTHERS: [&str; 7] =
-    ["prompt_tokens", "output_tokens", "prefix", "session", "thinking", "trace", "batch"];
+const OTHERS: [&str; 5] = ["prompt_tokens", "output_tokens", "prefix", "session", "thinking"];
 
 impl Check<'_> {
     /// The scenario's own agents.
@@ -108,6 +108,7 @@ impl Check<'_> {
         }
         let found = self.catalog.agent(name);
         let agent = self.known(&at.key("agent"), found)?;
+        let agent = if raw.batch.is_some() { without_user(&agent) } else { agent };
         let mut crew = Crew { members: vec![member(agent)] };
         let mut next = 0;
         while next < crew.members.len() {
@@ -217,6 +218,14 @@ impl Check<'_> {
 
 fn member(agent: Arc<Agent>) -> Member {
     Member { agent, site: None, share: 0.0, child: None, tool_pools: Vec::new() }
+}
+
+/// The agent of jobs: a session is a run, and nobody loses patience.
+fn without_user(agent: &Agent) -> Arc<Agent> {
+    let mut agent = agent.clone();
+    agent.runs = Distribution::constant(1.0).expect("a number");
+    agent.limits.patience_s = None;
+    Arc::new(agent)
 }
 
 impl Crew {

@@ -16,17 +16,8 @@ use std::sync::{Arc, Mutex};
 /// Output tokens of turns that do not say.
 const OUTPUT_TOKENS: u32 = 128;
 /// Keys that say what calls ask for, which a recording does by itself.
-const OTHERS: [&str; 9] = [
-    "agent",
-    "batch",
-    "tools",
-    "prompt_tokens",
-    "output_tokens",
-    "prefix",
-    "session",
-    "thinking",
-    "trace",
-];
+const OTHERS: [&str; 7] =
+    ["agent", "tools", "prompt_tokens", "output_tokens", "prefix", "session", "thinking"];
 
 /// Recordings that were read already; variants of a scenario share them.
 #[derive(Debug, Default)]

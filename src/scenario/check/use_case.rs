@@ -165,7 +165,7 @@ impl Check<'_> {
             }
             return self.batch(at, raw);
         }
-        let is_told = raw.arrivals.is_some() || users.is_some();
+        let is_told = raw.arrivals.is_some() || users.is_some() || raw.trace.is_some();
         let steady = match (replay, &raw.replay) {
             (Some(replay), Some(raw)) if !is_told => self.each_session_once(raw, replay),
             _ => self.steady_arrivals(at, raw, users)?,

@@ -20,7 +20,7 @@ impl<E: Engine> Simulation<'_, E> {
 
     /// Schedules what comes when all steps that end now have ended.
     pub(in crate::simulation) fn wait_for_steps(&mut self, now: Time) {
-        if self.asking.is_empty() && self.aborting.is_empty() {
+        if self.pending.due(self.slots.asks()).is_none() {
             self.pending.schedule(self.slots.asks(), now);
             self.arrivals_due += 1;
         }
@@ -44,7 +44,7 @@ impl<E: Engine> Simulation<'_, E> {
     }
 
     /// The actor makes its next call, or waits for the background before its last turn.
-    pub(super) fn ask_now(&mut self, now: Time, id: ActorId) {
+    pub(in crate::simulation) fn ask_now(&mut self, now: Time, id: ActorId) {
         if self.replays(id) {
             if let Some((ask, content, site)) = self.replay_ask(now, id) {
                 self.ask_pool(now, id, (ask, false), content, site);
@@ -92,7 +92,8 @@ impl<E: Engine> Simulation<'_, E> {
         call.is_cut = ask.is_cut;
         call.given = ask.given;
         call.waiter = Waiter::Agent(id);
-        call.region = actor.region;
+        call.region = actor.errand.region;
+        call.is_of_a_job = actor.errand.job.is_some();
         call.hold = hold(actor, compacts);
         call.conversation = actor.conversation;
         (task.ask, task.compacts) = (Some(ask), compacts);

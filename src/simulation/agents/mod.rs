@@ -20,7 +20,7 @@ use crate::factory::{CallId, Engine};
 use crate::kernel::{Slot, Time};
 use crate::metrics::{Path, RunCounts, Spent};
 use crate::workload::Ask;
-use crate::workload::agent::{self, Actor, ActorId, Member, ToolCall};
+use crate::workload::agent::{self, Actor, ActorId, Errand, Member, ToolCall};
 
 /// No tool pool: a tool call of an infinite server.
 pub const NO_POOL: u16 = u16::MAX;
@@ -111,13 +111,13 @@ impl Task {
 }
 
 impl<'s, E: Engine> Simulation<'s, E> {
-    /// Session `number` of a use case begins its first run.
+    /// Session `number` of a use case begins its first run, for this.
     pub(in crate::simulation) fn begin_agent(
         &mut self,
         now: Time,
         use_case: usize,
         number: u64,
-        region: u16,
+        errand: Errand,
         client: Option<u32>,
     ) {
         let blank = self.calls.blank();
@@ -125,7 +125,7 @@ impl<'s, E: Engine> Simulation<'s, E> {
             Script::Replay(script) => script.session(number, blank),
             script => agents(script).session(number, blank),
         };
-        actor.region = region;
+        actor.errand = errand;
         let shared = actor.shared_tokens();
         let id = self.enroll(actor, client, None);
         self.task(id).alone = Alone::new(shared);

@@ -145,13 +145,17 @@ impl<E: Engine> Simulation<'_, E> {
         let is_broken = end == RunEnd::Abandoned || self.actors[id].is_refused();
         if is_broken || self.actors[id].is_in_last_run() {
             let actor = &self.actors[id];
-            let (use_case, runs) = (usize::from(actor.use_case), actor.run + 1);
+            let (use_case, runs, errand) =
+                (usize::from(actor.use_case), actor.run + 1, actor.errand);
             let client = self.task(id).client;
             self.dismiss(id);
             self.recorder.session_ended(use_case, runs, !is_broken);
             self.audit.agent_session_ended();
             if let Some(client) = client {
                 self.ask_again(now, use_case, client, is_broken);
+            }
+            if let Some(job) = errand.job {
+                self.on_job_item(now, job, errand.began);
             }
             return;
         }

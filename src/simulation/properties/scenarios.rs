@@ -6,7 +6,10 @@ use super::places::{by_region, one_place, origins, places};
 use super::pools::pool;
 use crate::demand::curve::Curve;
 use crate::kernel::Span;
-use crate::scenario::{Arrivals, Demand, Lengths, Regime, Scenario, UseCase, WarmUp};
+use crate::random::Distribution;
+use crate::scenario::{
+    Arrivals, Batch, Demand, Lengths, Regime, Releases, Scenario, UseCase, WarmUp,
+};
 use proptest::prelude::*;
 use std::sync::Arc;
 
@@ -50,9 +53,8 @@ prop_compose! {
             })
             .collect();
         // Sessions of agents take the place of calls.
-        if let Some(crew) = crew
-            && !matches!(use_cases[0].arrivals, Arrivals::Batch(_))
-        {
+        if let Some(crew) = crew {
+            use_cases[0].arrivals = of_agents(use_cases[0].arrivals.clone());
             let [first, ..] = &mut use_cases[..] else { unreachable!("there is one") };
             let site = place_agents(first, pools.len(), agent_trip, agent_site);
             first.lengths = Lengths::Agents(agents::with_site(crew, site));
@@ -88,6 +90,16 @@ prop_compose! {
             warnings: Vec::new(),
         }
     }
+}
+
+/// A run is many calls: jobs have few of them.
+fn of_agents(arrivals: Arrivals) -> Arrivals {
+    let Arrivals::Batch(batch) = &arrivals else { return arrivals };
+    Arrivals::Batch(Arc::new(Batch {
+        releases: Releases::Every(Span::from_seconds(1.0)),
+        calls: Distribution::uniform(1.0, 8.0).unwrap(),
+        ..(**batch).clone()
+    }))
 }
 
 /// Gives the users of agents a way, if they have none, and tells the site of agents that

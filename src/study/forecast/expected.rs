@@ -55,7 +55,9 @@ impl<'s> Expected<'s> {
         let is_drawn = match (&use_case.lengths, &use_case.arrivals) {
             (Lengths::Recorded, _) => false,
             // Every recorded session begins once.
-            (Lengths::Replayed(_), arrivals) => !matches!(arrivals, Arrivals::Trace { .. }),
+            (Lengths::Replayed(replay), Arrivals::Trace { trace, .. }) => {
+                trace.calls != replay.graph.sessions()
+            }
             _ => true,
         };
         // A recording counts as far as it is replayed.

@@ -1,7 +1,7 @@
 //! What the agents of a recording do next.
 
 use super::Crew;
-use super::actor::{Actor, Base, Place, branch};
+use super::actor::{Actor, Base, Errand, Place, branch};
 use crate::kernel::{Span, Time};
 use crate::workload::content::{Author, Content, Strand};
 use crate::workload::graph::{Graph, RecordedCall, Started};
@@ -72,7 +72,7 @@ impl Recorded {
     /// user's calls are sent to.
     #[inline]
     pub fn site(&self, actor: &Actor) -> Option<u8> {
-        self.replay.crew.members[usize::from(actor.member)].site
+        self.replay.crew.members[usize::from(actor.member)].site.or(actor.errand.site)
     }
 
     /// Session `number`, before its first run. After the last recorded one comes the
@@ -85,7 +85,7 @@ impl Recorded {
     /// The actor of a thread that `parent` starts.
     pub fn child(&self, parent: &Actor, thread: u32, blank: Content) -> Actor {
         let child = self.actor(thread, parent.depth + 1, parent.number, blank);
-        Actor { region: parent.region, ..child }
+        Actor { errand: parent.errand, ..child }
     }
 
     fn actor(&self, thread: u32, depth: u32, number: u64, blank: Content) -> Actor {
@@ -99,7 +99,7 @@ impl Recorded {
             use_case: self.use_case,
             member,
             depth,
-            region: 0,
+            errand: Errand::default(),
             number,
             run: 0,
             runs: ends + 1,

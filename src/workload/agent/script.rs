@@ -1,6 +1,6 @@
 //! What the agents of one use case do next.
 
-use super::actor::{Actor, Base, Place, branch};
+use super::actor::{Actor, Base, Errand, Place, branch};
 use super::{Crew, Member};
 use crate::catalog::{Agent, ChildOrder, Start, Tools};
 use crate::kernel::Span;
@@ -133,7 +133,7 @@ impl Script {
     /// user's calls are sent to.
     #[inline]
     pub fn site(&self, actor: &Actor) -> Option<u8> {
-        self.crew.members[usize::from(actor.member)].site
+        self.crew.members[usize::from(actor.member)].site.or(actor.errand.site)
     }
 
     /// Session `number`, before its first run.
@@ -166,7 +166,7 @@ impl Script {
                 child
             }
         };
-        child.region = parent.region;
+        child.errand = parent.errand;
         self.begin_run(&mut child);
         child
     }
@@ -205,7 +205,7 @@ impl Script {
             use_case: self.use_case,
             member,
             depth,
-            region: 0,
+            errand: Errand::default(),
             number,
             run: 0,
             runs: 1,
