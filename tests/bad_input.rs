@@ -767,7 +767,6 @@ fn batches_that_cannot_be() {
         told("batch = { every = \"1 s\", calls = 1e8, deadline = \"1 h\" }"),
         beside(arrivals),
         beside("users = 1_000\nsessions_per_user_per_day = 2"),
-        beside("session = { turns = 3 }"),
         beside("profile = \"chat\""),
         beside("round_trip = \"20 ms\""),
         beside("pool = [\"a\", \"a\"]"),

@@ -366,3 +366,39 @@ fn recorded_sessions_may_be_the_items_of_a_job() {
     let expected = forecast(&scenario).total.unwrap().calls.mean;
     assert!((expected - 60.0).abs() < 1e-9, "{expected}");
 }
+
+/// Sessions of a job take turns as sessions of users do, each where it began.
+#[test]
+fn a_job_may_have_sessions() {
+    let second = "[[pool]]\nname = \"b\"\nmodel = \"llama-3.1-8b\"\nhardware = \"h100-sxm\"\nengine = { \
+                  max_num_seqs = 16 }\n";
+    let of_pools = |pools: &str, session: &str| {
+        let lines = format!(
+            "pool = [{pools}]\nsession = {{ turns = 4{session} }}\nbatch = {{ every = \"9 h\", calls = 200, \
+             deadline = \"1 h\", fill = 0.5 }}"
+        );
+        let scenario = pool("duration = \"1 h\"", &(second.to_owned() + &job(&lines)));
+        let record = simulate(&scenario);
+        let case = of(&record, &scenario, "job").clone();
+        assert_eq!((case.calls, case.sessions.completed, case.jobs.done), (800, 200, 1));
+        let expected = forecast(&scenario).total.unwrap();
+        assert_eq!(
+            (expected.calls.mean, expected.input_tokens.mean),
+            (800.0, case.prompt_tokens as f64)
+        );
+        (case, most(&record), [0, 1].map(|at| record.whole.pools[at].finished))
+    };
+    // A turn follows the other at once: eight sessions are eight calls.
+    let (at_once, most, _) = of_pools("\"a\"", "");
+    assert_eq!(most, 8);
+    // Contexts grow by 700 tokens a turn; blocks of 16 are found.
+    assert_eq!(at_once.prompt_tokens, 200 * (600 + 1_300 + 2_000 + 2_700));
+    assert_eq!(at_once.cached_tokens, 200 * (688 + 1_392 + 2_096));
+    let (two, _, [a, b]) = of_pools("\"a\", \"b\"", "");
+    assert_eq!((two.cached_tokens, a % 4, a + b), (at_once.cached_tokens, 0, 800));
+    assert!(a.abs_diff(b) < 80, "{a} {b}");
+    // With pauses, which leave room for others, 16 are under way.
+    let (paused, ..) = of_pools("\"a\"", ", think = \"20 s\"");
+    let makespan = paused.jobs.makespan as f64 / 1e10;
+    assert!((780.0..900.0).contains(&makespan), "{makespan}");
+}

@@ -350,7 +350,10 @@ fn agents_and_their_helpers_are_served_where_their_users_are() {
     assert_eq!([calls[0][0], calls[1][1]], [0, 1].map(|at| record.whole.pools[at].finished));
     let share = calls[0][0] as f64 / (calls[0][0] + calls[1][1]) as f64;
     assert!((0.6..0.9).contains(&share), "{share}");
-    assert!(calls[0][0] % 11 == 0 && calls[1][1] % 11 == 0, "whole runs: {calls:?}");
+    assert!(
+        calls[0][0].is_multiple_of(11) && calls[1][1].is_multiple_of(11),
+        "whole runs: {calls:?}"
+    );
     let network = only(&record).regions.iter().map(|region| region.network).sum::<u128>();
     assert_eq!(network, 300_000_000 * u128::from(only(&record).calls));
     // Three of its own calls and two of the slower helper, twice.

@@ -8,7 +8,7 @@ use crate::random::Distribution;
 pub struct Batch {
     /// When jobs are released.
     pub releases: Releases,
-    /// Calls of a job, or sessions of agents.
+    /// Calls of a job, or sessions.
     pub calls: Distribution,
     /// From its release to when it must be done.
     pub deadline: Span,

@@ -6,8 +6,7 @@ use crate::factory::{Call, Engine, Waiter};
 use crate::kernel::{Slot, Time};
 use crate::random::{Component, Streams, entity};
 use crate::scenario::{self, Arrivals, Lengths, Regime, Scenario};
-use crate::workload::agent::Errand;
-use crate::workload::{self, agent};
+use crate::workload::{self, Errand, agent};
 
 /// One use case while it runs.
 pub struct UseCase {
@@ -97,12 +96,12 @@ impl<E: Engine> Simulation<'_, E> {
         let number = self.sources[use_case].issued;
         self.sources[use_case].issued += 1;
         let region = self.region(use_case, number, client);
+        let errand = Errand { began: now, region, ..Errand::default() };
         let Script::Calls(script) = &mut self.sources[use_case].script else {
-            let errand = Errand { began: now, region, ..Errand::default() };
             return self.begin_agent(now, use_case, number, errand, client);
         };
         if script.has_sessions() {
-            return self.begin_session(now, use_case, number, region, client);
+            return self.begin_session(now, use_case, number, errand, client);
         }
         let (ask, content) = script.call(number, || self.calls.blank());
         let mut call = Call::new(use_case as u16, number, now, ask.prompt, ask.output);
@@ -111,7 +110,7 @@ impl<E: Engine> Simulation<'_, E> {
         call.given = ask.given;
         call.region = region;
         call.waiter = client.map_or(Waiter::Nobody, Waiter::Client);
-        self.send(now, call, content);
+        self.send(now, call, content, None);
     }
 
     /// The region whose user begins: told by the source, or else drawn for each

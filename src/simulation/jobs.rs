@@ -1,8 +1,8 @@
 //! Batch jobs that fill the troughs of pools.
 //!
 //! A job is released with all its calls, of which only those in the system exist. A
-//! session of an agent counts as one: it is submitted like a call, and what it asks for
-//! later does not wait for room.
+//! session counts as one: it is submitted like a call, and what it asks for later does
+//! not wait for room.
 //! A pool is offered more of them when a call of it has ended and when a job is
 //! released, at no other time: while it has room and fewer calls of others wait
 //! than it has ranks, which is what may wait for its next step without a queue. The
@@ -15,8 +15,7 @@ use crate::demand::{Released, Source};
 use crate::factory::{Call, Engine, Waiter};
 use crate::kernel::Time;
 use crate::scenario::{Arrivals, Batch};
-use crate::workload::agent::Errand;
-use crate::workload::{Job, JobId};
+use crate::workload::{Errand, Job, JobId};
 
 impl<E: Engine> Simulation<'_, E> {
     /// Schedules the release of the next job of a use case.
@@ -111,8 +110,15 @@ impl<E: Engine> Simulation<'_, E> {
         let source = &mut self.sources[use_case];
         let number = source.issued;
         source.issued += 1;
-        if !matches!(source.script, Script::Calls(_)) {
-            return self.submit_agent(now, id, use_case, number, site);
+        let errand = Errand { began: now, site: Some(site as u8), job: Some(id), region: 0 };
+        match &source.script {
+            Script::Agents(_) | Script::Replay(_) => {
+                return self.submit_agent(now, use_case, number, errand);
+            }
+            Script::Calls(script) if script.has_sessions() => {
+                return self.begin_session(now, use_case, number, errand, None);
+            }
+            Script::Calls(_) => {}
         }
         let (ask, content) = source.script.calls().call(number, || self.calls.blank());
         let mut call = Call::new(use_case as u16, number, now, ask.prompt, ask.output);
@@ -129,9 +135,8 @@ impl<E: Engine> Simulation<'_, E> {
         }
     }
 
-    /// Begins session `number` of agents, all of which the pool at `site` serves.
-    fn submit_agent(&mut self, now: Time, id: JobId, use_case: usize, number: u64, site: usize) {
-        let errand = Errand { began: now, site: Some(site as u8), job: Some(id), region: 0 };
+    /// Begins session `number` of agents.
+    fn submit_agent(&mut self, now: Time, use_case: usize, number: u64, errand: Errand) {
         let others = self.asking.len();
         self.begin_agent(now, use_case, number, errand, None);
         // All steps that end now have ended, and whoever looks at the pool next is to

@@ -445,7 +445,6 @@ impl<'s, E: Engine> Simulation<'s, E> {
         let (call, content) = self.calls.remove(id);
         self.window_calls -= u64::from(self.window.contains(call.arrived));
         self.occupancy[pool].calls -= 1;
-        self.look_for_jobs(now, pool);
         if !self.pools[pool].spec.offload.is_empty() {
             self.recorder.supplied(&call, &self.tiers.settle(id));
         }
@@ -474,6 +473,8 @@ impl<'s, E: Engine> Simulation<'s, E> {
                 self.settle_gone(&call, call.output, gone);
             }
         }
+        // Behind those who go on at once.
+        self.look_for_jobs(now, pool);
     }
 
     fn on_sample(&mut self, now: Time, slot: Slot) {

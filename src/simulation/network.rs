@@ -59,11 +59,18 @@ impl Occupancy {
 }
 
 impl<E: Engine> Simulation<'_, E> {
-    /// A user sends a call to the pool that is to serve it.
+    /// A user sends a call to the pool that is to serve it, at `site` if there is no
+    /// choice.
     #[inline]
-    pub(super) fn send(&mut self, now: Time, mut call: Call, content: Option<Content>) {
+    pub(super) fn send(
+        &mut self,
+        now: Time,
+        mut call: Call,
+        content: Option<Content>,
+        site: Option<u8>,
+    ) {
         self.audit.sent();
-        self.aim(now, &mut call, None);
+        self.aim(now, &mut call, site);
         let (there, _) = ways(call.network);
         if there == Span::ZERO {
             self.deliver(now, call, content);

@@ -7,7 +7,7 @@ use super::Simulation;
 use super::event::Event;
 use crate::factory::{Call, Engine, Waiter};
 use crate::kernel::{Slot, Time};
-use crate::workload::{Ask, Content, SessionId};
+use crate::workload::{Ask, Content, Errand, SessionId};
 
 impl<E: Engine> Simulation<'_, E> {
     /// Session `number` of a use case takes its first turn.
@@ -16,12 +16,12 @@ impl<E: Engine> Simulation<'_, E> {
         now: Time,
         use_case: usize,
         number: u64,
-        region: u16,
+        errand: Errand,
         client: Option<u32>,
     ) {
         let mut session = self.sources[use_case].script.calls().session(number, self.calls.blank());
         session.client = client;
-        session.region = region;
+        session.errand = errand;
         let id = self.sessions.insert(session);
         self.recorder.session_began(use_case);
         self.audit.session_began();
@@ -42,12 +42,13 @@ impl<E: Engine> Simulation<'_, E> {
         call.turn = session.turn;
         call.thinking = ask.thinking;
         call.is_cut = ask.is_cut;
-        call.region = session.region;
+        call.region = session.errand.region;
+        call.is_of_a_job = session.errand.job.is_some();
         call.given = ask.given;
         call.waiter = Waiter::Session(id);
         call.conversation = session.conversation();
-        let content = session.content.take();
-        self.send(now, call, content);
+        let (site, content) = (session.errand.site, session.content.take());
+        self.send(now, call, content, site);
     }
 
     /// The answer to a session's turn is with its user at `now`.
@@ -81,6 +82,9 @@ impl<E: Engine> Simulation<'_, E> {
         self.audit.session_ended(self.sessions.len());
         if let Some(client) = session.client {
             self.ask_again(now, use_case, client, !is_complete);
+        }
+        if let Some(job) = session.errand.job {
+            self.on_job_item(now, job, session.errand.began);
         }
     }
 }

@@ -15,7 +15,7 @@ pub struct Job {
     pub released: Time,
     /// When it must be done.
     pub deadline: Time,
-    /// Calls, or sessions of agents, not yet submitted.
+    /// Calls, or sessions, not yet submitted.
     pub left: u64,
     /// Those under way.
     pub in_flight: u32,

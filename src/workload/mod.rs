@@ -7,6 +7,7 @@ mod block_names;
 mod burstgpt;
 mod content;
 mod dag;
+mod errand;
 mod format;
 pub mod graph;
 mod ids;
@@ -34,6 +35,7 @@ mod zstd;
 
 pub use block_names::BlockNames;
 pub use content::{Author, Content, Strand, Stretch};
+pub use errand::Errand;
 pub use format::{Format, open_trace};
 pub use job::{Job, JobId};
 pub use lengths::LengthSource;

@@ -7,6 +7,7 @@
 //! thinking is dropped a new strand begins with the answer.
 
 use super::content::{Author, Content, Strand};
+use super::errand::Errand;
 use super::prefix::Prefix;
 use crate::kernel::{Id, Span};
 use crate::random::{Component, Distribution, Streams};
@@ -22,8 +23,8 @@ pub struct Session {
     pub use_case: u16,
     /// Serial number within its use case.
     pub number: u64,
-    /// Region of its user, as its use case numbers them.
-    pub region: u16,
+    /// Whom it is for.
+    pub errand: Errand,
     /// The client that runs it, in a closed loop.
     pub client: Option<u32>,
     /// Turns answered; the number of the next one.
@@ -89,7 +90,8 @@ impl SessionSource {
         let own = Strand::new(use_case, Author::Session, number);
         let history = prefix.write(number, &mut content, own).tokens;
         let content = Some(content);
-        Session { use_case, number, region: 0, client: None, turn: 0, turns, history, content }
+        let errand = Errand::default();
+        Session { use_case, number, errand, client: None, turn: 0, turns, history, content }
     }
 
     /// How long the reader of the answer to the last turn thinks.

@@ -23,7 +23,6 @@ impl Check<'_> {
     pub(super) fn batch(&mut self, at: &At<'_>, raw: &RawUseCase) -> Option<Arrivals> {
         let batch = raw.batch.as_ref()?;
         let beside = [
-            ("session", "lasts as long as its user likes, and jobs have no users"),
             ("regions", "are where users are, and jobs have none"),
             ("serve", "chooses among regions of users, and jobs have none"),
             ("round_trip", "is the way of a user, and jobs have none"),

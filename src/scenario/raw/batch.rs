@@ -14,7 +14,7 @@ pub struct RawBatch {
     pub at: Option<String>,
     /// Time from one job to the next, the first at time zero.
     pub every: Option<Duration>,
-    /// Calls of a job, or sessions of agents.
+    /// Calls of a job, or sessions.
     pub calls: RawDistribution<f64>,
     /// Time in which it must be done.
     pub deadline: Duration,

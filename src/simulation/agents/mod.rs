@@ -19,8 +19,8 @@ use crate::catalog::Agent;
 use crate::factory::{CallId, Engine};
 use crate::kernel::{Slot, Time};
 use crate::metrics::{Path, RunCounts, Spent};
-use crate::workload::Ask;
-use crate::workload::agent::{self, Actor, ActorId, Errand, Member, ToolCall};
+use crate::workload::agent::{self, Actor, ActorId, Member, ToolCall};
+use crate::workload::{Ask, Errand};
 
 /// No tool pool: a tool call of an infinite server.
 pub const NO_POOL: u16 = u16::MAX;

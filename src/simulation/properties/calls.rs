@@ -62,8 +62,6 @@ fn thinking() -> impl Strategy<Value = Thinking> {
 pub fn use_case() -> impl Strategy<Value = UseCase> {
     let drawn = (arrivals(), tokens(400.0), tokens(120.0), sessions());
     let drawn = drawn.prop_map(|(arrivals, prompt, output, session)| {
-        // Jobs have no users who would go on.
-        let session = session.filter(|_| !matches!(arrivals, Arrivals::Batch(_)));
         (arrivals, Lengths::Drawn { prompt, output }, session)
     });
     let recorded = trace().prop_map(|trace| {

@@ -1,8 +1,8 @@
 //! One agent at work.
 
-use crate::kernel::{Id, Time};
+use crate::kernel::Id;
 use crate::random::mix;
-use crate::workload::JobId;
+use crate::workload::Errand;
 use crate::workload::content::{Content, Strand};
 
 /// Names an actor while it is alive.
@@ -53,20 +53,6 @@ pub struct Actor {
     pub(super) content: Option<Content>,
     /// Its thread of a recording, and the first call of the run in it.
     pub(super) place: Place,
-}
-
-/// What the agent of a session works on, and all sub-agents below it.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Errand {
-    /// When the session began.
-    pub began: Time,
-    /// Region of its user, as its use case numbers them.
-    pub region: u16,
-    /// Which of the pools of its use case serves it, but for agents that have one of
-    /// their own; `None`: it is chosen call by call.
-    pub site: Option<u8>,
-    /// The job that it is part of.
-    pub job: Option<JobId>,
 }
 
 /// Where an actor is in a recording; nowhere, if what it does is drawn.

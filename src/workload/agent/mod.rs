@@ -20,7 +20,7 @@ mod script;
 #[cfg(test)]
 mod tests;
 
-pub use actor::{Actor, ActorId, Errand};
+pub use actor::{Actor, ActorId};
 pub use dry::{Dry, DrySession, Pace};
 pub use recorded::{Recorded, Repeats, Replay, Timing};
 pub use script::{Next, Plan, Script, ToolCall};

@@ -1,11 +1,11 @@
 //! What the agents of a recording do next.
 
 use super::Crew;
-use super::actor::{Actor, Base, Errand, Place, branch};
+use super::actor::{Actor, Base, Place, branch};
 use crate::kernel::{Span, Time};
 use crate::workload::content::{Author, Content, Strand};
 use crate::workload::graph::{Graph, RecordedCall, Started};
-use crate::workload::{Ask, Script};
+use crate::workload::{Ask, Errand, Script};
 use std::sync::Arc;
 
 /// A recording as a use case replays it.

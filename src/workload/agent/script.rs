@@ -1,12 +1,12 @@
 //! What the agents of one use case do next.
 
-use super::actor::{Actor, Base, Errand, Place, branch};
+use super::actor::{Actor, Base, Place, branch};
 use super::{Crew, Member};
 use crate::catalog::{Agent, ChildOrder, Start, Tools};
 use crate::kernel::Span;
 use crate::random::{Component, Distribution, Stream, Streams, entity};
 use crate::workload::content::{Author, Content, Strand};
-use crate::workload::{Ask, Thinking};
+use crate::workload::{Ask, Errand, Thinking};
 use std::sync::Arc;
 
 /// Writes the sessions of one use case.
