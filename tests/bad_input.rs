@@ -770,6 +770,7 @@ fn batches_that_cannot_be() {
         beside("profile = \"chat\""),
         beside("round_trip = \"20 ms\""),
         beside("pool = [\"a\", \"a\"]"),
+        beside(&format!("pool = [{}]", "\"a\", ".repeat(151))),
         mistakes(&[
             (arrivals, "batch = { every = \"1 h\", calls = 50, deadline = \"8 h\" }"),
             ("duration", "regime = \"steady\"\nduration"),

@@ -39,6 +39,9 @@ pub struct Origin {
 impl Origins {
     /// Most regions of a scenario.
     pub const REGIONS_MAX: usize = 100;
+    /// Most pools that a use case names, so that these and those of its agents are
+    /// numbered in a byte.
+    pub const CHOICES_MAX: usize = 150;
 
     /// Users of one place that one pool serves, this far away.
     pub fn of_one_pool(pool: usize, round_trip: Span) -> Origins {

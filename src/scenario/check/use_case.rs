@@ -106,6 +106,7 @@ impl Check<'_> {
         let place = at.key("pool");
         match &raw.pool {
             Some(named) => {
+                self.at_most(&place, Origins::CHOICES_MAX);
                 let mut sites = Vec::new();
                 for name in named.names() {
                     let found = names.iter().position(|known| known == name);
