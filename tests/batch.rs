@@ -317,16 +317,20 @@ fn agents_that_can_never_be_served_do_not_hold_a_job() {
 fn an_agent_of_a_job_stays_where_it_began() {
     let second = "[[pool]]\nname = \"b\"\nmodel = \"llama-3.1-8b\"\nhardware = \"h100-sxm\"\nengine = { \
                   max_num_seqs = 16 }\n";
-    let batch = |pools: &str| {
-        format!("pool = [{pools}]\nbatch = {{ every = \"9 h\", calls = 400, deadline = \"1 h\" }}")
+    let batch = |pools: &str, calls: u32| {
+        format!(
+            "pool = [{pools}]\nbatch = {{ every = \"9 h\", calls = {calls}, deadline = \"1 h\" }}"
+        )
     };
-    let record = |pools: &str| {
-        let scenario =
-            pool("duration = \"1 h\"", &(second.to_owned() + &runs(&batch(pools), FIVE_TURNS)));
+    let record = |pools: &str, calls: u32| {
+        let scenario = pool(
+            "duration = \"1 h\"",
+            &(second.to_owned() + &runs(&batch(pools, calls), FIVE_TURNS)),
+        );
         let record = simulate(&scenario);
         (of(&record, &scenario, "job").clone(), [0, 1].map(|at| record.whole.pools[at].finished))
     };
-    let ((one, _), (two, [a, b])) = (record("\"a\""), record("\"a\", \"b\""));
+    let ((one, _), (two, [a, b])) = (record("\"a\"", 400), record("\"a\", \"b\"", 400));
     assert_eq!((a + b, a % 5), (2_000, 0));
     assert!(a.abs_diff(b) < 200, "{a} {b}");
     assert!(two.jobs.makespan * 10 < one.jobs.makespan * 6);
@@ -338,6 +342,9 @@ fn an_agent_of_a_job_stays_where_it_began() {
         one.cached_tokens,
         two.cached_tokens
     );
+    // A small one is not all in the pool that is named first.
+    let (_, [a, b]) = record("\"a\", \"b\"", 6);
+    assert_eq!([a, b], [15, 15]);
 }
 
 #[test]

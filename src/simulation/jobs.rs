@@ -50,9 +50,15 @@ impl<E: Engine> Simulation<'_, E> {
         self.due_jobs.insert(at, job);
         self.schedule_release(use_case);
         let scenario = self.scenario;
-        for &pool in scenario.use_cases[use_case].choices() {
-            self.fill(now, pool);
-        }
+        let pools = scenario.use_cases[use_case].choices();
+        // One after the other where most is free, so that a small job is not all in one
+        // pool; then wherever else there is room.
+        let share = |simulation: &Self, pool: usize| simulation.occupancy[pool].share();
+        while let Some(&pool) =
+            pools.iter().min_by(|&&one, &&other| share(self, one).total_cmp(&share(self, other)))
+            && self.submit_next(now, pool, &mut 0)
+        {}
+        pools.iter().for_each(|&pool| self.fill(now, pool));
     }
 
     /// Looks whether jobs may submit to `pool`, once all that happens now has.
@@ -74,16 +80,27 @@ impl<E: Engine> Simulation<'_, E> {
     /// Submits calls to `pool` while some job may.
     fn fill(&mut self, now: Time, pool: usize) {
         let mut at = 0;
-        while let Some(&id) = self.due_jobs.get(at) {
-            match self.may_submit(now, id, pool) {
+        while self.submit_next(now, pool, &mut at) {}
+    }
+
+    /// Submits a call to `pool` of the first job that may, from the one at `at` on in the
+    /// order of deadlines.
+    fn submit_next(&mut self, now: Time, pool: usize, at: &mut usize) -> bool {
+        while let Some(&id) = self.due_jobs.get(*at) {
+            let site = self.may_submit(now, id, pool);
+            match site {
                 Some(site) => self.submit(now, id, site),
-                None => at += 1,
+                None => *at += 1,
             }
             // One whose last calls were all refused is done.
             if self.jobs.contains(id) {
                 self.settle_job(now, id);
             }
+            if site.is_some() {
+                return true;
+            }
         }
+        false
     }
 
     /// The site of a job's use case that `pool` is, if the job may submit there.

@@ -44,6 +44,11 @@ impl Occupancy {
         Occupancy { calls: 0, waiting: 0, ranks, seats }
     }
 
+    /// Its calls as a share of its seats.
+    pub fn share(&self) -> f64 {
+        f64::from(self.calls) / self.seats
+    }
+
     /// Whether it holds fewer calls than this share of its seats.
     #[inline]
     pub fn has_room(&self, fill: f64) -> bool {
