@@ -7,6 +7,7 @@
 //! chosen for half-widths of 1.5-1.8 %. Little's law is checked on every run,
 //! as an identity of integers. `-- --nocapture` prints what was found.
 
+mod agents;
 #[path = "../common/mod.rs"]
 mod common;
 mod coverage;
