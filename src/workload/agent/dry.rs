@@ -49,6 +49,10 @@ pub struct DrySession {
     pub tools: u64,
     /// Sub-agents.
     pub children: u64,
+    /// Time in model calls, each agent's added up, s.
+    pub model_s: f64,
+    /// Time of waiting for tools, each agent's added up, s.
+    pub tool_s: f64,
     /// Its runs.
     pub runs: Vec<DryRun>,
 }
@@ -58,8 +62,6 @@ pub struct DrySession {
 pub struct DryRun {
     /// From its start to its last answer, s.
     pub latency_s: f64,
-    /// Of this, waiting for tools, in sub-agents that it waits for as well, s.
-    pub tool_s: f64,
     /// It was given up after too many repeated turns.
     pub failed: bool,
 }
@@ -72,6 +74,8 @@ pub struct Dry {
     plan: Plan,
     /// Sites that keep the KV of answers, but for the last token, which has none yet.
     keeps_answers: Vec<bool>,
+    /// Contexts are shortened by nobody, in no time.
+    has_free_compactions: bool,
     /// The calls of the session so far: the site of who has one of its own, what was
     /// asked, tokens in the cache.
     made: Vec<(Option<u8>, Ask, u32)>,
@@ -81,7 +85,14 @@ impl Dry {
     /// Sessions of `script` at this pace.
     pub fn new(script: Script, pace: Pace) -> Dry {
         let plan = Plan::default();
-        Dry { script, pace, plan, keeps_answers: Vec::new(), made: Vec::new() }
+        let made = Vec::new();
+        Dry { script, pace, plan, keeps_answers: Vec::new(), has_free_compactions: false, made }
+    }
+
+    /// The same where a compaction is no call and leaves the global segment in the cache.
+    #[cfg(test)]
+    pub(super) fn with_free_compactions(self) -> Dry {
+        Dry { has_free_compactions: true, ..self }
     }
 
     /// The same where these of the pools of its use case keep the KV of answers.
@@ -122,19 +133,22 @@ impl Dry {
     fn run(&mut self, actor: &mut Actor, known: &mut u32, totals: &mut DrySession) -> DryRun {
         let mut run = DryRun::default();
         // When sub-agents in the background end.
-        let mut background = DryRun::default();
+        let mut background_s = 0.0f64;
         loop {
-            if actor.is_in_last_turn() && background.latency_s > run.latency_s {
-                run.tool_s += background.tool_s;
-                run.latency_s = background.latency_s;
+            if actor.is_in_last_turn() {
+                run.latency_s = run.latency_s.max(background_s);
             }
             let (next, content) = self.script.next(actor);
             match next {
                 Next::Compaction(ask) => {
-                    run.latency_s += self.call(actor, ask, known, totals);
                     totals.compactions += 1;
-                    totals.summary_tokens += u64::from(ask.output);
-                    *known = actor.base.tokens;
+                    if self.has_free_compactions {
+                        *known = self.script.global_tokens(actor);
+                    } else {
+                        run.latency_s += self.call(actor, ask, known, totals);
+                        totals.summary_tokens += u64::from(ask.output);
+                        *known = actor.base.tokens;
+                    }
                     self.script.compacted(actor, content);
                     continue;
                 }
@@ -149,7 +163,7 @@ impl Dry {
                 totals.turns += 1;
                 return run;
             }
-            run.failed = self.results(actor, &mut run, &mut background, totals);
+            run.failed = self.results(actor, &mut run, &mut background_s, totals);
             if run.failed {
                 return run;
             }
@@ -161,7 +175,7 @@ impl Dry {
         &mut self,
         actor: &mut Actor,
         run: &mut DryRun,
-        background: &mut DryRun,
+        background_s: &mut f64,
         totals: &mut DrySession,
     ) -> bool {
         let agent = self.script.agent(actor);
@@ -173,29 +187,29 @@ impl Dry {
         let mut tokens: u32 = self.plan.tools.iter().map(|tool| tool.tokens).sum();
         let failed = self.plan.tools.iter().any(|tool| tool.fails);
         totals.tools += self.plan.tools.len() as u64;
-        let (waited, summaries) = self.children(actor, *run, background, totals);
+        totals.tool_s += tools_s;
+        let (waited_s, summaries) = self.children(actor, *run, background_s, totals);
         tokens = tokens.saturating_add(summaries);
-        run.tool_s += if waited.latency_s > tools_s { waited.tool_s } else { tools_s };
-        run.latency_s += waited.latency_s.max(tools_s);
+        run.latency_s += waited_s.max(tools_s);
         self.script.joined(actor, tokens, failed);
         totals.turns += u64::from(!failed);
         totals.retries += u64::from(failed && actor.retries <= most);
         actor.retries > most
     }
 
-    /// The sub-agents of a turn: what is waited for, and the tokens they report.
+    /// The sub-agents of a turn: seconds of waiting for them, and the tokens they report.
     fn children(
         &mut self,
         actor: &mut Actor,
         so_far: DryRun,
-        background: &mut DryRun,
+        background_s: &mut f64,
         totals: &mut DrySession,
-    ) -> (DryRun, u32) {
+    ) -> (f64, u32) {
         let count = self.plan.children;
         if count == 0 {
-            return (DryRun::default(), 0);
+            return (0.0, 0);
         }
-        let mut runs = Vec::new();
+        let mut times = Vec::new();
         let mut tokens = 0u32;
         for index in 0..count {
             let mut child = self.script.child(actor, index, Content::new(Strand::NONE));
@@ -206,29 +220,22 @@ impl Dry {
                 Start::Fork => actor.context,
             };
             totals.children += 1;
-            runs.push(self.run(&mut child, &mut known, totals));
+            times.push(self.run(&mut child, &mut known, totals).latency_s);
             tokens = tokens.saturating_add(self.script.summary(actor, &child));
         }
         let spec = self.script.agent(actor).children.as_ref().expect("it has some");
         let (join, order) = (spec.join, spec.order);
-        runs.sort_by(|a, b| a.latency_s.total_cmp(&b.latency_s));
-        let waited = match (order, join) {
-            (ChildOrder::Sequence, _) => runs.iter().fold(DryRun::default(), |sum, run| DryRun {
-                latency_s: sum.latency_s + run.latency_s,
-                tool_s: sum.tool_s + run.tool_s,
-                failed: false,
-            }),
-            (_, Join::AtLeast(enough)) => runs[(enough.min(count) - 1) as usize],
-            (_, Join::All) => runs[(count - 1) as usize],
+        times.sort_by(f64::total_cmp);
+        let waited_s = match (order, join) {
+            (ChildOrder::Sequence, _) => times.iter().sum(),
+            (_, Join::AtLeast(enough)) => times[(enough.min(count) - 1) as usize],
+            (_, Join::All) => times[(count - 1) as usize],
         };
         if order == ChildOrder::Background {
-            let end = DryRun { latency_s: so_far.latency_s + waited.latency_s, ..waited };
-            if end.latency_s > background.latency_s {
-                *background = end;
-            }
-            return (DryRun::default(), tokens);
+            *background_s = background_s.max(so_far.latency_s + waited_s);
+            return (0.0, tokens);
         }
-        (waited, tokens)
+        (waited_s, tokens)
     }
 
     /// A model call. Returns its seconds.
@@ -246,6 +253,8 @@ impl Dry {
         totals.prompt_tokens += u64::from(ask.prompt);
         totals.new_tokens += u64::from(new);
         let Pace { first_s, prefill_s, decode_s } = self.pace;
-        first_s + f64::from(new) * prefill_s + f64::from(ask.output) * decode_s
+        let seconds = first_s + f64::from(new) * prefill_s + f64::from(ask.output) * decode_s;
+        totals.model_s += seconds;
+        seconds
     }
 }

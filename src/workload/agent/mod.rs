@@ -15,6 +15,8 @@
 
 mod actor;
 mod dry;
+#[cfg(test)]
+mod profile_tests;
 mod recorded;
 mod script;
 #[cfg(test)]

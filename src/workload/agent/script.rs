@@ -129,6 +129,11 @@ impl Script {
         &self.crew.members[usize::from(actor.member)].agent
     }
 
+    /// Tokens of the segment that all of an actor's kind begin with.
+    pub(super) fn global_tokens(&self, actor: &Actor) -> u32 {
+        self.parts[usize::from(actor.base.member)].global
+    }
+
     /// Which of the pools of its use case serves an actor; `None`: whichever its
     /// user's calls are sent to.
     #[inline]
@@ -237,7 +242,7 @@ impl Script {
     /// The context becomes the shared segments alone; `own` follows them.
     fn go_back(&self, actor: &mut Actor) {
         let Base { member, group, tokens } = actor.base;
-        let global = self.parts[usize::from(member)].global;
+        let global = self.global_tokens(actor);
         let content = actor.content.as_mut().expect("no call carries it");
         let shared = |number| Strand::new(self.use_case, Author::Group, SHARED | number);
         content.start(shared(u64::from(member)));

@@ -1,5 +1,4 @@
-//! The catalog's agents against what is known of them, and programs against
-//! closed forms.
+//! The coding agent against recorded sessions, and programs against closed forms.
 
 use super::*;
 use crate::catalog::{Catalog, RawAgent};
@@ -25,7 +24,7 @@ fn crew(catalog: &Catalog, name: &str) -> Arc<Crew> {
     Arc::new(Crew { members })
 }
 
-fn dry(catalog: &Catalog, name: &str, pace: Pace) -> Dry {
+pub(super) fn dry(catalog: &Catalog, name: &str, pace: Pace) -> Dry {
     let script = Script::new(0, name, &crew(catalog, name), None, Streams::new(1, 0));
     Dry::new(script, pace)
 }
@@ -45,7 +44,8 @@ fn with(text: &str) -> Catalog {
 }
 
 const NO_TIME: Pace = Pace { first_s: 0.0, prefill_s: 0.0, decode_s: 0.0 };
-const TABLE: Pace = Pace { first_s: 0.35, prefill_s: 1.0 / 12_000.0, decode_s: 1.0 / 60.0 };
+pub(super) const TABLE: Pace =
+    Pace { first_s: 0.35, prefill_s: 1.0 / 12_000.0, decode_s: 1.0 / 60.0 };
 
 /// A mean and its standard error.
 fn mean(values: impl Iterator<Item = f64>) -> (f64, f64) {
@@ -55,122 +55,6 @@ fn mean(values: impl Iterator<Item = f64>) -> (f64, f64) {
     }
     let mean: f64 = sum / n;
     (mean, ((squares / n - mean * mean) / n).max(0.0).sqrt())
-}
-
-/// Sessions that the expected values below were taken over, at least.
-const REFERENCE_SESSIONS: f64 = 3_000.0;
-
-/// What a Monte Carlo of the same programs, written apart, found: calls, prompt
-/// tokens, output tokens, sub-agents and runs a session; calls a run, mean
-/// prompt, in over out, hit ratio, tool calls a call; median and 95th percentile
-/// of run latency, s.
-type Expected = (&'static str, u64, [f64; 5], [f64; 5], [f64; 2]);
-
-const EXPECTED: [Expected; 6] = [
-    (
-        "coding-agent",
-        12_000,
-        [79.88, 8_086_186.0, 35_887.0, 0.965, 4.69],
-        [17.04, 101_227.0, 225.3, 0.9752, 1.22],
-        [96.4, 1_419.7],
-    ),
-    (
-        "deep-research",
-        4_000,
-        [50.4, 2_229_867.0, 58_305.0, 4.284, 1.0],
-        [50.4, 44_246.0, 38.2, 0.8463, 1.81],
-        [534.2, 1_786.4],
-    ),
-    (
-        "support-chat",
-        20_000,
-        [5.06, 25_501.0, 1_034.0, 0.0, 3.47],
-        [1.46, 5_039.0, 24.7, 0.9136, 0.31],
-        [4.4, 14.7],
-    ),
-    (
-        "rag-search",
-        20_000,
-        [2.55, 25_127.0, 1_629.0, 0.0, 1.94],
-        [1.32, 9_846.0, 15.4, 0.6592, 0.33],
-        [9.3, 44.8],
-    ),
-    (
-        "ticket-booking",
-        20_000,
-        [18.43, 254_431.0, 6_925.0, 0.0, 6.97],
-        [2.64, 13_808.0, 36.7, 0.9652, 0.68],
-        [9.8, 69.5],
-    ),
-    (
-        "shopping-assistant",
-        20_000,
-        [9.99, 140_113.0, 3_441.0, 0.212, 4.14],
-        [2.42, 14_020.0, 40.7, 0.9014, 0.87],
-        [10.3, 45.4],
-    ),
-];
-
-/// Within 3 %, or within three standard errors of both samples where the tail is
-/// heavy.
-#[test]
-fn profiles_come_to_what_is_known_of_them() {
-    for (name, count, totals, ratios, latencies) in EXPECTED {
-        let mut dry = dry(Catalog::embedded(), name, TABLE);
-        let sessions: Vec<DrySession> = (0..count).map(|number| dry.session(number)).collect();
-        let figures: [fn(&DrySession) -> f64; 5] = [
-            |s| s.calls as f64,
-            |s| s.prompt_tokens as f64,
-            |s| s.output_tokens as f64,
-            |s| s.children as f64,
-            |s| s.runs.len() as f64,
-        ];
-        for (at, (figure, expected)) in figures.iter().zip(totals).enumerate() {
-            let (found, error) = mean(sessions.iter().map(figure));
-            let spread = error * (1.0 + count as f64 / REFERENCE_SESSIONS).sqrt();
-            let off = (found - expected).abs();
-            let margin = (0.03 * expected).max(3.0 * spread);
-            assert!(off <= margin, "{name} {at}: {found} against {expected}");
-        }
-        let of = |top: fn(&DrySession) -> u64, bottom: fn(&DrySession) -> u64| {
-            let sum = |of: fn(&DrySession) -> u64| sessions.iter().map(of).sum::<u64>() as f64;
-            let ratio = sum(top) / sum(bottom);
-            let residual = |s: &DrySession| top(s) as f64 - ratio * bottom(s) as f64;
-            let error = mean(sessions.iter().map(residual)).1 * count as f64 / sum(bottom);
-            (ratio, error * (1.0 + count as f64 / REFERENCE_SESSIONS).sqrt())
-        };
-        let found = [
-            of(|s| s.calls, |s| s.runs.len() as u64),
-            of(|s| s.prompt_tokens, |s| s.calls),
-            of(|s| s.prompt_tokens, |s| s.output_tokens),
-            of(|s| s.prompt_tokens - s.new_tokens, |s| s.prompt_tokens),
-            of(|s| s.tools, |s| s.calls),
-        ];
-        // Half a unit of the last digit in which the ratio is known.
-        let digits = [0.005, 0.5, 0.05, 5e-5, 0.005];
-        for (((found, spread), expected), digit) in found.into_iter().zip(ratios).zip(digits) {
-            let margin = (0.03 * expected).max(3.0 * spread) + digit;
-            let off = (found - expected).abs();
-            assert!(off < margin, "{name}: {found} against {expected}");
-        }
-        let mut times: Vec<f64> =
-            sessions.iter().flat_map(|s| &s.runs).map(|run| run.latency_s).collect();
-        times.sort_by(f64::total_cmp);
-        let at = |fraction: f64| times[(fraction * times.len() as f64) as usize];
-        for (fraction, expected) in [0.5, 0.95].into_iter().zip(latencies) {
-            // The spread of a quantile of both samples, as a share of it.
-            let slope = (at(fraction + 0.01) - at(fraction - 0.01)) / 0.02 / expected;
-            let share = REFERENCE_SESSIONS / count as f64;
-            let runs = times.len() as f64 * share / (1.0 + share);
-            let spread = (fraction * (1.0 - fraction) / runs).sqrt() * slope;
-            let off = (at(fraction) / expected - 1.0).abs();
-            assert!(off < f64::max(0.03, 3.0 * spread), "{name}: {} {expected}", at(fraction));
-        }
-        for session in &sessions {
-            let parts = session.turns + session.compactions + session.retries;
-            assert_eq!(session.calls, parts, "calls are turns, compactions and repeated turns");
-        }
-    }
 }
 
 /// The recorded coding sessions: 88.75 calls a session of 118.9k prompt tokens,
