@@ -201,4 +201,8 @@ fn sessions_are_keyed_by_their_numbers() {
     let mut back: Vec<DrySession> = (0..40).rev().map(|number| back.session(number)).collect();
     back.reverse();
     assert_eq!(forth, back);
+    for session in forth {
+        let parts = session.turns + session.compactions + session.retries;
+        assert_eq!(session.calls, parts, "calls are turns, compactions and repeated turns");
+    }
 }
