@@ -335,6 +335,45 @@ fn calls_end_badly_on_the_network_too() {
     assert_eq!(told(100, "retries = 0, timeout = \"11 s\"").0, 1);
 }
 
+/// Where nobody is in anybody's way, a millisecond more a call is as many milliseconds
+/// as there are calls on the path, to the tick, however many are added.
+#[test]
+fn a_millisecond_a_call_is_one_for_each_call_on_the_path() {
+    const MS: u128 = 10_000_000;
+    let agents = r#"
+        [[agent]]
+        name = "x"
+        context = { message_tokens = { distribution = "exponential", mean = 900 } }
+        turns = { count = { distribution = "uniform", low = 1, high = 30 }, output_tokens = 80 }
+        thinking = { probability = 0.3, tokens = 90 }
+        limits = { retries = 50 }
+        [agent.tools]
+        calls = [0.5, 0.5]
+        failure = 0.1
+        class = [{ name = "t", latency = { distribution = "exponential", mean = "1 s" }, result_tokens = 700 }]
+    "#;
+    let at = |trip_ms: u128| {
+        let use_case = format!(
+            "arrivals = {{ process = \"closed-loop\", clients = 1, requests = 60 }}\n\
+             round_trip = \"{trip_ms} ms\""
+        );
+        let record = measured(&scenario(&use_case, agents), 0);
+        let runs = runs(&record, 0);
+        let median = runs.latency.quantile(0.5).unwrap();
+        (runs.latency.sum(), runs.whole().ticks[Part::Network as usize], runs.counts.calls, median)
+    };
+    let (sum, network, calls, median) = at(40);
+    assert!(calls > 600, "{calls}");
+    assert_eq!(network, 40 * MS * u128::from(calls), "all calls are on the path");
+    for more_ms in [1, 50, 400] {
+        let (later, .., same_calls, later_median) = at(40 + more_ms);
+        assert_eq!((later - sum, same_calls), (more_ms * MS * u128::from(calls), calls));
+        let median_calls = (later_median - median) / (more_ms * MS) as f64;
+        // Of an even number of runs the median is half way between two.
+        assert!(more_ms > 1 || (2.0 * median_calls).fract() == 0.0, "{median_calls}");
+    }
+}
+
 /// What runs cost is what the factory costs, if nobody else uses it.
 #[test]
 fn the_cost_of_runs_adds_up_to_that_of_the_factory() {

@@ -4,7 +4,8 @@
 //! one allocates more may only come from vectors that double as they grow (the
 //! exact values of each metric, of which there are four a use case) and from
 //! the odd new maximum (calls in flight, buckets of a histogram), never from
-//! the number of events.
+//! the number of events. An agent's place has lists of its own (its path, tools and
+//! sub-agents), each as long as the longest that it ever had.
 
 // The trait of global allocators is unsafe to implement; this one only counts.
 #![allow(unsafe_code)]
@@ -57,6 +58,11 @@ fn allocations(scenario: &Scenario, seconds: f64) -> (u64, RunRecord) {
 
 /// Runs the scenario for `seconds` and for four times as long.
 fn compare(text: &str, seconds: f64) -> RunRecord {
+    compare_agents(text, seconds, 0)
+}
+
+/// The same with up to `agents` agents at once.
+fn compare_agents(text: &str, seconds: f64, agents: u64) -> RunRecord {
     let loaded = parse(text, "allocation.toml", Path::new("."), &Overrides::default());
     let scenario = loaded.unwrap_or_else(|error| panic!("{error}")).scenario;
     let (short, warm) = allocations(&scenario, seconds);
@@ -66,7 +72,7 @@ fn compare(text: &str, seconds: f64) -> RunRecord {
     println!("{short} allocations, {extra} more in {events} further events");
     // Two doublings of four samples a use case, and some new maxima.
     let growing = 2 * 4 * scenario.use_cases.len() as u64;
-    let maxima = 16;
+    let maxima = 16 + 2 * agents;
     assert!(extra <= growing + maxima, "{extra} allocations in {events} further events");
     assert!(events > 1_000 * (growing + maxima), "{events} events are too few to tell");
     record
@@ -171,4 +177,62 @@ fn several_pools_with_preemption_and_a_closed_loop() {
         record.whole.pools[0].preemptions
     );
     assert!(record.whole.use_cases.iter().all(|use_case| use_case.calls > 20_000));
+}
+
+/// Agents with tools on workers, sub-agents, thinking, compaction, repeated turns and
+/// users who give up; on two replicas that are short of blocks.
+#[test]
+fn agents_with_tools_and_sub_agents() {
+    let record = compare_agents(
+        r#"
+        name = "agents"
+        duration = "2 h"
+        [[pool]]
+        name = "coder"
+        model = "llama-3.1-8b"
+        hardware = "h100-sxm"
+        replicas = 2
+        router = { policy = "session-affinity" }
+        engine = { kv_blocks = 8_000 }
+        [[tool_pool]]
+        name = "w"
+        workers = 12
+        start_up = "50 ms"
+        [[use_case]]
+        name = "u"
+        agent = "x"
+        tools = { t = "w" }
+        round_trip = "20 ms"
+        arrivals = { process = "closed-loop", clients = 60 }
+        [[agent]]
+        name = "x"
+        session = { runs = 2, gap = { distribution = "exponential", mean = "5 s" } }
+        context = { global_tokens = 2_000, group_tokens = 500, groups = 20, message_tokens = 300 }
+        turns = { count = { distribution = "uniform", low = 1, high = 12 }, output_tokens = 60 }
+        thinking = { probability = 0.3, tokens = 90 }
+        limits = { retries = 2, timeout = "15 s", patience = "20 s", deadline = "15 s" }
+        compaction = { above_tokens = 8_000, keep_tokens = 400, output_tokens = 100 }
+        [agent.tools]
+        calls = [0.5, 0.5]
+        failure = 0.05
+        class = [{ name = "t", latency = { distribution = "exponential", mean = "0.4 s" }, result_tokens = 500 }]
+        [agent.children]
+        probability = 0.1
+        fan_out = [0.5, 0.5]
+        agent = "y"
+        start = "fork"
+        summary_tokens = 50
+        [[agent]]
+        name = "y"
+        context = { message_tokens = 200 }
+        turns = { count = 3, output_tokens = 40 }
+        "#,
+        900.0,
+        60,
+    );
+    let [x, y] = [0, 1].map(|member| &record.whole.use_cases[0].agents[member]);
+    assert!(x.done > 2_500 && y.done > 500, "{} and {} runs", x.done, y.done);
+    assert!(x.failed > 0 && x.abandoned > 0, "{} failed, {} abandoned", x.failed, x.abandoned);
+    assert!(x.counts.compactions > 0 && x.counts.retries > 0 && x.counts.thinking_tokens > 0);
+    assert!(record.whole.pools[0].cached_tokens > record.whole.pools[0].input_tokens / 2);
 }

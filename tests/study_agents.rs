@@ -85,3 +85,17 @@ fn a_round_trip_counts_once_a_turn() {
     let far = run(&["use_case.solo.round_trip=100 ms"]);
     assert!((part_s(agent(&far, "solo", "solo"), "network_s") - 1.2).abs() < 1e-9);
 }
+
+/// Decoding by itself: prompts take what they took, tools too.
+#[test]
+fn faster_decoding_is_faster_decoding() {
+    let [plain, faster] = ["1", "0.9"].map(|scale| {
+        let set = format!("pool.agents.engine.decode_scale={scale}");
+        run(&[set.as_str()])
+    });
+    let [plain, faster] = [&plain, &faster].map(|summary| agent(summary, "solo", "solo"));
+    let ratio = |part: &str| part_s(faster, part) / part_s(plain, part);
+    assert!((0.85..0.93).contains(&ratio("decode_s")), "{}", ratio("decode_s"));
+    assert!((0.95..1.05).contains(&ratio("prefill_s")), "{}", ratio("prefill_s"));
+    assert!((ratio("tool_s") - 1.0).abs() < 0.03, "{}", ratio("tool_s"));
+}
