@@ -8,7 +8,9 @@
 mod support;
 
 use std::cell::RefCell;
-use support::{Arrive, CHAT, Chat, Quartiles, interleave, lasting, simulate, table};
+use support::{
+    AGENTS, Agents, Arrive, CHAT, Chat, Quartiles, interleave, lasting, simulate, table,
+};
 use tokenmill::metrics::RunRecord;
 use tokenmill::scenario::Scenario;
 
@@ -164,18 +166,16 @@ const MANY_TURNS: usize = 5;
 struct SessionRow {
     name: String,
     scenario: Scenario,
-    sessions_per_second: f64,
-    sessions: f64,
     runs: u64,
 }
 
 impl SessionRow {
     fn new(name: &str, router: &str, replicas: u32, sessions_per_second: f64) -> Self {
+        let scenario = support::multi_turn(router, replicas, sessions_per_second);
+        let sessions = SESSIONS * f64::from(replicas) / 8.0;
         SessionRow {
             name: format!("{name}, {router}"),
-            scenario: support::multi_turn(router, replicas, sessions_per_second),
-            sessions_per_second,
-            sessions: SESSIONS * f64::from(replicas) / 8.0,
+            scenario: lasting(&scenario, sessions / sessions_per_second),
             runs: SESSION_RUNS,
         }
     }
@@ -183,10 +183,9 @@ impl SessionRow {
     /// CPU nanoseconds a call over whole runs, from an empty factory to an empty
     /// one. The last record is left in `last`.
     fn ns_per_call(&self, last: &RefCell<Option<RunRecord>>) -> f64 {
-        let scenario = lasting(&self.scenario, self.sessions / self.sessions_per_second);
         let (mut seconds, mut calls) = (0.0, 0.0);
         for replication in 0..self.runs {
-            let (run_s, record) = simulate(&scenario, replication);
+            let (run_s, record) = simulate(&self.scenario, replication);
             seconds += run_s;
             calls += record.calls as f64;
             *last.borrow_mut() = Some(record);
@@ -242,7 +241,7 @@ fn measure_sessions(rows: &[SessionRow], turns: usize) -> Vec<Vec<f64>> {
             row.cells(ns, record.borrow().as_ref().expect("the row ran"))
         });
     let header = [
-        "sessions",
+        "row",
         "calls/s",
         "calls per CPU-second",
         "ns a call",
@@ -252,6 +251,29 @@ fn measure_sessions(rows: &[SessionRow], turns: usize) -> Vec<Vec<f64>> {
     ];
     table(&header, &cells.collect::<Vec<_>>());
     ns
+}
+
+/// Repetitions of the rows of agents.
+const AGENT_TURNS: usize = 5;
+
+/// An hour of 10,000 coding agents on 64 replicas, from its beginning on: all at work,
+/// with the pauses of the catalog, and on GPUs that hold a tenth of their contexts.
+fn agents(wanted: impl Fn(&str) -> bool) {
+    if !wanted("agents") {
+        return;
+    }
+    let small = Agents { hardware: "h200-sxm", tensor_parallel: 2, ..AGENTS };
+    let rows = [
+        ("agents, all at work", AGENTS),
+        ("agents, with pauses", Agents { pause: true, ..AGENTS }),
+        ("agents, overloaded", small),
+    ];
+    let row = |(name, agents): (&str, Agents)| SessionRow {
+        name: name.to_owned(),
+        scenario: agents.scenario(),
+        runs: 1,
+    };
+    measure_sessions(&rows.map(row), AGENT_TURNS);
 }
 
 /// The multi-turn scenario on 10 and 1000 replicas, at about 70 % load each.
@@ -280,4 +302,5 @@ fn main() {
     many_replicas(wanted);
     sessions(wanted);
     sessions_on_many_replicas(wanted);
+    agents(wanted);
 }

@@ -1,21 +1,23 @@
 //! What only a process of its own can tell: `cargo bench --bench process`.
 //!
 //! *Memory*: the largest resident set (`VmHWM`) of a child that simulates
-//! 10 million calls of the chat row. *Start-up*: CPU and wall time of the
+//! 10 million calls of the chat row. *Agents*: the same of children that simulate
+//! coding agents, by their number and by hours. *Start-up*: CPU and wall time of the
 //! program's short verbs, a hundred runs each. *Instructions*: what callgrind
 //! counts a call of the chat row and of 1000 replicas, between two horizons;
 //! instruction counts do not predict time, but they repeat exactly, so they
 //! show drift that a loaded machine hides. *Sweep*: CPU time and memory of
 //! sweeps whose runs simulate next to nothing, so that what is left is what the
-//! sweep adds to them. `-- memory`, `-- start-up`, `-- instructions` or
-//! `-- sweep` runs one of them.
+//! sweep adds to them. `-- memory`, `-- agents`, `-- start-up`,
+//! `-- instructions` or `-- sweep` runs one of them.
 
 mod support;
 
 use std::fs;
 use std::process::{Command, Stdio};
 use std::time::Instant;
-use support::{Arrive, CHAT, Chat, MULTI_TURN_RATE, Quartiles, lasting, multi_turn, table};
+use support::{AGENTS, Agents, Arrive, CHAT, Chat, MULTI_TURN_RATE, Quartiles};
+use support::{lasting, multi_turn, table};
 use tokenmill::simulation::{Options, run};
 
 /// Runs of the program that one start-up figure is the mean of; the system
@@ -25,8 +27,15 @@ const STARTS: u32 = 100;
 const TURNS: usize = 7;
 
 /// The child's part: simulates `calls` calls of the chat row, or of the
-/// multi-turn sessions behind a `router`, and prints its own peak memory.
+/// multi-turn sessions behind a `router`, and prints its own peak memory. Of agents it
+/// is told hours in place of calls.
 fn simulate_calls(work: &str, replicas: u32, calls: f64) {
+    if work == "agents" {
+        let agents = AGENTS.agents * replicas / AGENTS.replicas;
+        let scenario = Agents { agents, replicas, ..AGENTS }.scenario();
+        let record = run(&lasting(&scenario, calls * 3600.0), 0, Options::default());
+        return println!("{} {}", record.calls, peak_kib());
+    }
     let (scenario, rate) = match work {
         "chat" => {
             let rate = Chat { replicas, ..CHAT }.rate();
@@ -72,6 +81,21 @@ fn memory() {
         })
         .collect();
     table(&["calls", "peak resident memory, MB"], &rows);
+}
+
+/// Agents with their replicas, and hours: a quarter, the row of 10,000, four times as
+/// many, and twice as long. From two hours on every metric has its million values.
+fn agents_memory() {
+    let this = std::env::current_exe().expect("a path");
+    let rows = [(16, 2.0), (64, 2.0), (256, 2.0), (64, 4.0)].map(|(replicas, hours)| {
+        let args = child_args("agents", replicas, hours);
+        let output = Command::new(&this).args(args).output().expect("a child");
+        let (calls, kib) = child_figures(&output.stdout);
+        let agents = AGENTS.agents * replicas / AGENTS.replicas;
+        let mb = kib * 1024.0 / 1e6;
+        vec![agents.to_string(), hours.to_string(), calls.to_string(), format!("{mb:.1}")]
+    });
+    table(&["agents", "hours", "calls", "peak resident memory, MB"], &rows);
 }
 
 /// CPU seconds of the children waited for so far.
@@ -240,6 +264,9 @@ fn main() {
     let wanted = |name: &str| args.is_empty() || args.iter().any(|part| name == part);
     if wanted("memory") {
         memory();
+    }
+    if wanted("agents") {
+        agents_memory();
     }
     if wanted("start-up") {
         start_up();

@@ -211,6 +211,57 @@ pub fn multi_turn(router: &str, replicas: u32, sessions_per_second: f64) -> Scen
     ))
 }
 
+/// Coding agents of the catalog in a closed loop, who keep their replica. One is never
+/// between two runs: when a run has ended the next session begins.
+#[derive(Clone, Copy, Debug)]
+pub struct Agents {
+    /// Agents, all at work at once.
+    pub agents: u32,
+    /// Replicas of qwen3-30b-a3b-2507 in fp8.
+    pub replicas: u32,
+    /// GPUs of a replica.
+    pub hardware: &'static str,
+    /// How many of them.
+    pub tensor_parallel: u32,
+    /// Sessions have pauses and several runs, as in the catalog.
+    pub pause: bool,
+}
+
+/// 10,000 agents whose contexts all have room: 64 replicas of four GB300.
+pub const AGENTS: Agents =
+    Agents { agents: 10_000, replicas: 64, hardware: "gb300", tensor_parallel: 4, pause: false };
+
+impl Agents {
+    /// The scenario: an hour, all of it measured.
+    pub fn scenario(&self) -> Scenario {
+        let Agents { agents, replicas, hardware, tensor_parallel, pause } = self;
+        let session = if *pause { "" } else { "session = { runs = 1 }" };
+        scenario(&format!(
+            r#"
+            name = "agents"
+            duration = "1 h"
+            warm_up = "0 s"
+            [[pool]]
+            name = "coder"
+            model = "qwen3-30b-a3b-2507"
+            hardware = "{hardware}"
+            tensor_parallel = {tensor_parallel}
+            precision = "fp8"
+            replicas = {replicas}
+            router = {{ policy = "session-affinity" }}
+            [[use_case]]
+            name = "developers"
+            agent = "worker"
+            arrivals = {{ process = "closed-loop", clients = {agents} }}
+            [[agent]]
+            name = "worker"
+            base = "coding-agent"
+            {session}
+            "#
+        ))
+    }
+}
+
 /// Prints a table whose columns are as wide as their widest cell.
 pub fn table(header: &[&str], rows: &[Vec<String>]) {
     let mut widths: Vec<usize> = header.iter().map(|cell| cell.len()).collect();
