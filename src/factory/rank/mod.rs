@@ -254,6 +254,9 @@ impl Rank {
         }
         let published = self.stop_decoding(turn, left);
         self.release(turn, left.call, left.attended - 1, published);
+        // Another end in this very step may give it up before anybody hears of its own.
+        let call = &mut turn.calls[left.call];
+        call.generated = call.output;
         turn.outcomes.push(Outcome::Finished(left.call));
     }
 
