@@ -329,15 +329,19 @@ fn random_hours_estimate_the_whole_horizon() {
     assert!((horizon.share_of_tokens - 1.0).abs() < 1e-9, "{horizon:?}");
 }
 
+/// Too many customers for one replica during the sale.
+const BUSY: [(&str, &str); 3] = [
+    ("users = 8_000", "users = 250_000"),
+    ("replicas = 2", "replicas = 1"),
+    ("replications = 6", "replications = 1"),
+];
+/// A quiet night, and an evening of the sale.
+const NIGHT_AND_SALE: &str = "at = [\"2026-03-03T04:00\", \"2026-03-05T20:00\"]\n\
+                              length = \"10 min\"\nwarm_up = \"5 min\"";
+
 #[test]
 fn overloaded_windows_are_named() {
-    let busy = [
-        ("users = 8_000", "users = 250_000"),
-        ("replicas = 2", "replicas = 1"),
-        ("replications = 6", "replications = 1"),
-    ];
-    let windows = "at = [\"2026-03-03T04:00\", \"2026-03-05T20:00\"]\nlength = \"10 min\"\nwarm_up = \"5 min\"";
-    let summary = summary(&shop(windows, &busy));
+    let summary = summary(&shop(NIGHT_AND_SALE, &BUSY));
     let overloaded: Vec<bool> =
         summary.windows.iter().map(|window| !window.overloaded_pools.is_empty()).collect();
     assert_eq!(overloaded, [false, true]);
@@ -378,6 +382,46 @@ fn arms_and_sweeps_run_windows_as_well() {
     let swept = json(&folder, &["sweep", "s.toml", "--out", "w"]);
     let point = &swept["points"][0]["figures"]["use_cases.shop.ttft_s.p95"];
     assert_eq!(point["mean"], whole["use_cases"]["shop"]["ttft_s"]["p95"]["mean"], "{swept}");
+}
+
+#[test]
+fn arms_points_and_values_name_their_overloaded_windows() {
+    let studies = format!(
+        "{NIGHT_AND_SALE}\n[[arm]]\nname = \"more\"\nset = {{ \"pool.a.replicas\" = 8 }}\n\
+         [sweep]\n\"pool.a.replicas\" = [1, 8]\n\
+         [seek]\nkey = \"pool.a.replicas\"\nfrom = 1\nto = 8\n\
+         [[seek.keep]]\nmetric = \"use_cases.shop.goodput_fraction\"\nat_least = \"95 %\""
+    );
+    let folder = Folder::new(&text(&studies, &BUSY));
+    let sale = serde_json::json!([{
+        "start_s": 4.0 * 86_400.0 - 4.0 * 3_600.0,
+        "start_local": "2026-03-05T20:00:00-05:00",
+        "pools": ["a"]
+    }]);
+    let named = "in 1 of 2 windows a pool cannot keep up: 2026-03-05 20:00 (a)";
+    let is_told = |json: &Value, who: &str| {
+        let warnings = json["warnings"].as_array().unwrap();
+        let told = warnings.iter().filter_map(Value::as_str).filter(|it| it.contains(named));
+        let told: Vec<&str> = told.collect();
+        assert!(told.len() == 1 && told[0].contains(who), "{warnings:?}");
+    };
+    let compared = json(&folder, &["compare", "s.toml", "--out", "c"]);
+    assert_eq!(compared["arms"]["baseline"]["overloaded_windows"], sale);
+    assert!(compared["arms"]["more"].get("overloaded_windows").is_none(), "{compared}");
+    is_told(&compared, "baseline: ");
+    let swept = json(&folder, &["sweep", "s.toml", "--out", "w"]);
+    assert_eq!(swept["points"][0]["overloaded_windows"], sale);
+    assert!(swept["points"][1].get("overloaded_windows").is_none(), "{swept}");
+    is_told(&swept, "1 of 2 points have windows in which a pool cannot keep up, point 0: ");
+    let sought = json(&folder, &["seek", "s.toml", "--out", "s"]);
+    let points = sought["points"].as_array().unwrap();
+    assert_eq!(points[0]["overloaded_windows"], sale);
+    assert!(points.last().unwrap().get("overloaded_windows").is_none(), "{sought}");
+    let warnings = sought["warnings"].to_string();
+    for point in points {
+        let told = warnings.contains(&format!("at {}: {named}", point["value"]));
+        assert_eq!(told, point.get("overloaded_windows").is_some(), "{point} {warnings}");
+    }
 }
 
 #[test]

@@ -10,6 +10,7 @@ use super::measured::Measured;
 use super::precision::{Precision, waves};
 use super::runs::runs_a_replication;
 use super::transient::{Transient, pilots};
+use super::windows::OverloadedWindow;
 use crate::kernel::{Digest, Span};
 use crate::scenario::{Arm, Regime, Scenario};
 use crate::simulation::Options;
@@ -65,6 +66,9 @@ pub struct ArmSummary {
     pub precision: Option<Precision>,
     /// Pools that cannot sustain the load; their steady-state figures are withheld.
     pub unstable_pools: Vec<String>,
+    /// Windows of the horizon in which a pool cannot keep up; absent where there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub overloaded_windows: Vec<OverloadedWindow>,
     /// Paths of figures that are withheld because a pool is unstable.
     pub withheld: Vec<String>,
     /// By path; a figure that is absent or withheld is left out.

@@ -5,6 +5,7 @@ use super::figures::{Figure, Shares, figures};
 use super::precision::Precision;
 use super::reduce::{Evidence, Found, Stability, give_ups, rejections};
 use super::runs::Runs;
+use super::windows::{OverloadedWindow, WindowEvidence, overloaded, sentence};
 use crate::kernel::Digest;
 use crate::scenario::{Arm, Scenario};
 use crate::simulation::Options;
@@ -19,6 +20,8 @@ pub struct Measured<'a> {
     shares: Vec<Shares>,
     /// By pool, what each replication says of its stability.
     evidence: Vec<Vec<Evidence>>,
+    /// What each run of a window says; none without windows.
+    windows: Vec<WindowEvidence>,
     /// Calls that were refused, and that were given up, by use case.
     rejected: Vec<u64>,
     given_up: Vec<u64>,
@@ -42,6 +45,7 @@ impl<'a> Measured<'a> {
             of: Runs::of(scenario),
             shares: vec![Shares::default(); figures.len()],
             evidence: vec![Vec::new(); scenario.pools.len()],
+            windows: Vec::new(),
             rejected: vec![0; scenario.use_cases.len()],
             given_up: vec![0; scenario.use_cases.len()],
             digest: Digest::default(),
@@ -62,6 +66,8 @@ impl<'a> Measured<'a> {
             for (pool, evidence) in self.evidence.iter_mut().enumerate() {
                 evidence.push(Evidence::of(&record, pool));
             }
+            let windows = self.of.plan.iter().map(|plan| WindowEvidence::all(plan, &record));
+            self.windows.extend(windows.flatten());
             for (at, use_case) in record.whole.use_cases.iter().enumerate() {
                 self.rejected[at] += use_case.rejected;
                 self.given_up[at] += use_case.given_up;
@@ -114,16 +120,25 @@ impl<'a> Measured<'a> {
             changes: arm.changes.clone(),
             digest: self.digest.to_string(),
             unstable_pools: unstable.map(|pool| self.scenario.pools[pool].name.clone()).collect(),
+            overloaded_windows: self.overloaded().0,
             precision: Precision::of(self.scenario, &self.found),
             withheld: withheld.map(|figure| figure.path.clone()).collect(),
             figures: figures.collect(),
         }
     }
 
+    /// Windows in which a pool cannot keep up, and how many windows there are.
+    fn overloaded(&self) -> (Vec<OverloadedWindow>, usize) {
+        let pools: Vec<&str> = self.scenario.pools.iter().map(|pool| &*pool.name).collect();
+        overloaded(self.scenario.regime, &pools, self.windows.iter())
+    }
+
     /// What the reader must know of it.
     pub fn warnings(&self) -> Vec<String> {
         let names = || self.scenario.use_cases.iter().map(|use_case| use_case.name.as_str());
-        let mut warnings = rejections(names().zip(self.rejected.iter().copied()));
+        let (windows, all) = self.overloaded();
+        let mut warnings: Vec<String> = sentence(&windows, all).into_iter().collect();
+        warnings.extend(rejections(names().zip(self.rejected.iter().copied())));
         warnings.extend(give_ups(names().zip(self.given_up.iter().copied())));
         warnings.extend(self.found.dependent_sections());
         let precision = Precision::of(self.scenario, &self.found);

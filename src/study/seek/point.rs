@@ -4,7 +4,7 @@ use super::condition::Verdict;
 use super::plan::Plan;
 use crate::error::Result;
 use crate::kernel::Digest;
-use crate::metrics::UseCaseRecord;
+use crate::metrics::{RunRecord, UseCaseRecord};
 use crate::scenario::Scenario;
 use crate::simulation::Options;
 use crate::statistics::Interval;
@@ -14,6 +14,7 @@ use crate::study::reduce::{Found, give_ups, rejections, stability};
 use crate::study::replicate::{digest, run_waves};
 use crate::study::runs::Runs;
 use crate::study::transient::Transient;
+use crate::study::windows::{OverloadedWindow, WindowEvidence, overloaded, sentence};
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -44,6 +45,9 @@ pub struct SeekPoint {
     pub measured_s: f64,
     /// Pools that cannot sustain the load.
     pub unstable_pools: Vec<String>,
+    /// Windows of the horizon in which a pool cannot keep up; absent where there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub overloaded_windows: Vec<OverloadedWindow>,
     /// What must be known of this value.
     pub warnings: Vec<String>,
     /// All figures at 95 %, by path; those absent or withheld are left out.
@@ -68,7 +72,8 @@ pub fn measure(
     let scenario = plan.at(value)?;
     let transient = Transient::of(&scenario, audit, done);
     let options = Options { warm_up: transient.warm_up, audit, ..Options::default() };
-    let records = run_waves(&Runs::of(&scenario), options, done);
+    let runs = Runs::of(&scenario);
+    let records = run_waves(&runs, options, done);
     let stability = stability(&scenario, &records);
     let all = figures(&scenario);
     let bounded: Vec<Option<Interval>> = plan
@@ -94,6 +99,8 @@ pub fn measure(
     let digest = digest(&records);
     let calls = records.iter().map(|record| record.calls).sum();
     let mut warnings = warnings(plan, &scenario, &transient, &bounded, &records, &unstable_pools);
+    let (overloaded_windows, windows) = overloads(&runs, &records);
+    warnings.extend(sentence(&overloaded_windows, windows));
     warnings.extend(found.dependent_sections());
     let point = SeekPoint {
         value: serde_json::to_value(plan.range.node(value).to_toml()).expect("TOML is JSON"),
@@ -108,10 +115,20 @@ pub fn measure(
             / records.len() as f64,
         warnings,
         unstable_pools,
+        overloaded_windows,
         figures: found.iter().map(|(path, value)| (path.to_owned(), value)).collect(),
         bounded,
     };
     Ok(Measured { point, digest, calls: transient.calls + calls })
+}
+
+/// Windows in which a pool cannot keep up, and how many windows there are.
+fn overloads(runs: &Runs<'_>, records: &[RunRecord]) -> (Vec<OverloadedWindow>, usize) {
+    let Runs { scenario, plan } = runs;
+    let pools: Vec<&str> = scenario.pools.iter().map(|pool| &*pool.name).collect();
+    let of_plan = |plan| records.iter().flat_map(move |record| WindowEvidence::all(plan, record));
+    let evidence: Vec<WindowEvidence> = plan.iter().flat_map(of_plan).collect();
+    overloaded(scenario.regime, &pools, evidence.iter())
 }
 
 fn warnings(
@@ -119,7 +136,7 @@ fn warnings(
     scenario: &Scenario,
     transient: &Transient,
     bounded: &[Option<Interval>],
-    records: &[crate::metrics::RunRecord],
+    records: &[RunRecord],
     unstable_pools: &[String],
 ) -> Vec<String> {
     // A load that grows has no warm-up to find; that it grows says more.

@@ -11,6 +11,7 @@ use crate::scenario::Regime;
 use crate::study::figures::Share;
 use crate::study::precision::Precision;
 use crate::study::reduce::Evidence;
+use crate::study::windows::WindowEvidence;
 use indexmap::IndexMap;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -132,6 +133,9 @@ pub struct Run {
     pub cut_off: Option<CutOff>,
     /// What it says of the stability of each pool.
     pub pools: Vec<Evidence>,
+    /// What each of its windows says of them; none where all of the horizon ran.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub windows: Vec<WindowEvidence>,
     /// What it contributes to each figure.
     pub shares: Vec<Share>,
     /// The same of each section of its window; none where it is not divided.
@@ -215,6 +219,7 @@ mod tests {
             calls: 7,
             cut_off: Some(CutOff::Drain),
             pools: Vec::new(),
+            windows: Vec::new(),
             shares: vec![Share::Value(0.1 + 0.2), Share::Ratio(1.0, 3.0), Share::Nothing],
             sections: Vec::new(),
         })

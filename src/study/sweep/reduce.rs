@@ -12,6 +12,7 @@ use crate::statistics::Interval;
 use crate::study::figures::{Share, Shares};
 use crate::study::precision::Precision;
 use crate::study::reduce::{Evidence, Stability, reduced};
+use crate::study::windows::{OverloadedWindow, overloaded, sentence};
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -43,6 +44,9 @@ pub struct PointSummary {
     pub cut_off: u32,
     /// Pools that cannot sustain the load; their steady-state figures are withheld.
     pub unstable_pools: Vec<String>,
+    /// Windows of the horizon in which a pool cannot keep up; absent where there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub overloaded_windows: Vec<OverloadedWindow>,
     /// What the reader must know of this point.
     pub warnings: Vec<String>,
     /// By path; a figure that is absent or withheld is left out.
@@ -149,11 +153,16 @@ impl Parts {
     pub fn reduce(mut self, mut each: impl FnMut(PointSummary) -> Result<()>) -> Result<Tail> {
         let mut digest = Digest::default();
         let (mut unstable, mut cut_off, mut too_short) = (0, 0, 0);
+        let (mut overloaded, mut first) = (0, None);
         for number in 0..self.header.points {
-            let summary = summary(self.point(number)?);
+            let (summary, windows) = summary(self.point(number)?);
             digest.word(u64::from_str_radix(&summary.digest, 16).unwrap_or_default());
             unstable += u32::from(!summary.unstable_pools.is_empty());
             cut_off += u32::from(summary.cut_off > 0);
+            if let Some(told) = sentence(&summary.overloaded_windows, windows) {
+                overloaded += 1;
+                first.get_or_insert_with(|| format!("point {number}: {told}"));
+            }
             too_short +=
                 u32::from(!summary.warnings.is_empty() && summary.unstable_pools.is_empty());
             each(summary)?;
@@ -166,6 +175,9 @@ impl Parts {
             unstable,
             "are unstable at their load; their steady-state figures are withheld",
         ));
+        let told =
+            first.map(|first| format!("have windows in which a pool cannot keep up, {first}"));
+        warnings.extend(told.and_then(|told| count(overloaded, &told)));
         warnings.extend(count(
             cut_off,
             "have replications that were cut off; what those would have measured later is missing",
@@ -291,8 +303,8 @@ fn mistake(path: &Path, problem: String, fix: &str) -> Mistake {
     }
 }
 
-/// The figures of a point.
-fn summary(Finished { point, runs, settled }: Finished) -> PointSummary {
+/// The figures of a point, and how many windows it ran.
+fn summary(Finished { point, runs, settled }: Finished) -> (PointSummary, usize) {
     let mut digest = Digest::default();
     runs.iter()
         .for_each(|run| digest.word(u64::from_str_radix(&run.digest, 16).unwrap_or_default()));
@@ -313,11 +325,14 @@ fn summary(Finished { point, runs, settled }: Finished) -> PointSummary {
         .filter(|(_, verdict)| !verdict.is_stable)
         .map(|(name, _)| name.clone())
         .collect();
+    let names: Vec<&str> = point.pools.iter().map(String::as_str).collect();
+    let windows = runs.iter().flat_map(|run| &run.windows);
+    let (overloaded_windows, windows) = overloaded(point.regime, &names, windows);
     // A load that grows has no warm-up to find; that it grows says more.
     let mut warnings: Vec<String> =
         point.warning.filter(|_| unstable_pools.is_empty()).into_iter().collect();
     warnings.extend(settled.iter().flat_map(|settled| settled.warnings.iter().cloned()));
-    PointSummary {
+    let summary = PointSummary {
         point: point.point,
         values: point.values,
         digest: digest.to_string(),
@@ -327,7 +342,9 @@ fn summary(Finished { point, runs, settled }: Finished) -> PointSummary {
         warm_up_s: point.warm_up_s,
         cut_off: runs.iter().filter(|run| run.cut_off.is_some()).count() as u32,
         unstable_pools,
+        overloaded_windows,
         warnings,
         figures,
-    }
+    };
+    (summary, windows)
 }

@@ -17,6 +17,7 @@ use crate::simulation::{self, Options};
 use crate::study::reduce::Evidence;
 use crate::study::runs::run_one;
 use crate::study::transient::Transient;
+use crate::study::windows::WindowEvidence;
 use std::sync::OnceLock;
 
 /// Pilots and runs that are left of a plan, at most.
@@ -143,6 +144,7 @@ fn contribution(point: u32, replication: u32, prepared: &Prepared, record: &RunR
         calls: record.calls,
         cut_off: record.cut_off,
         pools: (0..record.whole.pools.len()).map(|pool| Evidence::of(record, pool)).collect(),
+        windows: prepared.windows.iter().flat_map(|it| WindowEvidence::all(it, record)).collect(),
         shares: shares(&record.whole),
         sections: record.sections.iter().map(shares).collect(),
     }

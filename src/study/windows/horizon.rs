@@ -104,6 +104,12 @@ impl Horizon {
         self.clock.local(time)
     }
 
+    /// The same as text: "2026-11-30T20:00:00-05:00".
+    pub fn local_text(&self, time: Time) -> Option<String> {
+        let local = self.local(time)?;
+        Some(local.timestamp().display_with_offset(local.offset()).to_string())
+    }
+
     /// Whether some candidates ask for more than others.
     pub fn varies(&self) -> bool {
         let tokens = || self.candidates.iter().map(|candidate| candidate.tokens);

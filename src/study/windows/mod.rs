@@ -9,10 +9,12 @@
 //! window does not depend on which others are chosen.
 
 mod horizon;
+mod overload;
 mod summary;
 mod warm_up;
 
 pub use horizon::{Candidate, Horizon};
+pub use overload::{OverloadedWindow, WindowEvidence, overloaded, sentence};
 pub use summary::{HorizonSeries, HorizonSummary, WindowSummary, summarize};
 pub use warm_up::WarmUpTime;
 

@@ -1,10 +1,10 @@
 //! What windows came to, each by itself, and what they stand for.
 
+use super::overload::{OverloadedWindow, PoolEvidence, sentence};
 use super::{Candidate, Horizon, Plan};
 use crate::kernel::{Digest, Time};
 use crate::metrics::{RunRecord, WindowRecord};
 use crate::scenario::{Choice, Scenario};
-use crate::statistics::{Trend, drift};
 use crate::study::forecast::days;
 use crate::study::reduce::{self, Stability};
 use crate::study::{Load, PoolSummary, Summary, UseCaseSummary, load_of};
@@ -14,8 +14,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Most overloaded windows that a warning names.
-const NAMED_MAX: usize = 5;
 /// Most points of the curve of what is expected.
 const POINTS_MAX: usize = 400;
 /// Days from which on the curve has a point for each.
@@ -165,8 +163,12 @@ fn window(
     let horizon = &plan.horizon;
     let Candidate { from, length, tokens, rank } = horizon.candidates[at];
     let records: Vec<RunRecord> = runs.iter().map(|run| run.run.clone()).collect();
-    let verdicts: Vec<Stability> =
-        (0..scenario.pools.len()).map(|pool| verdict(scenario, &records, runs, pool)).collect();
+    let verdict = |pool: usize| {
+        let evidence: Vec<PoolEvidence> =
+            runs.iter().map(|run| PoolEvidence::of(run, pool)).collect();
+        PoolEvidence::verdict(scenario.regime, &evidence)
+    };
+    let verdicts: Vec<Stability> = (0..scenario.pools.len()).map(verdict).collect();
     let seconds = length.seconds();
     let of_window = |(pool, load): (usize, &Option<Load>)| {
         let offered_calls_per_s = horizon.calls_of[pool][at] / seconds;
@@ -181,7 +183,7 @@ fn window(
     let share = |part: f64, whole: f64| if whole > 0.0 { part / whole } else { 0.0 };
     WindowSummary {
         start_s: from.seconds(),
-        start_local: local(horizon, from),
+        start_local: horizon.local_text(from),
         length_s: seconds,
         warm_up_s: records[0].window_from_s,
         represents: represents(plan, at),
@@ -197,23 +199,6 @@ fn window(
         use_cases,
         pools,
     }
-}
-
-/// Whether a pool keeps up with what comes in a window: not if its calls become
-/// more and more, over the window or from the beginning of the warm-up on, or if
-/// some are never served.
-fn verdict(
-    scenario: &Scenario,
-    records: &[RunRecord],
-    runs: &[&WindowRecord],
-    pool: usize,
-) -> Stability {
-    let whole = Stability::of(scenario, records, pool);
-    let grows = |which: usize| {
-        let trends: Vec<Trend> = runs.iter().filter_map(|run| run.growth[pool][which]).collect();
-        drift(&trends, whole.arrivals_per_s).is_some_and(|drift| !drift.stable)
-    };
-    Stability { is_stable: whole.is_stable && !grows(0) && !grows(1), ..whole }
 }
 
 fn represents(plan: &Plan, at: usize) -> String {
@@ -241,12 +226,6 @@ fn represents(plan: &Plan, at: usize) -> String {
         }
         Choice::At(_) => "itself, as given".to_owned(),
     }
-}
-
-/// "2026-11-30T20:00:00-05:00"
-fn local(horizon: &Horizon, time: Time) -> Option<String> {
-    let local = horizon.local(time)?;
-    Some(local.timestamp().display_with_offset(local.offset()).to_string())
 }
 
 fn horizon(plan: &Plan, replications: usize, windows: &[WindowSummary]) -> HorizonSummary {
@@ -325,7 +304,8 @@ fn note(plan: &Plan, horizon: &HorizonSummary) -> String {
 }
 
 fn warnings(plan: &Plan, windows: &[WindowSummary]) -> Vec<String> {
-    let mut warnings: Vec<String> = overloads(windows).into_iter().collect();
+    let overloaded = sentence(&overloaded(windows), windows.len());
+    let mut warnings: Vec<String> = overloaded.into_iter().collect();
     let ranks = matches!(plan.windows.choice, Choice::WeeklyPeaks | Choice::Worst(_));
     if ranks && plan.horizon.candidates.len() > 1 && !plan.horizon.varies() {
         let problem = "all windows are expected to ask for as many tokens: none is busier, and the \
@@ -336,32 +316,15 @@ fn warnings(plan: &Plan, windows: &[WindowSummary]) -> Vec<String> {
     warnings
 }
 
-/// Names the windows in which a pool cannot keep up.
-fn overloads(windows: &[WindowSummary]) -> Option<String> {
-    let overloaded: Vec<&WindowSummary> =
-        windows.iter().filter(|window| !window.overloaded_pools.is_empty()).collect();
-    let name = |window: &&WindowSummary| {
-        let when = match &window.start_local {
-            Some(local) => local.get(..16).unwrap_or(local).replace('T', " "),
-            None => format!("{:.2} h", window.start_s / 3_600.0),
-        };
-        format!("{when} ({})", window.overloaded_pools.join(", "))
+/// Those in which a pool cannot keep up.
+fn overloaded(windows: &[WindowSummary]) -> Vec<OverloadedWindow> {
+    let overloaded = windows.iter().filter(|window| !window.overloaded_pools.is_empty());
+    let of = |window: &WindowSummary| OverloadedWindow {
+        start_s: window.start_s,
+        start_local: window.start_local.clone(),
+        pools: window.overloaded_pools.clone(),
     };
-    let named: Vec<String> = overloaded.iter().take(NAMED_MAX).map(name).collect();
-    let more = match overloaded.len().saturating_sub(NAMED_MAX) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    (!overloaded.is_empty()).then(|| {
-        format!(
-            "in {} of {} windows a pool cannot keep up: {}{more}. What calls wait for there depends \
-             on how long it has lasted: an overload that began before the warm-up would make it \
-             longer",
-            overloaded.len(),
-            windows.len(),
-            named.join(", ")
-        )
-    })
+    overloaded.map(of).collect()
 }
 
 /// What is expected over the horizon, in bins of whole hours.
