@@ -12,7 +12,10 @@ use serde::Deserialize;
 use std::fs;
 use std::path::{Path, PathBuf};
 use tokenmill::report::{self, Facts, Mark};
-use tokenmill::study::{Band, Cdf, FrontierPoint, PoolSeries, Series, Summary, UseCaseSeries};
+use tokenmill::scenario::parse;
+use tokenmill::study::{
+    self, Band, Cdf, FrontierPoint, PoolSeries, Series, Summary, UseCaseSeries,
+};
 
 fn facts() -> Facts {
     Facts {
@@ -73,6 +76,47 @@ fn equal_input_gives_equal_bytes() {
     ];
     assert_eq!(names, expected.map(PathBuf::from));
     assert!(files(&first) == files(&second));
+}
+
+/// Each agent of each use case has a plot of its own; of those beyond six it is told
+/// that they are in the tables. What is drawn are means, without intervals.
+#[test]
+fn the_paths_of_all_agents_are_drawn() {
+    let use_case = |name: &str| {
+        format!(
+            "[[use_case]]\nname = \"{name}\"\nagent = \"an-agent-that-asks-others-for-help\"\n\
+             arrivals = {{ process = \"closed-loop\", clients = 2, requests = 20 }}\n"
+        )
+    };
+    let names = ["a", "a-use-case-with-quite-a-long-name-too", "c", "d"];
+    let drawn = |count: usize| {
+        let text = format!(
+            "name = \"s\"\nreplications = 2\n[[pool]]\nname = \"p\"\nmodel = \"llama-3.1-8b\"\n\
+             hardware = \"h100-sxm\"\n{}[[agent]]\nname = \"an-agent-that-asks-others-for-help\"\n\
+             context = {{ message_tokens = 900 }}\nturns = {{ count = 3, output_tokens = 40 }}\n\
+             children = {{ probability = 0.5, fan_out = [1], agent = \"helper\", summary_tokens = 9 \
+             }}\n[[agent]]\nname = \"helper\"\ncontext = {{ message_tokens = 50 }}\nturns = {{ count = \
+             2, output_tokens = 30 }}\n",
+            names[..count].iter().map(|name| use_case(name)).collect::<String>()
+        );
+        let scenario = parse(&text, "s.toml", Path::new(""), &Default::default()).unwrap().scenario;
+        let found = study::replicate(&scenario, false, |_| {});
+        let charts = report::charts(&found.summary, &found.series);
+        let path = charts.into_iter().find(|chart| chart.name == "path").expect("agents have run");
+        assert_readable(&path.drawing);
+        path.drawing.texts().map(|text| text.text.clone()).collect::<Vec<String>>()
+    };
+    let texts = drawn(2);
+    let all = texts.join("\n");
+    assert_eq!(texts.iter().filter(|text| *text == "helper").count(), 2, "{all}");
+    for name in &names[..2] {
+        assert_eq!(all.matches(&format!("in {name}, ")).count(), 2, "{all}");
+    }
+    assert!(all.contains("Means over 2 replications."), "{all}");
+    assert!(!all.contains("confidence") && !all.contains("more agents"), "{all}");
+    // Only what occurs has a name.
+    assert!(all.contains("decode") && !all.contains("pauses") && !all.contains("tools"), "{all}");
+    assert!(drawn(4).join("\n").contains("2 more agents are in the tables."));
 }
 
 #[test]

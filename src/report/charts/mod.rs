@@ -69,10 +69,11 @@ pub fn charts(summary: &Summary, series: &Series) -> Vec<Chart> {
             drawing: windows::draw(summary, series, &bars),
         },
     };
-    let path = path::draw(summary, &remark).map(|drawing| Chart {
+    let path = path::draw(summary).map(|drawing| Chart {
         name: "path",
-        caption: "Where the time of an agent's runs goes. Each bar is the mean run of a band of \
-                  percentiles, divided by what it waited for.",
+        caption: "Where the time of the runs of agents goes. Each bar is the mean run of a band of \
+                  percentiles of run latency, divided by what it waited for: what is tall on the \
+                  right makes slow runs slow.",
         drawing,
     });
     let mut charts = vec![

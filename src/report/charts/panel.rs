@@ -59,8 +59,10 @@ impl Panel<'_> {
             let at = (x, bottom + 18.0);
             drawing.text(label(at, Align::Middle, FAINT, tick.label.clone()));
         }
-        let middle = (self.x.0 + self.x.1) / 2.0;
-        drawing.text(label((middle, bottom + 36.0), Align::Middle, FAINT, caption));
+        if !caption.is_empty() {
+            let middle = (self.x.0 + self.x.1) / 2.0;
+            drawing.text(label((middle, bottom + 36.0), Align::Middle, FAINT, caption));
+        }
     }
 
     /// Draws a line through points given in values; a dot if they are all one.
