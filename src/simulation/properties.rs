@@ -58,12 +58,12 @@ pub(super) fn text(call: &Call, texts: u64) -> Content {
 
 type Journal = Vec<(Time, u64, u64)>;
 
-/// The events and the record of the fast engine are the oracle's.
+/// The events and the record of the fast engine are the oracle's. Returns the record.
 fn fast_equals_slow(
     scenario: &Scenario,
     warm_up: f64,
     texts: Option<u64>,
-) -> Result<(), TestCaseError> {
+) -> Result<RunRecord, TestCaseError> {
     let options = Options { warm_up: Span::from_seconds(warm_up), audit: true, part: None };
     let (fast_journal, fast) = run_on::<Replica>(scenario, options, texts);
     let (slow_journal, slow) = run_on::<Oracle>(scenario, options, texts);
@@ -76,13 +76,14 @@ fn fast_equals_slow(
         prop_assert!(false, "the journals part at {at}");
     }
     prop_assert_eq!(fast_journal.len(), slow_journal.len());
-    let (fast, slow) = (format!("{fast:?}"), format!("{slow:?}"));
+    let record = fast;
+    let (fast, slow) = (format!("{record:?}"), format!("{slow:?}"));
     if let Some(at) = fast.bytes().zip(slow.bytes()).position(|(fast, slow)| fast != slow) {
         let part = |text: &str| text[at.saturating_sub(200)..text.len().min(at + 100)].to_owned();
         prop_assert!(false, "the records part: {}\nand {}", part(&fast), part(&slow));
     }
     prop_assert_eq!(fast.len(), slow.len());
-    Ok(())
+    Ok(record)
 }
 
 proptest! {
@@ -199,7 +200,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
 
     /// The same with a random recording, a few sessions of it at a time or jobs of them,
-    /// beside the other use cases. Tiers have tests of their own, and their oracle is slow.
+    /// beside other use cases and over tiers.
     #[test]
     fn replays_are_the_same_step_by_step(
         mut scenario in scenario(),
@@ -207,7 +208,6 @@ proptest! {
         trip in proptest::option::of(0..400_000_000u64),
         site in proptest::option::of(any::<prop::sample::Index>()),
     ) {
-        scenario.pools.iter_mut().for_each(|pool| pool.offload.clear());
         let pools = scenario.pools.len();
         let first = &mut scenario.use_cases[0];
         let site = place_agents(first, pools, trip, site);
@@ -217,10 +217,7 @@ proptest! {
         }
         (first.thinking, first.session, first.prefix) = (None, None, Vec::new());
         scenario.use_cases.truncate(2);
-        let (fast_journal, fast) = run::<Replica>(&scenario, 0.0);
-        let (slow_journal, slow) = run::<Oracle>(&scenario, 0.0);
-        prop_assert_eq!(fast_journal, slow_journal);
-        prop_assert_eq!(format!("{fast:?}"), format!("{slow:?}"));
+        let fast = fast_equals_slow(&scenario, 0.0, None)?;
         let sessions = &fast.whole.use_cases[0].sessions;
         if fast.cut_off.is_none() && scenario.regime == Regime::Terminating {
             prop_assert_eq!(sessions.began, sessions.completed + sessions.aborted);

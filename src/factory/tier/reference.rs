@@ -65,12 +65,22 @@ impl Store for ReferenceTier {
     }
 
     fn shrink(&mut self, dropped: &mut Vec<Dropped>) {
-        while self.used() > self.capacity {
-            let oldest = self.blocks.iter().min_by_key(|(_, block)| block.used);
-            let (&(strand, block), &Block { there, .. }) = oldest.unwrap();
-            self.blocks.remove(&(strand, block));
-            let piece = Piece { strand, start: block, end: block + 1 };
-            dropped.push(Dropped { piece, there });
+        let mut used = self.used();
+        if used <= self.capacity {
+            return;
+        }
+        // Looking for the oldest block again for each that is dropped made this the
+        // square of the blocks of a prompt.
+        let mut oldest: Vec<((Strand, u32), Block)> =
+            self.blocks.iter().map(|(&at, &block)| (at, block)).collect();
+        oldest.sort_by_key(|(_, block)| block.used);
+        for ((strand, start), Block { bytes, there, .. }) in oldest {
+            if used <= self.capacity {
+                return;
+            }
+            self.blocks.remove(&(strand, start));
+            used -= bytes;
+            dropped.push(Dropped { piece: Piece { strand, start, end: start + 1 }, there });
         }
     }
 }
