@@ -3,7 +3,7 @@
 mod common;
 
 use assert_cmd::Command;
-use common::{arrivals, load, mean_of};
+use common::{arrivals, load, mean_of, recordings};
 use serde_json::Value;
 use std::fs;
 use tokenmill::kernel::{Span, Time};
@@ -511,6 +511,46 @@ fn a_recording_is_counted_as_far_as_it_is_replayed() {
     assert_eq!(figures["calls"]["mean"], 2.0);
     assert_eq!(figures["input_tokens"]["mean"], 300.0);
     assert_eq!(figures["peak_hour"]["tokens_per_s"], 330.0 / 3_600.0);
+}
+
+/// Two runs with a sub-agent in the second. Without agents each run is one call: 128 and
+/// 10 tokens, then the 88 tokens that the second one adds to what was said before it,
+/// behind 138, and 30. All of it is 1,189 tokens, of which a cache has 576.
+#[test]
+fn layers_of_a_replay_are_those_of_its_recording() {
+    let text = concat!(
+        r#"{"block_size": 64, "requests": ["#,
+        r#"{"t": 0, "in": 128, "out": 10, "hash_ids": [1, 2], "stop": "tool_use", "api_time": 1},"#,
+        r#"{"t": 2, "in": 192, "out": 20, "hash_ids": [1, 2, 3], "stop": "end_turn", "api_time": 1},"#,
+        r#"{"t": 9, "in": 300, "out": 30, "hash_ids": [1, 2, 3, 4], "stop": "tool_use", "api_time": 1},"#,
+        r#"{"t": 10, "subagent_type": "Explore", "duration_ms": 1000, "requests": ["#,
+        r#"{"t": 0, "in": 64, "out": 5, "hash_ids": [9], "api_time": 1}]},"#,
+        r#"{"t": 12, "in": 400, "out": 40, "hash_ids": [1, 2, 3, 4, 5, 6], "stop": "end_turn"}]}"#,
+    );
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("t"), format!("{text}\n").repeat(3)).unwrap();
+    let two_pools = |pools: &str| {
+        let use_case = format!(
+            "name = \"u\"\npool = \"gpu\"\n{pools}\nreplay = {{ path = \"t\", session_gap = \
+             \"1 min\" }}\n[[pool]]\nname = \"small\"\nmodel = \"llama-3.1-8b\"\nhardware = \
+             \"h100-sxm\"\nengine = {{ block_tokens = 64 }}"
+        );
+        recordings::open(64, &[], &use_case, folder.path()).unwrap().scenario
+    };
+    for pools in ["", "pools = { explore = \"small\" }"] {
+        let scenario = two_pools(pools);
+        let forecast = forecast(&scenario);
+        let figures = forecast.use_cases[0].figures.as_ref().unwrap();
+        let served = &common::simulate(&scenario).whole.use_cases[0];
+        assert_eq!(figures.calls.mean, served.calls as f64);
+        let tokens = |name: &str| layer(figures, name).horizon_tokens;
+        let all = (served.prompt_tokens + served.output_tokens) as f64;
+        assert_eq!(tokens("base"), 3.0 * (128.0 + 10.0 + 226.0 + 30.0));
+        assert_eq!(tokens("reasoning"), tokens("base"));
+        assert_eq!((tokens("agents"), all), (3.0 * 1_189.0, 3.0 * 1_189.0));
+        assert_eq!(tokens("cache"), all - served.cached_tokens as f64);
+        assert_eq!(served.cached_tokens, 3 * 576);
+    }
 }
 
 /// What `forecast s.toml` prints in `dir`, as JSON.

@@ -3,45 +3,23 @@
 
 mod common;
 
+use common::recordings::{self, figures, timeless};
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use tokenmill::factory::Eviction;
 use tokenmill::metrics::UseCaseRecord;
-use tokenmill::scenario::{Arrivals, Loaded, Overrides, parse};
-use tokenmill::study::{CacheQuestion, Variant, replay_cache};
-use tokenmill::workload::{Format, IdsName, PrefixTree, ReadOptions, open_trace};
+use tokenmill::scenario::{Arrivals, Loaded};
+use tokenmill::workload::Format;
 
 fn samples() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/traces")
 }
 
-/// One rank with room for everything and blocks of `block_tokens`, which serves
-/// the recording that `trace` describes.
+/// A rank with blocks of `block_tokens`, which serves the recording that `trace`
+/// describes.
 fn scenario(block_tokens: u32, trace: &str, folder: &Path) -> Result<Loaded, String> {
-    let text = format!(
-        r#"
-        name = "recorded"
-        [[pool]]
-        name = "gpu"
-        model = "llama-3.1-8b"
-        hardware = "h100-sxm"
-        [pool.engine]
-        block_tokens = {block_tokens}
-        kv_blocks = 12_000_000
-        step_scale = 0.05
-        step_overhead = "0 ms"
-        max_num_seqs = 1024
-        [[use_case]]
-        name = "calls"
-        trace = {{ {trace} }}
-        "#
-    );
-    let mut loaded = parse(&text, "recorded.toml", folder, &Overrides::default())
-        .map_err(|error| error.to_string())?;
-    // Agents of models with longer contexts.
-    loaded.scenario.pools[0].engine.max_model_len = 2_000_000;
-    Ok(loaded)
+    let use_case = format!("name = \"calls\"\ntrace = {{ {trace} }}");
+    recordings::open(block_tokens, &[], &use_case, folder)
 }
 
 fn serve(block_tokens: u32, trace: &str, folder: &Path) -> UseCaseRecord {
@@ -49,26 +27,6 @@ fn serve(block_tokens: u32, trace: &str, folder: &Path) -> UseCaseRecord {
     let mut record = common::simulate(&loaded.scenario);
     assert_eq!(record.cut_off, None);
     record.whole.use_cases.remove(0)
-}
-
-/// Hit and prompt tokens of the whole file in an endless cache of full blocks,
-/// and calls, without time.
-fn timeless(format: Format, path: &Path, session_gap_ticks: u64) -> (u64, u64, u64) {
-    let options = ReadOptions { session_gap_ticks, ..ReadOptions::default() };
-    let file = open_trace(path).unwrap();
-    let tree = PrefixTree::read(format, file, "t", options, IdsName::Prefixes).unwrap();
-    let question = CacheQuestion {
-        variant: Variant::FullBlocks,
-        eviction: Eviction::Lru,
-        capacities: vec![None],
-        ttls_s: vec![None],
-    };
-    let answer = &replay_cache(&tree, &question).answers[0];
-    (answer.hit_tokens, answer.prompt_tokens, answer.requests)
-}
-
-fn figures(served: &UseCaseRecord) -> (u64, u64, u64) {
-    (served.cached_tokens, served.prompt_tokens, served.calls)
 }
 
 /// Stretched a hundredfold, no two calls are in the system at once.
@@ -172,7 +130,7 @@ fn what_cannot_be_read_is_told_with_what_was_found() {
         "hello\n",
         "",
         &[
-            "recorded.toml:15: use_case.calls.trace.path = \"t\": does not begin like a trace",
+            "s.toml:15: use_case.calls.trace.path = \"t\": does not begin like a trace",
             "name its `format`: azure, mooncake, weka, bailian, burstgpt, csv (the `columns` of",
         ],
     );

@@ -3,45 +3,26 @@
 
 mod common;
 
+use common::recordings;
 use std::path::Path;
-use tokenmill::factory::Eviction;
 use tokenmill::metrics::{AgentRuns, Part, RunRecord};
-use tokenmill::scenario::{Lengths, Loaded, Overrides, parse};
-use tokenmill::simulation::{Options, run};
-use tokenmill::study::{CacheQuestion, Variant, replay_cache};
-use tokenmill::workload::{Format, IdsName, PrefixTree, ReadOptions, open_trace};
+use tokenmill::scenario::{Lengths, Loaded};
+use tokenmill::workload::Format;
 
-/// One rank with room for everything that replays what `keys` describe.
+/// A rank that replays what `keys` describe.
 fn open(keys: &str, more: &str, folder: &Path) -> Result<Loaded, String> {
-    let text = format!(
-        r#"
-        name = "replays"
-        [[pool]]
-        name = "gpu"
-        model = "llama-3.1-8b"
-        hardware = "h100-sxm"
-        [pool.engine]
-        block_tokens = 64
-        kv_blocks = 12_000_000
-        step_scale = 0.05
-        step_overhead = "0 ms"
-        max_num_seqs = 1024
-        [[use_case]]
-        name = "agents"
-        replay = {{ {keys} }}
-        {more}
-        "#
-    );
-    let mut loaded = parse(&text, "replays.toml", folder, &Overrides::default())
-        .map_err(|error| error.to_string())?;
-    // Agents of models with longer contexts.
-    loaded.scenario.pools[0].engine.max_model_len = 2_000_000;
-    Ok(loaded)
+    open_with(&[], keys, more, folder)
+}
+
+/// The same with other keys changed.
+fn open_with(set: &[&str], keys: &str, more: &str, folder: &Path) -> Result<Loaded, String> {
+    let use_case = format!("name = \"agents\"\nreplay = {{ {keys} }}\n{more}");
+    recordings::open(64, set, &use_case, folder)
 }
 
 fn serve(keys: &str, more: &str, folder: &Path) -> RunRecord {
     let loaded = open(keys, more, folder).unwrap_or_else(|error| panic!("{error}"));
-    let record = run(&loaded.scenario, 0, Options { audit: true, ..Options::default() });
+    let record = common::simulate(&loaded.scenario);
     assert_eq!(record.cut_off, None);
     record
 }
@@ -57,24 +38,13 @@ fn runs(record: &RunRecord, member: usize) -> &AgentRuns {
     &record.whole.use_cases[0].agents[member]
 }
 
-/// Hit and prompt tokens in an endless cache of full blocks, and calls, without time.
+/// What a cache finds in the sessions at `path` without time.
 fn timeless(path: &Path) -> (u64, u64, u64) {
-    let options = ReadOptions { session_gap_ticks: 75 * 10_000_000_000, ..ReadOptions::default() };
-    let file = open_trace(path).unwrap();
-    let tree = PrefixTree::read(Format::Weka, file, "t", options, IdsName::Prefixes).unwrap();
-    let question = CacheQuestion {
-        variant: Variant::FullBlocks,
-        eviction: Eviction::Lru,
-        capacities: vec![None],
-        ttls_s: vec![None],
-    };
-    let answer = &replay_cache(&tree, &question).answers[0];
-    (answer.hit_tokens, answer.prompt_tokens, answer.requests)
+    recordings::timeless(Format::Weka, path, 75 * tokenmill::kernel::TICKS_PER_SECOND)
 }
 
 fn figures(record: &RunRecord) -> (u64, u64, u64) {
-    let served = &record.whole.use_cases[0];
-    (served.cached_tokens, served.prompt_tokens, served.calls)
+    recordings::figures(&record.whole.use_cases[0])
 }
 
 const ONE_BY_ONE: &str = r#"arrivals = { process = "closed-loop", clients = 1, requests = 48 }"#;
@@ -129,14 +99,17 @@ const WEKA: &str = concat!(
     r#""api_time": 1.0, "think_time": 9.5}]}"#
 );
 
-/// Seconds of the runs of a member, and those of the part that is no call.
-fn spent(record: &RunRecord, member: usize) -> (f64, f64) {
-    let runs = runs(record, member);
-    let tools = runs.whole().ticks[Part::Tool as usize] as f64 / 1e10;
-    (runs.latency.sum() as f64 / 1e10, tools)
+/// Seconds of the runs of a member in a part of their path.
+fn part(record: &RunRecord, member: usize, part: Part) -> f64 {
+    runs(record, member).whole().ticks[part as usize] as f64 / 1e10
 }
 
-/// Seconds of all calls: their runs without waiting.
+/// Seconds of the runs of a member, and those of the parts that are no call.
+fn spent(record: &RunRecord, member: usize) -> (f64, f64) {
+    let all = runs(record, member).latency.sum() as f64 / 1e10;
+    (all, part(record, member, Part::Tool) + part(record, member, Part::Pause))
+}
+
 #[track_caller]
 fn close(found: f64, expected: f64) {
     assert!((found - expected).abs() < 1e-6, "{found} against {expected}");
@@ -154,6 +127,9 @@ fn pauses_alone_follow_the_answers_of_the_simulator() {
     close(spent(&record, 1).1, 1.5 + 4.0);
     let (all_s, tools_s) = spent(&record, 0);
     assert!((0.0..0.1).contains(&(all_s - tools_s)), "{all_s} {tools_s}");
+    // The calls of the sub-agent do not tell whether they stop for tools.
+    close(part(&record, 0, Part::Pause), 4.0);
+    close(part(&record, 1, Part::Tool), 1.5);
     // Blocks that were there before, but for the last token of a prompt.
     assert_eq!(record.whole.use_cases[0].cached_tokens, 128 + 192 + 256 + 64);
     let session_s = record.end_s;
@@ -176,6 +152,97 @@ fn paced_answers_count_no_earlier_than_recorded_ones() {
         "timing = \"api-scaled\", api_time_scale = 0.0, time_scale = 0.5, pause_max = \"1 s\"";
     let record = serve_text(WEKA, keys, "");
     close(spent(&record, 0).1, 1.0 + 0.75 + 1.0 + 0.5);
+}
+
+/// A call says by what it brings whether tools ran before it, or by what the call before
+/// it stopped for; a turn by the role of its messages.
+#[test]
+fn pauses_are_those_of_tools_where_the_recording_tells() {
+    let tools = |text: &str| part(&serve_text(text, "time_scale = 1.0", ""), 0, Part::Tool);
+    close(tools(WEKA), 3.0 + 1.5 + 1.0);
+    let brings = |kind: &str| {
+        let types = format!("\"input_types\": [\"{kind}\"], \"think_time\": ");
+        WEKA.replace("\"think_time\": ", &types)
+    };
+    // Tools ran in the sub-agent too, and before its first call.
+    close(tools(&brings("tool_result")), 3.0 + 1.5 + 4.0 + 1.0);
+    close(tools(&brings("text")), 1.5);
+    close(tools(&WEKA.replace("tool_use", "")), 0.0);
+    let turn = |role: &str| {
+        format!("{{\"messages\": [{{\"role\": \"{role}\", \"content\": \"x\"}}], \"delay\": 700}}")
+    };
+    let talk = [turn("user"), turn("tool"), turn("user")].join(", ");
+    let text = format!("{{\"session_id\": \"a\", \"turns\": [{talk}]}}\n");
+    let record = serve_text(&text, "format = \"dag\"", "");
+    close(part(&record, 0, Part::Tool), 0.7);
+    close(part(&record, 0, Part::Pause), 1.4);
+}
+
+/// An answer is held back from when its call was sent, not from when it arrived.
+#[test]
+fn a_round_trip_is_part_of_the_time_of_an_answer() {
+    let keys = "timing = \"api-scaled\", api_time_scale = 2.0";
+    let far = serve_text(WEKA, keys, "round_trip = \"1 s\"");
+    let near = serve_text(WEKA, keys, "");
+    // All but the answers that end runs are held back longer than the round trip.
+    let beside_calls = |record: &RunRecord| spent(record, 0).0;
+    assert!((beside_calls(&far) - beside_calls(&near) - 2.0).abs() < 0.1);
+    assert!((far.end_s - near.end_s - 1.0).abs() < 0.1, "{} {}", far.end_s, near.end_s);
+}
+
+/// Latency of the runs of a member over what they would take alone, and the latter, s.
+fn amplified(record: &RunRecord, member: usize) -> (f64, f64) {
+    let runs = runs(record, member);
+    let alone_s = runs.alone_ticks as f64 / 1e10;
+    (runs.latency.sum() as f64 / 1e10 / alone_s, alone_s)
+}
+
+/// A session that nobody disturbs takes what it would take alone, with any timing and
+/// sub-agents that it waits for; others slow it down and its second clock does not hear
+/// of them.
+#[test]
+fn a_replay_is_amplified_by_others_alone() {
+    // So slow that calls are late for their recorded instants.
+    let slow = ["step_scale=40", "max_num_batched_tokens=100", "max_num_seqs=1"]
+        .map(|key| format!("pool.gpu.engine.{key}"));
+    let slow = slow.each_ref().map(String::as_str);
+    let serve = |timing: &str, copies: usize| {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("t"), format!("{WEKA}\n").repeat(copies)).unwrap();
+        let keys = format!("path = \"t\", timing = \"{timing}\"");
+        let loaded = open_with(&slow, &keys, "round_trip = \"100 ms\"", folder.path()).unwrap();
+        common::simulate(&loaded.scenario)
+    };
+    for timing in ["think-only", "api-scaled", "recorded"] {
+        let (one, eight) = (serve(timing, 1), serve(timing, 8));
+        for member in [0, 1] {
+            let (factor, alone_s) = amplified(&one, member);
+            println!("{timing} {member}: {factor} of {alone_s} s");
+            assert!((factor - 1.0).abs() < 1e-9, "{timing}: {factor}");
+            let (factor, others_s) = amplified(&eight, member);
+            println!("{timing} {member}: {factor} of {others_s} s among eight");
+            assert!((others_s / 8.0 - alone_s).abs() < 1e-6, "{timing}: {others_s} {alone_s}");
+            // A held answer hides how late it was, and who begins late waits less for
+            // a recorded instant.
+            let is_slower = match (timing, member) {
+                ("api-scaled", 1) => factor == 1.0,
+                ("recorded", 1) => factor < 1.0,
+                _ => factor > 1.01,
+            };
+            assert!(is_slower, "{timing} {member}: {factor}");
+        }
+    }
+}
+
+/// The same with spawns and forks, and answers that the next turn finds in the cache.
+#[test]
+fn conversations_that_are_alone_take_what_they_take_alone() {
+    let record = serve_text(&dag(), "format = \"dag\"", "");
+    let [main, fork, spawn] = [0, 1, 2].map(|member| amplified(&record, member).0);
+    assert!((main - 1.0).abs() < 1e-9 && (spawn - 1.0).abs() < 1e-9, "{main} {spawn}");
+    // A fork that waits for a minute finds a block that a later turn had computed, which
+    // the order of the file does not tell.
+    assert!(fork < 1.0 && fork > 1.0 - 1e-5, "{fork}");
 }
 
 #[test]
@@ -373,6 +440,51 @@ fn what_is_wrong_is_told() {
     wrong(WEKA, ", session_gap = \"20 years\"", &["session_gap", "more than ten years"]);
 }
 
+/// Calls go to the pool of the model they were recorded with, before that of their kind.
+#[test]
+fn recorded_models_have_pools_of_their_own() {
+    let small = r#"
+        [[pool]]
+        name = "small"
+        model = "llama-3.1-8b"
+        hardware = "h100-sxm"
+        engine = { max_model_len = 131_072 }
+    "#;
+    let folder = tempfile::tempdir().unwrap();
+    // The first call of the session, and the sub-agent.
+    let text = WEKA
+        .replace(
+            "\"in\": 128, \"out\": 1, \"hash_ids\": [1, 2]",
+            "\"in\": 128, \"out\": 1, \"model\": \"haiku\", \"hash_ids\": [1, 2]",
+        )
+        .replace("\"in\": 64,", "\"in\": 64, \"model\": \"haiku\",")
+        .replace("\"in\": 192,", "\"in\": 192, \"model\": \"opus\",");
+    std::fs::write(folder.path().join("t"), &text).unwrap();
+    let served = |models: &str, pools: &str| {
+        let keys = format!("path = \"t\", models = {{ {models} }}");
+        let more = format!("pool = \"gpu\"\npools = {{ {pools} }}\n{small}");
+        let loaded = open(&keys, &more, folder.path()).unwrap();
+        let record = common::simulate(&loaded.scenario);
+        let tokens = &record.whole.use_cases[0].site_tokens;
+        assert_eq!(tokens.iter().sum::<u64>(), 128 + 192 + 64 + 128 + 256 + 320 + 6);
+        record.whole.pools.iter().map(|pool| pool.finished).collect::<Vec<u64>>()
+    };
+    assert_eq!(served("", ""), [6, 0]);
+    assert_eq!(served("haiku = \"small\"", ""), [4, 2]);
+    assert_eq!(served("haiku = \"small\", opus = \"small\"", ""), [3, 3]);
+    assert_eq!(served("haiku = \"gpu\"", "explore = \"small\""), [5, 1]);
+    let wrong = |models: &str, parts: &[&str]| {
+        let keys = format!("path = \"t\", models = {{ {models} }}");
+        let more = format!("pool = \"gpu\"\n{small}");
+        let error = open(&keys, &more, folder.path()).err().expect("it is refused");
+        parts.iter().for_each(|part| assert!(error.contains(part), "{part}: {error}"));
+    };
+    wrong("hiku = \"small\"", &["replay.models.hiku", "no model of the recording", "`haiku`"]);
+    wrong("haiku = \"smal\"", &["replay.models.haiku", "no pool of this name", "`small`"]);
+    std::fs::write(folder.path().join("t"), WEKA).unwrap();
+    wrong("haiku = \"small\"", &["replay.models.haiku", "do not tell their models"]);
+}
+
 #[test]
 fn a_replay_says_all_by_itself() {
     let folder = tempfile::tempdir().unwrap();
@@ -408,6 +520,10 @@ fn the_example_replays_sessions_with_their_sub_agents() {
     let calls = |use_case: &str| summary["use_cases"][use_case]["calls"].as_u64().unwrap();
     assert_eq!(calls("coding"), 6 * 15 + 14 * 4);
     assert_eq!(calls("research"), 16 * (2 + 1 + 3 * 3));
+    // Others slow sessions down, but not by much on a server with room.
+    let amplification =
+        summary["use_cases"]["coding"]["agents"]["main"]["amplification"]["mean"].as_f64().unwrap();
+    assert!((1.0..1.5).contains(&amplification), "{amplification}");
 }
 
 /// Upstream files are one document each, over many lines, with plain ids.

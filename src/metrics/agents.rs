@@ -309,7 +309,7 @@ mod tests {
     fn stretches_add_up_to_the_whole() {
         let add = |runs: &mut AgentRuns, number: u64| {
             let mut parts = Parts::default();
-            parts[(number % 9) as usize] = number * number;
+            parts[(number % Part::ALL.len() as u64) as usize] = number * number;
             runs.add_done(Span::from_ticks(number * number), &parts, number.is_multiple_of(3));
             runs.add_turn((number % 130) as u32, &parts);
         };

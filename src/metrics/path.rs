@@ -31,11 +31,14 @@ pub enum Part {
     Straggler,
     /// The network.
     Network,
+    /// The client of a recorded session lets time pass, and the recording does not
+    /// tell that it runs tools.
+    Pause,
 }
 
 impl Part {
     /// All of them, in the order in which sums are kept.
-    pub const ALL: [Part; 9] = [
+    pub const ALL: [Part; 10] = [
         Part::Queue,
         Part::Fetch,
         Part::Prefill,
@@ -45,6 +48,7 @@ impl Part {
         Part::Sandbox,
         Part::Straggler,
         Part::Network,
+        Part::Pause,
     ];
 
     /// Its name, as keys of the summary have it.
@@ -59,6 +63,7 @@ impl Part {
             Part::Sandbox => "sandbox_queue",
             Part::Straggler => "straggler",
             Part::Network => "network",
+            Part::Pause => "pause",
         }
     }
 }

@@ -326,10 +326,12 @@ impl UseCase {
 
     /// Share of its calls that the pool at index `pool` is expected to serve.
     pub fn expected_at(&self, pool: usize) -> f64 {
-        match self.crew() {
-            Some(crew) => crew.members.iter().map(|it| it.share * self.serves(it.site, pool)).sum(),
-            None => self.serves(None, pool),
-        }
+        let shares: Vec<(Option<u8>, f64)> = match &self.lengths {
+            Lengths::Agents(crew) => crew.members.iter().map(|it| (it.site, it.share)).collect(),
+            Lengths::Replayed(replay) => replay.shares.clone(),
+            Lengths::Drawn { .. } | Lengths::Recorded => vec![(None, 1.0)],
+        };
+        shares.iter().map(|&(site, share)| share * self.serves(site, pool)).sum()
     }
 
     /// Share of the calls asked of `site`, or of whichever site they are sent to, that

@@ -6,10 +6,15 @@
 //! latency and start-up; a turn the longest of what it waits for. The latency of a
 //! run over that of this clock is its amplification.
 //!
+//! The clock of a recorded session goes on from run to run, and its threads begin on
+//! it. Pauses, held answers and recorded instants are as on the clock of the session
+//! itself: what falls away is the time that others cost it.
+//!
 //! Cost: a step time per chunk of the prompt, and one for the whole answer.
 
 use crate::catalog::{ChildOrder, Start};
 use crate::factory::{Batch, Call, EngineSpec, GroupTokens};
+use crate::kernel::Time;
 
 /// The second clock of a run; all times in ticks.
 #[derive(Clone, Copy, Debug, Default)]
@@ -23,7 +28,7 @@ pub struct Alone {
     children: u64,
     /// When the last sub-agent in the background ends.
     background: u64,
-    /// When it began, on the clock of its parent.
+    /// When it began, on the clock of its parent; of a recording, of its session.
     began: u64,
 }
 
@@ -43,6 +48,22 @@ impl Alone {
         Alone { known, began: self.latency, ..Alone::default() }
     }
 
+    /// The clock of a run of a recorded session, or of a thread of it, that begins at
+    /// `now` of the clock of the session.
+    pub fn from(now: Time) -> Alone {
+        Alone { began: now.ticks(), ..Alone::default() }
+    }
+
+    /// What the clock of a recorded session shows.
+    pub fn now(&self) -> Time {
+        Time::from_ticks(self.began + self.latency)
+    }
+
+    /// It shows `until`, if that is later.
+    pub fn go_on(&mut self, until: Time) {
+        self.latency = self.latency.max(until.ticks().saturating_sub(self.began));
+    }
+
     /// The next run of the session begins.
     pub fn begin(&mut self) {
         *self = Alone { known: self.known, began: self.began, ..Alone::default() };
@@ -59,9 +80,9 @@ impl Alone {
         self.known = if has_answer { call.prompt + call.output - 1 } else { call.prompt };
     }
 
-    /// The context was summarized: `shared` tokens of it are known.
-    pub fn compacted(&mut self, shared: u32) {
-        self.known = shared;
+    /// The cache has the first `tokens` tokens of the next prompt, and no others.
+    pub fn knows(&mut self, tokens: u32) {
+        self.known = tokens;
     }
 
     /// The tools of a turn take so long, the last of them.

@@ -121,8 +121,14 @@ impl Brought {
         let mut writer = Writer::of(scenario, at);
         match &mut writer {
             Writer::Calls(script) if !thinks => script.silence_thinking(),
-            // A recording does not tell thoughts from answers.
-            Writer::Calls(_) | Writer::Replay(_) => {}
+            Writer::Replay(replay) => {
+                // A recording does not tell thoughts from answers.
+                let replay = replay.clone();
+                return Brought::told(visit, |tell| {
+                    sum_of_first_calls(scenario, at, &replay, tell);
+                });
+            }
+            Writer::Calls(_) => {}
             Writer::Agents(script) => {
                 script.answer_at_once();
                 if !thinks {
@@ -138,10 +144,17 @@ impl Brought {
         at: usize,
         writer: Writer,
         sessions: Option<f64>,
-        mut visit: impl FnMut(Brought),
+        visit: impl FnMut(Brought),
     ) {
+        Brought::told(visit, |tell| {
+            sum(scenario, at, None, writer, sessions, tell);
+        });
+    }
+
+    /// Tells `visit` by how much the sums grow that `each` tells of.
+    fn told(mut visit: impl FnMut(Brought), each: impl FnOnce(&mut dyn FnMut(&Sums<'_>))) {
         let mut before = Brought::default();
-        sum(scenario, at, None, writer, sessions, |sums| {
+        each(&mut |sums| {
             let Sums { calls, prompt, cached, output, thinking, .. } = *sums;
             visit(Brought {
                 calls: calls - before.calls,
@@ -271,17 +284,63 @@ fn sum_of_replay<'s>(
     for number in 0..replay.graph.sessions() {
         replay.graph.each_call(number, |kind, call| {
             if call.prompt > 0 {
-                let site = replay.crew.members[usize::from(kind)].site;
-                sums.asked_of(scenario, use_case, site, pool);
-                let share = use_case.cache_hit;
-                let given = share.map(|share| (f64::from(call.prompt) * share) as u32);
-                let ask = Ask { given, ..Ask::plain(call.prompt, call.output) };
-                sums.add(ask, call.repeated);
+                sums.asked_of(scenario, use_case, replay.site_of(kind, call), pool);
+                let known = call.known(sums.keeps_answers());
+                sums.add(recorded(call.prompt, call.output, use_case.cache_hit), known);
             }
         });
         visit(&sums);
     }
     sums
+}
+
+/// The same if each run of a recorded session were one call: its first prompt and
+/// answer. What its other calls brought, sub-agents too, is then not in the prompts of
+/// the runs after it.
+fn sum_of_first_calls<'s>(
+    scenario: &'s Scenario,
+    at: usize,
+    replay: &Replay,
+    mut visit: impl FnMut(&Sums<'s>),
+) -> Sums<'s> {
+    let use_case = &scenario.use_cases[at];
+    let mut sums = Sums::new(&scenario.pools[use_case.pool]);
+    for number in 0..replay.graph.sessions() {
+        let session = replay.graph.session(number);
+        let kind = replay.graph.kind_of(session);
+        // Of the run before: what its one call had said, and all that it said in truth.
+        let mut before: Option<(u32, u64)> = None;
+        let mut is_first = true;
+        for call in replay.graph.calls_of(session).iter().filter(|call| call.prompt > 0) {
+            if std::mem::take(&mut is_first) {
+                let prompt = match before {
+                    None => call.prompt,
+                    Some((said, in_truth)) => {
+                        let message = u64::from(call.prompt).saturating_sub(in_truth);
+                        let prompt = u64::from(said) + message;
+                        prompt.clamp(1, call.prompt.into()) as u32
+                    }
+                };
+                sums.asked_of(scenario, use_case, replay.site_of(kind, call), None);
+                let known = before.map_or(call.known(sums.keeps_answers()), |(said, _)| said);
+                sums.add(recorded(prompt, call.output, use_case.cache_hit), known);
+                before = Some((prompt.saturating_add(call.output), 0));
+            }
+            if let Some((_, in_truth)) = &mut before {
+                *in_truth = u64::from(call.prompt) + u64::from(call.output);
+            }
+            is_first = call.ends_run;
+        }
+        visit(&sums);
+    }
+    sums
+}
+
+/// What a recorded call asks for.
+fn recorded(prompt: u32, output: u32, cache_hit: Option<f64>) -> Ask {
+    // `as` truncates, so a half more rounds to the nearest.
+    let given = cache_hit.map(|share| ((f64::from(prompt) * share + 0.5) as u32).min(prompt - 1));
+    Ask { given, ..Ask::plain(prompt, output) }
 }
 
 /// Tokens before a call's own.
@@ -336,6 +395,11 @@ impl<'p> Sums<'p> {
         self.weight = pool.map_or(1.0, |pool| use_case.serves(site, pool));
     }
 
+    /// Whether the pool of the call that is added next keeps the KV of answers.
+    fn keeps_answers(&self) -> bool {
+        self.pool.engine.prefix_cache.is_some_and(|rules| rules.cache_decoded)
+    }
+
     /// Adds a call, the first `repeated` tokens of whose prompt were there before.
     fn add(&mut self, ask: Ask, repeated: u32) {
         let weight = self.weight;
@@ -362,7 +426,7 @@ impl<'p> Sums<'p> {
     /// Adds the turns of a session, which ends early when one is refused.
     fn add_session(&mut self, script: &mut Script, number: u64) {
         let mut session = script.session(number, Content::new(Strand::NONE));
-        let keeps_answers = self.pool.engine.prefix_cache.is_some_and(|rules| rules.cache_decoded);
+        let keeps_answers = self.keeps_answers();
         let mut repeated = session.history;
         while !session.is_over() {
             let ask = script.turn(&session);

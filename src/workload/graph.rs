@@ -18,6 +18,8 @@ pub const NEVER: u32 = u32::MAX;
 pub struct Graph {
     /// Kinds of threads by name; sessions are of the first.
     pub kinds: Vec<String>,
+    /// Models that calls were recorded with, in the order in which they occur.
+    pub models: Vec<String>,
     /// The threads that sessions are, in the order of the file.
     sessions: Vec<u32>,
     threads: Vec<Thread>,
@@ -67,12 +69,21 @@ pub struct RecordedCall {
     pub api: Span,
     /// Time between the end of what it waits for and the call.
     pub pause: Span,
+    /// The pause is known to be that of tools. Else it is the client's, who may be a
+    /// person who thinks, or software.
+    pub after_tools: bool,
+    /// The model that answered, counted from 1 among those of the graph; 0: nothing is
+    /// told.
+    pub model: u16,
     /// Prompt tokens; 0: it asks nobody, and only waits and starts threads.
     pub prompt: u32,
     /// Output tokens.
     pub output: u32,
-    /// Prompt tokens that calls read before it had.
+    /// Prompt tokens that prompts read before it had.
     pub repeated: u32,
+    /// Prompt tokens behind these that an answer read before it had and no prompt: a
+    /// cache has them if it keeps answers.
+    pub answered: u32,
     /// Tokens, of prompt and answer, that its text tells of; what follows is its own.
     pub covered: u32,
     /// Its lists in those of the graph, filled when it is appended.
@@ -80,6 +91,17 @@ pub struct RecordedCall {
     pub(super) starts: (u32, u32),
     /// It answers what a user asked for, and what follows is asked for later.
     pub ends_run: bool,
+}
+
+// There are a great many.
+const _: () = assert!(size_of::<RecordedCall>() == 64);
+
+impl RecordedCall {
+    /// Prompt tokens that a cache has which never evicts; `keeps_answers`: and which
+    /// keeps what was decoded.
+    pub fn known(&self, keeps_answers: bool) -> u32 {
+        self.repeated + if keeps_answers { self.answered } else { 0 }
+    }
 }
 
 /// A text enters a strand.
@@ -128,6 +150,8 @@ impl Graph {
     pub const CALLS_MAX: usize = 100_000_000;
     /// Most kinds of threads.
     pub const KINDS_MAX: usize = 100;
+    /// Most models.
+    pub const MODELS_MAX: usize = 1_000;
 
     /// Appends a session.
     pub fn add(&mut self, session: Draft) {
@@ -174,7 +198,8 @@ impl Graph {
     fn fold(&mut self, call: &RecordedCall, text: &[Entry]) {
         let lengths = u64::from(call.prompt) << 32 | u64::from(call.output);
         let times = [call.at, call.api, call.pause].map(Span::ticks);
-        let tail = u64::from(call.covered) << 1 | u64::from(call.ends_run);
+        let flags = u64::from(call.after_tools) << 1 | u64::from(call.ends_run);
+        let tail = u64::from(call.covered) << 18 | u64::from(call.model) << 2 | flags;
         times.into_iter().chain([lengths, tail]).for_each(|word| self.digest.word(word));
         for entry in text {
             self.digest.word(u64::from(entry.strand) << 32 | u64::from(entry.from));
@@ -191,6 +216,17 @@ impl Graph {
             self.kinds.len() - 1
         });
         at as u16
+    }
+
+    /// The number of a model; one too many counts as the last.
+    pub(super) fn model(&mut self, name: Option<&str>) -> u16 {
+        let Some(name) = name else { return 0 };
+        let known = self.models.iter().position(|known| known == name);
+        let number = known.map_or(self.models.len(), |at| at) + 1;
+        if number > self.models.len() && self.models.len() < Self::MODELS_MAX {
+            self.models.push(name.to_owned());
+        }
+        number.min(Self::MODELS_MAX) as u16
     }
 
     /// How many sessions there are.

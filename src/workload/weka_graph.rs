@@ -10,6 +10,10 @@
 //! instead: then the call before had ended `duration_ms` earlier at the latest.
 //! That is told by each sub-agent itself, and where both are possible by the
 //! others of the file.
+//!
+//! A pause is that of tools where the request brings a `tool_result` among its
+//! `input_types`; where it does not tell, if the request before it stopped for
+//! `tool_use`. Permission prompts are part of it. Sub-agents are called as tools.
 
 use super::graph::{Draft, DraftCall, Entry, Graph, NEVER, RecordedCall};
 use super::ids::{Id, Ids};
@@ -36,6 +40,9 @@ struct Item {
     #[serde(default)]
     hash_ids: Ids,
     hash_rle: Option<Vec<(Id, u64)>>,
+    model: Option<String>,
+    #[serde(default)]
+    input_types: Vec<String>,
     stop: Option<String>,
     api_time: Option<f64>,
     think_time: Option<f64>,
@@ -48,6 +55,15 @@ struct Item {
 impl Item {
     fn is_beside(&self) -> bool {
         self.status.as_deref().is_some_and(|status| status.contains("async"))
+    }
+
+    /// Whether a request that follows one which called tools, or not, brings what
+    /// they returned.
+    fn follows_tools(&self, were_called: bool) -> bool {
+        match &*self.input_types {
+            [] => were_called,
+            types => types.iter().any(|kind| kind == "tool_result"),
+        }
     }
 }
 
@@ -145,6 +161,7 @@ impl Reader {
         let mut end_s = start_s;
         // Of the last call, which `t` of the next counts from where there is no pause.
         let mut waits_until_s: Option<f64> = None;
+        let mut calls_tools = false;
         let length = items.iter().filter(|item| item.requests.is_none()).count() as u32;
         for (at, item) in items.iter().enumerate() {
             let t_s = start_s + item.t.unwrap_or(0.0);
@@ -158,6 +175,7 @@ impl Reader {
                 if let Some(first) = child.calls.first_mut() {
                     let wait_s = began_s + inner[0].t.unwrap_or(0.0) - end_s;
                     first.call.pause = Span::from_seconds(wait_s);
+                    first.call.after_tools = calls_tools;
                 } else {
                     continue;
                 }
@@ -186,11 +204,13 @@ impl Reader {
                     at: Span::from_seconds(t_s - around.zero_s),
                     api: Span::from_seconds(item.api_time.unwrap_or(0.0)),
                     pause: Span::from_seconds(pause_s),
+                    after_tools: item.follows_tools(calls_tools),
                     ..call.call
                 },
                 ..call
             });
             end_s = t_s + item.api_time.unwrap_or(0.0).max(0.0);
+            calls_tools = item.stop.as_deref() == Some("tool_use");
         }
         // The first call of a session begins it.
         if around.depth == 0 && draft.starts.is_empty() {
@@ -244,6 +264,7 @@ impl Reader {
             output: output.max(1),
             repeated: tokens(repeated).min(covered),
             covered,
+            model: self.graph.model(item.model.as_deref()),
             ..RecordedCall::default()
         };
         Ok(DraftCall { call, text: text.collect(), starts: Vec::new() })

@@ -3,6 +3,8 @@
 // Each test is a crate of its own and uses some of it.
 #![allow(dead_code)]
 
+pub mod recordings;
+
 use assert_cmd::Command;
 use rayon::ThreadPoolBuilder;
 use std::path::{Path, PathBuf};

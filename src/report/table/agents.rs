@@ -7,7 +7,7 @@ use crate::study::{AgentSummary, Mean, Summary, ToolPoolSummary, UseCaseSummary}
 use indexmap::IndexMap;
 
 /// Names of the parts of a path, by key.
-pub const PARTS: [(&str, &str); 9] = [
+pub const PARTS: [(&str, &str); 10] = [
     ("queue_s", "queue"),
     ("fetch_s", "fetch of KV"),
     ("prefill_s", "prefill"),
@@ -17,6 +17,7 @@ pub const PARTS: [(&str, &str); 9] = [
     ("sandbox_queue_s", "worker: wait, start"),
     ("straggler_s", "stragglers"),
     ("network_s", "network"),
+    ("pause_s", "pauses"),
 ];
 
 /// Bands of run latency, by key.

@@ -14,6 +14,7 @@ mod demand;
 mod limits;
 mod offload;
 mod pool;
+mod readings;
 mod region;
 mod replay;
 mod replications;

@@ -109,7 +109,8 @@ impl Check<'_> {
             true => self.one_place(at, raw, sites?, own, pools)?,
             false => self.several_places(at, raw, sites, own, pools)?,
         };
-        let of_agents = raw.pools.0.values();
+        let of_models = raw.replay.iter().flat_map(|replay| replay.models.0.values());
+        let of_agents = raw.pools.0.values().chain(of_models);
         let of_agents = of_agents.filter_map(|pool| names.iter().position(|name| name == pool));
         let of_agents: Vec<usize> = of_agents.collect();
         self.with_own_pools(at, origins, sites?[0], &of_agents, own, pools)

@@ -1,17 +1,18 @@
 //! Opens the recorded sessions of a use case.
 
+use super::readings::{Readings, unreadable};
 use super::{Check, HORIZON_S_MAX};
 use crate::catalog::Agent;
 use crate::error::Mistake;
 use crate::kernel::Span;
 use crate::scenario::Arrivals;
 use crate::scenario::raw::{RawRepeats, RawReplay, RawReplayFormat, RawTiming, RawUseCase};
-use crate::scenario::tree::At;
+use crate::scenario::tree::{At, suggest};
 use crate::workload::agent::{Crew, Member, Repeats, Replay, Timing};
 use crate::workload::graph::Graph;
 use crate::workload::{GraphFormat, ReadOptions, Script, Trace, TraceCall, open_trace, read_graph};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 /// Output tokens of turns that do not say.
 const OUTPUT_TOKENS: u32 = 128;
@@ -19,16 +20,15 @@ const OUTPUT_TOKENS: u32 = 128;
 const OTHERS: [&str; 7] =
     ["agent", "tools", "prompt_tokens", "output_tokens", "prefix", "session", "thinking"];
 
-/// Recordings that were read already; variants of a scenario share them.
-#[derive(Debug, Default)]
-pub(super) struct Sessions(Mutex<Vec<(Reading, Found)>>);
+/// Recordings of sessions that were read already.
+pub(super) type Sessions = Readings<Reading, Found>;
 
 /// A recording, and its layout.
-type Found = (GraphFormat, Arc<Graph>);
+pub(super) type Found = (GraphFormat, Arc<Graph>);
 
 /// What is read, and how.
 #[derive(Clone, Debug, PartialEq)]
-struct Reading {
+pub(super) struct Reading {
     path: PathBuf,
     format: Option<GraphFormat>,
     options: ReadOptions,
@@ -77,10 +77,46 @@ impl Check<'_> {
         self.suit_format(&place, format, raw);
         self.note(&graph, raw);
         raw.format = Some(raw_format(format));
-        let replay = replay(raw, graph);
+        let mut replay = replay(raw, graph);
+        let models = place.key("models");
+        replay.models = self.model_sites(&models, raw, &replay.graph, serving, pool_names);
         let mut crew = (*replay.crew).clone();
         self.child_pools(at, use_case, &mut crew, serving, pool_names);
-        Some(Arc::new(Replay { crew: Arc::new(crew), ..replay }))
+        replay.crew = Arc::new(crew);
+        replay.shares = replay.shares_of_sites();
+        Some(Arc::new(replay))
+    }
+
+    /// The pool of each recorded model that has one of its own, which `serving` ends
+    /// with.
+    fn model_sites(
+        &mut self,
+        at: &At<'_>,
+        raw: &RawReplay,
+        graph: &Graph,
+        serving: &[&str],
+        names: &[&str],
+    ) -> Vec<Option<u8>> {
+        let mut sites = vec![None; graph.models.len()];
+        for (model, pool) in &raw.models.0 {
+            let known = graph.models.iter().position(|known| known == model);
+            if known.is_none() {
+                let fix = match graph.models.is_empty() {
+                    true => "remove it: its calls do not tell their models".to_owned(),
+                    false => suggest(model, graph.models.iter().map(String::as_str)),
+                };
+                self.wrong(&at.key(model), "names no model of the recording", fix);
+            }
+            if !names.contains(&pool.as_str()) {
+                let fix = suggest(pool, names.iter().copied());
+                self.wrong(&at.key(model), "there is no pool of this name", fix);
+            }
+            let site = serving.iter().position(|name| name == pool);
+            if let Some(known) = known {
+                sites[known] = site.map(|site| site as u8);
+            }
+        }
+        sites
     }
 
     /// Objects to times that do not go together.
@@ -124,32 +160,26 @@ impl Check<'_> {
 
     fn note(&mut self, graph: &Graph, raw: &RawReplay) {
         let notes = &graph.notes;
-        if let Some(first) = notes.contradiction {
-            self.warnings.push(format!(
-                "{}:{}: id {} follows another id than before, so ids name blocks alone: each is \
-                 taken for another block behind each other prefix",
-                raw.path, first.line, first.id
-            ));
-        }
-        let mut count = |calls: u64, what: &str| {
-            if calls > 0 {
-                self.warnings.push(format!("{}: {calls} {what}", raw.path));
-            }
-        };
-        count(notes.skipped_lines, "broken lines left out");
-        count(
-            notes.raised_calls,
-            "calls recorded without prompt or output tokens count as one token",
-        );
-        count(
-            notes.estimated_calls,
-            "turns do not say how many tokens they have: a token for four characters",
-        );
+        self.tell_contradiction(&raw.path, notes.contradiction);
         let output = raw.output_tokens.unwrap_or(OUTPUT_TOKENS);
-        count(
-            notes.unsaid_outputs,
-            &format!("turns do not say how long answers are: {output} tokens (`output_tokens`)"),
-        );
+        let counts = [
+            (notes.skipped_lines, "broken lines left out"),
+            (
+                notes.raised_calls,
+                "calls recorded without prompt or output tokens count as one token",
+            ),
+            (
+                notes.estimated_calls,
+                "turns do not say how many tokens they have: a token for four characters",
+            ),
+            (
+                notes.unsaid_outputs,
+                &format!(
+                    "turns do not say how long answers are: {output} tokens (`output_tokens`)"
+                ),
+            ),
+        ];
+        counts.iter().for_each(|(calls, what)| self.tell_count(&raw.path, *calls, what));
     }
 
     /// Arrivals that begin every recorded session once.
@@ -163,34 +193,12 @@ impl Check<'_> {
     }
 }
 
-impl Sessions {
-    /// The recording of this reading, read by `read` if it is new.
-    fn get<E>(
-        &self,
-        reading: &Reading,
-        read: impl FnOnce() -> Result<Found, E>,
-    ) -> Result<Found, E> {
-        // Held while reading, so that two variants do not read at once.
-        let mut known = self.0.lock().expect("no reader panics");
-        if let Some((_, found)) = known.iter().find(|(other, _)| other == reading) {
-            return Ok(found.clone());
-        }
-        let found = read()?;
-        known.push((reading.clone(), found.clone()));
-        Ok(found)
-    }
-}
-
 fn read(at: &At<'_>, reading: &Reading) -> Result<Found, Vec<Mistake>> {
     let place = at.key("path");
-    let unreadable = |error: std::io::Error| {
-        let fix = "give a path relative to the folder of the scenario file";
-        vec![place.mistake(format!("cannot be read: {error}"), fix)]
-    };
-    let mut input = open_trace(&reading.path).map_err(unreadable)?;
+    let mut input = open_trace(&reading.path).map_err(unreadable(&place))?;
     let found = match reading.format {
         Some(format) => Some(format),
-        None => GraphFormat::detect(&mut input).map_err(unreadable)?,
+        None => GraphFormat::detect(&mut input).map_err(unreadable(&place))?,
     };
     let Some(format) = found else {
         let problem = "does not begin like recorded sessions";
@@ -219,6 +227,8 @@ fn replay(raw: &RawReplay, graph: Arc<Graph>) -> Replay {
     let members = graph.kinds.iter().enumerate().map(member).collect();
     Replay {
         crew: Arc::new(Crew { members }),
+        models: Vec::new(),
+        shares: Vec::new(),
         graph,
         timing: match raw.timing {
             RawTiming::ThinkOnly => Timing::ThinkOnly,
@@ -247,12 +257,30 @@ fn shares(graph: &Graph) -> Vec<f64> {
 }
 
 impl Replay {
+    /// Shares of its sites in all calls.
+    fn shares_of_sites(&self) -> Vec<(Option<u8>, f64)> {
+        let mut sites: Vec<(Option<u8>, f64)> = Vec::new();
+        for number in 0..self.graph.sessions() {
+            self.graph.each_call(number, |kind, call| {
+                let site = self.site_of(kind, call);
+                let calls = f64::from(u8::from(call.prompt > 0));
+                match sites.iter_mut().find(|(known, _)| *known == site) {
+                    Some((_, sum)) => *sum += calls,
+                    None => sites.push((site, calls)),
+                }
+            });
+        }
+        let all: f64 = sites.iter().map(|(_, calls)| calls).sum();
+        sites.iter_mut().for_each(|(_, calls)| *calls /= all.max(1.0));
+        sites
+    }
+
     /// Calls asked of a site that `is_here` with more than `longest` tokens.
     pub(super) fn longer_than(&self, longest: u64, is_here: impl Fn(Option<u8>) -> bool) -> u64 {
         let mut count = 0;
         for number in 0..self.graph.sessions() {
             self.graph.each_call(number, |kind, call| {
-                let is_here = is_here(self.crew.members[usize::from(kind)].site);
+                let is_here = is_here(self.site_of(kind, call));
                 let length = u64::from(call.prompt) + u64::from(call.output);
                 count += u64::from(is_here && length > longest);
             });

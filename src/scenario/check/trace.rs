@@ -1,5 +1,6 @@
 //! Opens the recording of a use case.
 
+use super::readings::{Readings, unreadable};
 use super::replay::Sessions;
 use super::{Check, HORIZON_S_MAX};
 use crate::error::Mistake;
@@ -12,13 +13,12 @@ use crate::workload::{
     read_unsorted_trace,
 };
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-/// Recordings that were read already, by everything that tells two readings
-/// apart; variants of a scenario share them.
+/// Recordings that were read already.
 #[derive(Debug, Default)]
 pub(super) struct Traces {
-    calls: Mutex<Vec<(Reading, Found)>>,
+    calls: Readings<Reading, Found>,
     /// Those of sessions.
     pub sessions: Sessions,
 }
@@ -32,24 +32,6 @@ struct Reading {
     path: PathBuf,
     format: Option<Format>,
     options: ReadOptions,
-}
-
-impl Traces {
-    /// The trace of this reading, read by `read` if it is new.
-    fn get<E>(
-        &self,
-        reading: &Reading,
-        read: impl FnOnce() -> Result<Found, E>,
-    ) -> Result<Found, E> {
-        // Held while reading, so that two variants do not read at once.
-        let mut known = self.calls.lock().expect("no reader panics");
-        if let Some((_, found)) = known.iter().find(|(other, _)| other == reading) {
-            return Ok(found.clone());
-        }
-        let found = read()?;
-        known.push((reading.clone(), found.clone()));
-        Ok(found)
-    }
 }
 
 impl Check<'_> {
@@ -72,7 +54,7 @@ impl Check<'_> {
                 csv: layout(raw),
             },
         };
-        match self.traces.get(&reading, || read(at, &reading)) {
+        match self.traces.calls.get(&reading, || read(at, &reading)) {
             Ok((format, trace)) => {
                 self.suit(at, format, raw);
                 self.judge(at, &trace, raw);
@@ -108,52 +90,41 @@ impl Check<'_> {
             let fix = "take fewer calls with `requests`, or a smaller `time_scale`";
             self.wrong(&at.key("time_scale"), "stretches the trace beyond ten years", fix);
         }
-        if let Some(first) = trace.contradiction {
-            self.warnings.push(format!(
-                "{}:{}: id {} follows another id than before, so ids name blocks alone: each is \
-                 taken for another block behind each other prefix",
-                raw.path, first.line, first.id
-            ));
-        }
-        let mut count = |calls: u64, what: &str| {
-            if calls > 0 {
-                self.warnings.push(format!("{}: {calls} {what}", raw.path));
-            }
-        };
-        count(trace.skipped_lines, "broken lines left out");
-        count(trace.failed_calls, "calls recorded as failed, without output tokens, left out");
-        count(trace.unsorted_calls, "calls stand behind later ones; they were put in order");
-        count(
-            trace.raised_calls,
-            "calls recorded without prompt or output tokens count as one token",
-        );
-        count(
-            trace.too_few_ids,
-            "calls have fewer ids than full blocks in their prompts: the rest never hits; check \
-             `block_tokens`",
-        );
-        count(
-            trace.too_many_ids,
-            "calls have more ids than blocks in their prompts: the rest is left out; check \
-             `block_tokens`",
-        );
+        self.tell_contradiction(&raw.path, trace.contradiction);
+        let counts = [
+            (trace.skipped_lines, "broken lines left out"),
+            (trace.failed_calls, "calls recorded as failed, without output tokens, left out"),
+            (trace.unsorted_calls, "calls stand behind later ones; they were put in order"),
+            (
+                trace.raised_calls,
+                "calls recorded without prompt or output tokens count as one token",
+            ),
+            (
+                trace.too_few_ids,
+                "calls have fewer ids than full blocks in their prompts: the rest never hits; \
+                 check `block_tokens`",
+            ),
+            (
+                trace.too_many_ids,
+                "calls have more ids than blocks in their prompts: the rest is left out; check \
+                 `block_tokens`",
+            ),
+        ];
+        counts.iter().for_each(|(calls, what)| self.tell_count(&raw.path, *calls, what));
     }
 }
 
 /// Reads a recording, whose format may have to be found out.
 fn read(at: &At<'_>, reading: &Reading) -> Result<Found, Vec<Mistake>> {
     let place = at.key("path");
-    let unreadable = |error: std::io::Error| {
-        let fix = "give a path relative to the folder of the scenario file";
-        vec![place.mistake(format!("cannot be read: {error}"), fix)]
-    };
-    let mut input = open_trace(&reading.path).map_err(unreadable)?;
+    let unreadable = unreadable(&place);
+    let mut input = open_trace(&reading.path).map_err(&unreadable)?;
     let found = match reading.format {
         Some(format) => Some(format),
-        None => Format::detect(&mut input).map_err(unreadable)?,
+        None => Format::detect(&mut input).map_err(&unreadable)?,
     };
     let Some(format) = found else {
-        let is_empty = input.fill_buf().map_err(unreadable)?.is_empty();
+        let is_empty = input.fill_buf().map_err(&unreadable)?.is_empty();
         let (problem, fix) = match is_empty {
             true => ("is empty", "give a trace with calls in it".to_owned()),
             false => {
@@ -171,7 +142,7 @@ fn read(at: &At<'_>, reading: &Reading) -> Result<Found, Vec<Mistake>> {
     let mut found = read_trace(format, input, &name, reading.options.clone());
     // As in a cache replay, prompts with ids may be out of order.
     if format.has_prefix_ids() && is_unsorted(&found) {
-        let input = open_trace(&reading.path).map_err(unreadable)?;
+        let input = open_trace(&reading.path).map_err(&unreadable)?;
         found = read_unsorted_trace(format, input, &name, reading.options.clone());
     }
     Ok((format, found?))

@@ -1,6 +1,6 @@
 //! `replay` of a use case as written: recorded sessions of agents.
 
-use super::use_case::one_f64;
+use super::use_case::{RawPlaces, one_f64};
 use crate::scenario::units::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -14,6 +14,10 @@ pub struct RawReplay {
     /// The file, relative to the folder of the scenario file; gzip and Zstandard
     /// are unpacked.
     pub path: String,
+    /// Pools that serve calls by the model they were recorded with; those of other
+    /// models, and without one, go where their kind goes.
+    #[serde(default, skip_serializing_if = "RawPlaces::is_empty")]
+    pub models: RawPlaces,
     /// When the calls of a session come.
     #[serde(default)]
     pub timing: RawTiming,

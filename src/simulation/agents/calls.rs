@@ -186,7 +186,7 @@ impl<E: Engine> Simulation<'_, E> {
         let script = agents(&mut self.sources[usize::from(actor.use_case)].script);
         if task.compacts {
             script.compacted(actor, content);
-            task.alone.compacted(actor.shared_tokens());
+            task.alone.knows(actor.shared_tokens());
             return self.ask(now, id);
         }
         let mut plan = std::mem::take(&mut self.plan);

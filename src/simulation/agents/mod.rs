@@ -53,7 +53,7 @@ pub struct Task {
     pub(super) path: Path,
     pub(super) counts: RunCounts,
     pub(super) spent: Spent,
-    alone: Alone,
+    pub(super) alone: Alone,
     /// The call in flight, what it asked for, and whether it is a compaction.
     called: Called,
     ask: Option<Ask>,
@@ -86,11 +86,14 @@ pub struct Task {
 impl Task {
     /// Forgets the actor that had this place before; keeps its memory.
     fn renew(&mut self, client: Option<u32>, parent: Option<ActorId>) {
-        let Task { mut children, path, mut tools, mut spent, .. } = std::mem::take(self);
+        let Task { mut children, path, mut tools, mut spent, mut replaying, .. } =
+            std::mem::take(self);
         children.clear();
         tools.clear();
         spent.clear();
-        *self = Task { client, parent, children, path, tools, spent, ..Task::default() };
+        replaying.renew();
+        let rest = Task::default();
+        *self = Task { client, parent, children, path, tools, spent, replaying, ..rest };
     }
 
     /// A call has ended, or was called off for its time.

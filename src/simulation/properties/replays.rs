@@ -9,7 +9,8 @@ use proptest::prelude::*;
 use std::fmt::Write;
 use std::sync::Arc;
 
-/// A call: prompt and output tokens, ids, times in ms, and whether it ends a run.
+/// A call: prompt and output tokens, ids, times in ms, and whether it ends a run; its
+/// model is the parity of its prompt.
 type RecordedCall = (u32, u32, Vec<u8>, (u32, u32), bool);
 
 /// A recorded sub-agent: its calls, and whether it runs beside.
@@ -52,8 +53,9 @@ fn written((prompt, output, ids, (think, api), ends): &RecordedCall, at_ms: &mut
     let stop = if *ends { "end_turn" } else { "tool_use" };
     let line = format!(
         "{{\"t\": {}, \"in\": {prompt}, \"out\": {output}, \"hash_ids\": {ids:?}, \"stop\": \
-         \"{stop}\", \"api_time\": {}, \"think_time\": {}}}",
+         \"{stop}\", \"model\": \"{}\", \"api_time\": {}, \"think_time\": {}}}",
         ms(*at_ms),
+        prompt % 2,
         ms(*api),
         ms(*think)
     );
@@ -95,13 +97,15 @@ pub fn replay() -> impl Strategy<Value = Replay> {
         };
         let crew = Arc::new(Crew { members: graph.kinds.iter().map(member).collect() });
         let graph = Arc::new(graph);
-        Replay { graph, crew, timing, time_scale: 1.0, pause_max, repeats }
+        let (models, shares) = (Vec::new(), vec![(None, 1.0)]);
+        Replay { graph, crew, models, shares, timing, time_scale: 1.0, pause_max, repeats }
     })
 }
 
-/// With sub-agents at a site of their own.
+/// With sub-agents, and the calls of one model, at a site of their own.
 pub fn with_site(replay: Replay, site: Option<u8>) -> Arc<Replay> {
     let mut members = replay.crew.members.clone();
     members.iter_mut().skip(1).for_each(|member| member.site = site);
-    Arc::new(Replay { crew: Arc::new(Crew { members }), ..replay })
+    let models = vec![None, site];
+    Arc::new(Replay { crew: Arc::new(Crew { members }), models, ..replay })
 }

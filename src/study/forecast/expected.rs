@@ -69,7 +69,7 @@ impl<'s> Expected<'s> {
                 Brought::each_without_agents(scenario, at, thinks, sessions, visit);
             })
         };
-        let has_agents = matches!(use_case.lengths, Lengths::Agents(_));
+        let has_agents = use_case.crew().is_some();
         let bare = (has_agents || use_case.may_think()).then(|| without_agents(false));
         let at_once = has_agents.then(|| without_agents(true));
         Some(Expected { scenario, at, brings, bare, at_once, is_drawn, parts, end })

@@ -1,7 +1,7 @@
 //! What a forecast rests on, in sentences.
 
 use super::expected::Expected;
-use crate::scenario::{Arrivals, Lengths, Scenario, UseCase};
+use crate::scenario::{Arrivals, Scenario, UseCase};
 
 /// What the figures of `scenario` rest on.
 pub fn notes(scenario: &Scenario, all: &[Option<Expected<'_>>]) -> Vec<String> {
@@ -39,7 +39,7 @@ pub fn notes(scenario: &Scenario, all: &[Option<Expected<'_>>]) -> Vec<String> {
          fill, a simulation tells",
     );
     note(
-        &|at, use_case| is_open(at) && matches!(use_case.lengths, Lengths::Agents(_)),
+        &|at, use_case| is_open(at) && use_case.crew().is_some(),
         "a run is one call in the layers before agents: its first prompt and answer, in a session of \
          such runs; no run is called off for its time",
     );

@@ -15,6 +15,12 @@ pub struct Replay {
     pub graph: Arc<Graph>,
     /// Who is in it: a member for each kind of thread.
     pub crew: Arc<Crew>,
+    /// Which of the pools of the use case serve calls by the model they were recorded
+    /// with, in the order of the models of the graph; `None`, and none at the end: as
+    /// their kind.
+    pub models: Vec<Option<u8>>,
+    /// Shares of the sites, of [`Replay::site_of`], in all calls.
+    pub shares: Vec<(Option<u8>, f64)>,
     /// When calls come.
     pub timing: Timing,
     /// Factor on recorded pauses and instants.
@@ -63,16 +69,12 @@ impl Recorded {
         Recorded { use_case: at, replay: replay.clone(), cache_hit, begun: 0 }
     }
 
-    /// How it is replayed.
-    pub fn replay(&self) -> &Replay {
-        &self.replay
-    }
-
-    /// Which of the pools of its use case serves an actor; `None`: whichever its
-    /// user's calls are sent to.
+    /// Which of the pools of its use case serves the present call of an actor; `None`:
+    /// whichever its user's calls are sent to.
     #[inline]
     pub fn site(&self, actor: &Actor) -> Option<u8> {
-        self.replay.crew.members[usize::from(actor.member)].site.or(actor.errand.site)
+        let call = &self.replay.graph.calls_of(actor.place.thread)[self.at(actor) as usize];
+        self.replay.site_of(actor.member, call).or(actor.errand.site)
     }
 
     /// Session `number`, before its first run. After the last recorded one comes the
@@ -142,6 +144,18 @@ impl Recorded {
         self.replay.graph.calls_of(actor.place.thread).get(self.at(actor) as usize)
     }
 
+    /// Tokens of the present prompt that a cache has which never evicts; `keeps_answers`:
+    /// and which keeps what was decoded.
+    pub fn known(&self, actor: &Actor, keeps_answers: bool) -> u32 {
+        let Replay { graph, repeats, .. } = &*self.replay;
+        let call = &graph.calls_of(actor.place.thread)[self.at(actor) as usize];
+        match repeats {
+            // But for the text that no recording names.
+            Repeats::Same if actor.number >= graph.sessions() => call.prompt.min(call.covered),
+            _ => call.known(keeps_answers),
+        }
+    }
+
     /// The first call of the next run.
     pub fn call_after_run(&self, actor: &Actor) -> Option<&RecordedCall> {
         let next = actor.place.first + actor.turns;
@@ -205,6 +219,14 @@ impl Recorded {
 }
 
 impl Replay {
+    /// Which of the pools of the use case serves a call of a thread of this kind; `None`:
+    /// whichever its user's calls are sent to.
+    pub fn site_of(&self, kind: u16, call: &RecordedCall) -> Option<u8> {
+        let model = usize::from(call.model).checked_sub(1);
+        let of_model = model.and_then(|model| *self.models.get(model)?);
+        of_model.or(self.crew.members[usize::from(kind)].site)
+    }
+
     /// When a call comes that waits for nobody since `now`, in a session that began at
     /// `began`.
     pub fn comes(&self, call: &RecordedCall, now: Time, began: Time) -> Time {
