@@ -60,7 +60,7 @@ pub fn tables(summary: &Summary) -> Vec<Table> {
         let stable = is_stable(summary, use_case);
         if let Some((agent, runs)) = use_case.agents.first() {
             tables.push(agents::runs(name, use_case, stable));
-            tables.push(agents::path(agent, runs, stable));
+            tables.push(agents::path(name, agent, runs, stable));
         }
     }
     tables.push(use_cases(summary));

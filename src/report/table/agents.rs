@@ -69,7 +69,7 @@ pub fn runs(name: &str, use_case: &UseCaseSummary, is_stable: bool) -> Table {
 }
 
 /// Where the time of the runs of sessions goes: all of them, and by band of latency.
-pub fn path(name: &str, agent: &AgentSummary, is_stable: bool) -> Table {
+pub fn path(use_case: &str, name: &str, agent: &AgentSummary, is_stable: bool) -> Table {
     let bands = BANDS.iter().map(|(key, _)| &agent.bands[*key]);
     let columns: Vec<&IndexMap<String, Mean>> = [&agent.path].into_iter().chain(bands).collect();
     let rows = PARTS.iter().filter_map(|&(key, name)| {
@@ -79,7 +79,7 @@ pub fn path(name: &str, agent: &AgentSummary, is_stable: bool) -> Table {
         is_there.then_some(Row { name: name.into(), cells })
     });
     Table {
-        caption: format!("Where the time of {name} goes"),
+        caption: format!("Where the time of {name} in {use_case} goes"),
         columns: ["all runs"]
             .into_iter()
             .chain(BANDS.map(|(_, name)| name))

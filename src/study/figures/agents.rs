@@ -3,7 +3,7 @@
 use super::{Figure, Share, outcomes};
 use crate::kernel::TICKS_PER_SECOND;
 use crate::metrics::{AgentRuns, BANDS, LatencyRecord, Part, RunCounts, Stretch};
-use crate::scenario::Scenario;
+use crate::scenario::{Lengths, Scenario};
 
 type Count = fn(&RunCounts) -> u64;
 
@@ -33,12 +33,17 @@ pub fn figures(scenario: &Scenario, at: usize) -> Vec<Figure> {
     let use_case = &scenario.use_cases[at];
     let Some(crew) = use_case.crew() else { return Vec::new() };
     let members = crew.members.iter().enumerate();
+    // Of a recording nobody knows how many tools ran.
+    let is_known = |figure: &Figure| {
+        !matches!(use_case.lengths, Lengths::Replayed(_))
+            || !figure.path.ends_with(".tool_calls_per_run")
+    };
     let figures = members.flat_map(|(member, spec)| {
         let owner = format!("use_cases.{}.agents.{}", use_case.name, spec.agent.name);
         let outcomes = outcomes::figures(scenario, &owner, at, member);
         of_member(&owner, at, member, use_case.pools()).into_iter().chain(outcomes)
     });
-    figures.collect()
+    figures.filter(is_known).collect()
 }
 
 fn of_member(owner: &str, at: usize, member: usize, pools: &[usize]) -> Vec<Figure> {
