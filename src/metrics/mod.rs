@@ -20,7 +20,7 @@ mod watch;
 
 pub use agents::{AgentRuns, BANDS, Bucket, RunCounts, RunEnd, Spent, TURNS_KEPT};
 pub use gauge::Gauge;
-pub use path::{Part, Parts, Path};
+pub use path::{Part, Parts, Path, PathRoom};
 pub use record::{
     CDF_FRACTIONS, CutOff, JobsRecord, LatencyRecord, PoolRecord, RegionRecord, RunRecord,
     SessionsRecord, SiteRecord, Stretch, ThinkingRecord, TierRecord, TtftParts, UseCaseRecord,

@@ -173,6 +173,63 @@ impl Path {
     }
 }
 
+/// Marks that a call and what follows it add to a path, most of the time.
+const MARKS_OF_A_TURN: usize = 16;
+
+/// Room for the marks of paths, which grow and end all the time: a path that has
+/// ended leaves its room to others, so that what is kept are as many marks as the runs
+/// that are under way have had at most, however long the longest of each was.
+#[derive(Clone, Debug, Default)]
+pub struct PathRoom {
+    /// Lists that nobody uses, by the power of two that their room reaches.
+    spare: Vec<Vec<Vec<Mark>>>,
+}
+
+impl PathRoom {
+    /// Makes room in `path` for a call and what follows it.
+    #[inline]
+    pub fn for_turn(&mut self, path: &mut Path) {
+        self.make(path, MARKS_OF_A_TURN);
+    }
+
+    /// Makes room in `path` for what it may take over of `child`.
+    pub fn for_child(&mut self, path: &mut Path, child: &Path) {
+        self.make(path, child.marks.len() + 1);
+    }
+
+    #[inline]
+    fn make(&mut self, path: &mut Path, marks: usize) {
+        let needed = path.marks.len() + marks;
+        if needed > path.marks.capacity() {
+            self.lend(path, needed.next_power_of_two());
+        }
+    }
+
+    /// Exchanges the list of `path` for one with room for `marks` marks, a power of two.
+    fn lend(&mut self, path: &mut Path, marks: usize) {
+        let spare = self.spare.get_mut(marks.ilog2() as usize).and_then(Vec::pop);
+        let mut list = spare.unwrap_or_else(|| Vec::with_capacity(marks));
+        list.extend_from_slice(&path.marks);
+        self.keep(std::mem::replace(&mut path.marks, list));
+    }
+
+    /// Takes back the room of a path that has ended.
+    pub fn take_back(&mut self, path: &mut Path) {
+        self.keep(std::mem::take(&mut path.marks));
+    }
+
+    fn keep(&mut self, mut list: Vec<Mark>) {
+        if let Some(power) = list.capacity().checked_ilog2() {
+            let power = power as usize;
+            if power >= self.spare.len() {
+                self.spare.resize_with(power + 1, Vec::new);
+            }
+            list.clear();
+            self.spare[power].push(list);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -186,6 +243,32 @@ mod tests {
         let mut spelled = Vec::new();
         path.each(|_, part, ticks| spelled.push((part, ticks)));
         spelled
+    }
+
+    /// A path says the same however often its room was exchanged, and leaves it to the
+    /// next one.
+    #[test]
+    fn room_is_exchanged_and_left_to_others() {
+        let (mut room, mut path, mut plain) =
+            (PathRoom::default(), Path::default(), Path::default());
+        for round in 0..3 {
+            path.begin(at(0));
+            plain.begin(at(0));
+            for turn in 0..50 {
+                room.for_turn(&mut path);
+                for (part, offset) in [(Part::Queue, 3), (Part::Decode, 7), (Part::Tool, 10)] {
+                    let until = at(u64::from(turn) * 10 + offset);
+                    path.mark(until, part, turn);
+                    plain.mark(until, part, turn);
+                }
+            }
+            assert_eq!(spelled(&path), spelled(&plain));
+            assert_eq!(path.marks.capacity(), 256);
+            room.take_back(&mut path);
+            assert_eq!(path.marks.capacity(), 0);
+            let kept: Vec<usize> = room.spare.iter().map(Vec::len).collect();
+            assert_eq!(kept, [0, 0, 0, 0, 1, 1, 1, 1, 1], "after round {round}");
+        }
     }
 
     #[test]

@@ -27,7 +27,9 @@ use crate::factory::{
     ToolPoolRecord, Waiter,
 };
 use crate::kernel::{Arena, Digest, PendingSet, Slot, Span, Time};
-use crate::metrics::{CutOff, PoolRecord, Recorder, RunRecord, Stretch, Timeline, Watch, Window};
+use crate::metrics::{
+    CutOff, PathRoom, PoolRecord, Recorder, RunRecord, Stretch, Timeline, Watch, Window,
+};
 use crate::random::Streams;
 use crate::scenario::{Regime, Scenario};
 use crate::workload::agent::{Actor, ActorId, Plan};
@@ -108,6 +110,7 @@ pub struct Simulation<'s, E: Engine = Replica> {
     actors: Arena<Actor>,
     /// What actors are at, by their places in the arena.
     tasks: Vec<Task>,
+    path_room: PathRoom,
     tool_pools: Vec<ToolPool<(ActorId, u16)>>,
     /// What tool pools did, by section of the window.
     tool_sections: Vec<Vec<ToolPoolRecord>>,
@@ -183,6 +186,7 @@ impl<'s, E: Engine> Simulation<'s, E> {
             occupancy: scenario.pools.iter().map(Occupancy::of).collect(),
             actors: Arena::default(),
             tasks: Vec::new(),
+            path_room: PathRoom::default(),
             tool_pools: setup::tool_pools(scenario),
             tool_sections: Vec::new(),
             aborting: Vec::new(),

@@ -165,7 +165,8 @@ impl<'s, E: Engine> Simulation<'s, E> {
         let first = if waits { *task.first_end.get_or_insert(now) } else { now };
         let goes_on = waits && self.replay_due(id) == 0;
         if goes_on {
-            let task = self.task(id);
+            let task = &mut self.tasks[id.index() as usize];
+            self.path_room.for_child(&mut task.path, &ended);
             task.replaying.waits = false;
             task.path.take_over(&ended, first, now, turn);
         }

@@ -96,6 +96,7 @@ impl<E: Engine> Simulation<'_, E> {
         call.is_of_a_job = actor.errand.job.is_some();
         call.hold = hold(actor, compacts);
         call.conversation = actor.conversation;
+        self.path_room.for_turn(&mut task.path);
         (task.ask, task.compacts) = (Some(ask), compacts);
         task.asked += 1;
         let asked = task.asked;

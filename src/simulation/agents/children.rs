@@ -44,6 +44,7 @@ impl<E: Engine> Simulation<'_, E> {
         let task = &mut self.tasks[id.index() as usize];
         task.children.retain(|&other| other != child);
         task.counts.add(&counts);
+        self.path_room.for_child(&mut task.path, &ended);
         let mut goes_on = Goes::Nowhere;
         match order {
             ChildOrder::Background => {

@@ -166,6 +166,7 @@ impl<E: Engine> Simulation<'_, E> {
             now + agents(&mut self.sources[usize::from(actor.use_case)].script).gap(actor)
         };
         self.actors[id].run += 1;
+        self.path_room.take_back(&mut self.tasks[id.index() as usize].path);
         self.alarm(until, Event::Run { actor: id });
     }
 
@@ -173,6 +174,7 @@ impl<E: Engine> Simulation<'_, E> {
     pub(in crate::simulation) fn dismiss(&mut self, id: ActorId) {
         let content = self.actors.remove(id).take_content();
         self.calls.recycle(content);
+        self.path_room.take_back(&mut self.tasks[id.index() as usize].path);
     }
 
     /// What a sub-agent has used is used by its parent too.
