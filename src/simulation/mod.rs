@@ -47,6 +47,9 @@ pub use watching::watch;
 /// need not reach all of it.
 const CALLS_MAX: usize = if cfg!(test) { 10_000 } else { 2_000_000 };
 
+/// Most calls of a run; few random factories have as many as this.
+const ARRIVED_MAX: Option<u64> = if cfg!(test) { Some(30_000) } else { None };
+
 /// Most sessions alive at once.
 pub const SESSIONS_MAX: usize = 4_000_000;
 
@@ -564,7 +567,8 @@ impl<'s, E: Engine> Simulation<'s, E> {
     }
 
     fn limit_passed(&self, now: Time) -> Option<CutOff> {
-        if self.calls.len() > CALLS_MAX {
+        let are_enough = ARRIVED_MAX.is_some_and(|most| self.arrived > most);
+        if self.calls.len() > CALLS_MAX || are_enough {
             return Some(CutOff::Calls);
         }
         if self.sessions.len() + self.actors.len() > SESSIONS_MAX {
