@@ -28,7 +28,9 @@ pub fn summaries(
 
 /// One warning a use case of which no call was measured.
 pub fn unmeasured(summaries: &IndexMap<String, UseCaseSummary>) -> Vec<String> {
-    let empty = summaries.iter().filter(|(_, summary)| summary.calls == 0);
+    // Where all were given up, that is what has to be said.
+    let is_empty = |summary: &UseCaseSummary| summary.calls == 0 && summary.given_up == 0;
+    let empty = summaries.iter().filter(|(_, summary)| is_empty(summary));
     empty
         .map(|(name, _)| {
             format!(
