@@ -11,6 +11,7 @@ mod arrivals;
 mod audit;
 mod event;
 mod jobs;
+mod measuring;
 mod network;
 #[cfg(test)]
 mod oracle;
@@ -27,9 +28,7 @@ use crate::factory::{
     ToolPoolRecord, Waiter,
 };
 use crate::kernel::{Arena, Digest, PendingSet, Slot, Span, Time};
-use crate::metrics::{
-    CutOff, PathRoom, PoolRecord, Recorder, RunRecord, Stretch, Timeline, Watch, Window,
-};
+use crate::metrics::{CutOff, PathRoom, Recorder, RunRecord, Timeline, Watch, Window};
 use crate::random::Streams;
 use crate::scenario::{Regime, Scenario};
 use crate::workload::agent::{Actor, ActorId, Plan};
@@ -38,9 +37,9 @@ use agents::Task;
 use arrivals::UseCase;
 use audit::Audit;
 use event::{Event, Slots};
+use measuring::Measured;
 use network::{Flight, Occupancy};
 use outcome::Kind;
-use watching::points;
 pub use watching::watch;
 
 /// Most calls in the system at once; random factories that are overloaded without end
@@ -145,13 +144,6 @@ pub struct Simulation<'s, E: Engine = Replica> {
     /// So many texts are all that calls which share none have to say.
     #[cfg(test)]
     texts: Option<u64>,
-}
-
-/// What closing the window left.
-struct Measured {
-    pools: Vec<PoolRecord>,
-    tool_pools: Vec<ToolPoolRecord>,
-    length: Span,
 }
 
 /// Runs replication number `replication` of `scenario`.
@@ -484,75 +476,6 @@ impl<'s, E: Engine> Simulation<'s, E> {
         self.look_for_jobs(now, pool);
     }
 
-    fn on_sample(&mut self, now: Time, slot: Slot) {
-        let next = self.timeline.push(points(&self.pools, now));
-        let last = self.window.until;
-        if next <= last {
-            self.pending.schedule(slot, next);
-        }
-    }
-
-    /// Opens the measured window: what happened before is settled first, so
-    /// that no step counts twice or half.
-    fn on_open(&mut self, now: Time) {
-        self.settle_engines(now);
-        self.recorder.open(now);
-        self.tool_pools.iter_mut().for_each(|pool| pool.open(now));
-        self.tiers.open(now);
-        self.schedule_section();
-    }
-
-    /// Ends a section of the window, settled like the window itself.
-    fn on_section(&mut self, now: Time) {
-        self.settle_engines(now);
-        self.count_traffic(now);
-        self.recorder.end_section(now, setup::kv_blocks(&self.pools));
-        self.end_tool_section(now);
-        self.schedule_section();
-    }
-
-    fn end_tool_section(&mut self, now: Time) {
-        let ended = self.tool_pools.iter_mut().map(|pool| pool.end_section(now)).collect();
-        self.tool_sections.push(ended);
-    }
-
-    fn schedule_section(&mut self) {
-        if let Some(next) = self.recorder.next_section() {
-            self.pending.schedule(self.slots.section(), next);
-        }
-    }
-
-    /// Closes the measured window.
-    fn on_close(&mut self, now: Time) {
-        self.settle_engines(now);
-        self.count_traffic(now);
-        let pools = self.recorder.close(now, setup::kv_blocks(&self.pools));
-        let length = now.since(self.window.from.min(now));
-        let tool_pools = self.tool_pools.iter().map(|pool| pool.record(now)).collect();
-        self.end_tool_section(now);
-        self.measured = Some(Measured { pools, tool_pools, length });
-    }
-
-    /// Tells the recorder what has passed over the links to tiers in the window.
-    fn count_traffic(&mut self, now: Time) {
-        for (at, pool) in self.pools.iter().enumerate() {
-            let (spec, replicas) = (&pool.spec, pool.engines.len() as u32);
-            let counts = self.tiers.counted(&spec.offload, replicas, spec.ranks, now);
-            self.recorder.traffic(at, &counts);
-        }
-    }
-
-    fn settle_engines(&mut self, now: Time) {
-        for (at, pool) in self.pools.iter_mut().enumerate() {
-            for engine in &mut pool.engines {
-                if let Some(progress) = engine.settle(now) {
-                    self.recorder.progressed(at, &progress, engine.decoding());
-                    self.audit.progressed(&progress, engine.decoding());
-                }
-            }
-        }
-    }
-
     /// A steady run, or a part of one, is over when the calls of its window are
     /// done, an episode when all calls are.
     fn is_over(&self) -> bool {
@@ -576,62 +499,5 @@ impl<'s, E: Engine> Simulation<'s, E> {
         }
         let patience = self.window.until.since(self.window.from).max(DRAIN_MAX);
         (now > self.window.until + patience).then_some(CutOff::Drain)
-    }
-
-    fn finish(mut self, now: Time) -> RunRecord {
-        if self.measured.is_none() {
-            self.on_close(now);
-        }
-        let Measured { mut pools, tool_pools, length } = self.measured.take().expect("closed");
-        if self.audit.wants_close() {
-            self.recount(now);
-            self.audit.close(self.calls.iter(), self.flights.len(), self.calls.is_empty());
-        }
-        self.kv_use(&mut pools, self.window.from, now);
-        for call in self.calls.iter().filter(|call| self.window.contains(call.arrived)) {
-            pools[usize::from(call.pool)].unfinished += 1;
-        }
-        let mut tools = std::mem::take(&mut self.tool_sections).into_iter();
-        let sections = self.recorder.sections().into_iter().map(|(from, until, mut section)| {
-            self.kv_use(&mut section.pools, from, until);
-            section.tool_pools = tools.next().unwrap_or_default();
-            section
-        });
-        let sections = sections.collect();
-        let mut use_cases = self.recorder.latencies();
-        // Those of a part of the horizon go on after it.
-        for use_case in self.unfinished_jobs().filter(|_| self.part.is_none()) {
-            use_cases[use_case].jobs.unfinished += 1;
-        }
-        RunRecord {
-            digest: self.digest.value(),
-            calls: self.arrived,
-            events: self.events,
-            end_s: now.seconds(),
-            window_from_s: self.window.from.seconds(),
-            cut_off: self.cut_off,
-            whole: Stretch { window_s: length.seconds(), use_cases, pools, tool_pools },
-            sections,
-            windows: Vec::new(),
-            timeline: self.timeline,
-        }
-    }
-
-    /// Fills in the mean share of KV blocks in use over the samples between two
-    /// instants, or at the last one before where there is none between.
-    fn kv_use(&self, pools: &mut [PoolRecord], from: Time, until: Time) {
-        let interval = self.timeline.interval().ticks();
-        let before = |instant: Time| (instant.ticks() / interval) as usize;
-        for (at, (record, pool)) in pools.iter_mut().zip(&self.pools).enumerate() {
-            let series = self.timeline.pool(at);
-            let end = before(until).min(series.len());
-            let samples = match &series[before(from).min(end)..end] {
-                [] => &series[end.saturating_sub(1)..end],
-                samples => samples,
-            };
-            let used: u64 = samples.iter().map(|point| point.blocks_used).sum();
-            let all = pool.blocks_total() as f64 * samples.len().max(1) as f64;
-            record.kv_use_mean = used as f64 / all;
-        }
     }
 }
