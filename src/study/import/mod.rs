@@ -16,6 +16,7 @@ mod fragment;
 mod gaps;
 mod lengths;
 mod rate;
+mod residual;
 mod servegen;
 mod sessions;
 mod table;
@@ -27,7 +28,8 @@ pub use course::{import_clients, import_rates};
 pub use fragment::{DEFAULT_POOL, LengthLaw, short};
 pub use gaps::GapLaw;
 pub use lengths::{LengthCounts, Lengths, Mixture, Quantiles};
-pub use rate::{DayNoise, Hourly, Left, RateFit, Tenants};
+pub use rate::{Hourly, Left, RateFit, Tenants};
+pub use residual::DayNoise;
 pub use servegen::{Clients, is_folder_of_clients, read_clients};
 pub use table::{RateLayout, RateTable, is_rates, read_rates};
 

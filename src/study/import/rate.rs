@@ -6,33 +6,22 @@
 //! their own. What is left is taken apart by time: within a day as an on/off
 //! process of tenants that forgets in some hours, from day to day as
 //! an autoregression, over a month or more as growth.
-//!
-//! Moments of what is left are biased, because profile and mean are of the same
-//! days. So a model is not judged by its own moments but by those that it is
-//! expected to show in as many days, after the same subtractions.
 
 use super::burst::Chain;
+use super::residual::{DayNoise, LAGS, autocovariance, day_noise, within_day};
 use jiff::civil::{Date, DateTime, Weekday};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan, Unit};
 use serde::Serialize;
 
-/// Hours of lag in which a residual is compared.
-const LAGS: usize = 12;
 /// Days from which on what varies around the profile is told, and growth.
 const NOISE_DAYS: usize = 6;
 const GROWTH_DAYS: usize = 28;
 /// Standard errors that growth must be away from nothing.
 const GROWTH_SCORE: f64 = 4.0;
-/// A standard deviation that is not worth modelling.
-const CV_MIN: f64 = 0.02;
-/// What a scenario takes at most.
-const CV_MAX: f64 = 1.0;
 /// Zipf exponent of tenants and the most of them.
 const ZIPF: f64 = 1.2;
 const TENANTS_MAX: u32 = 50;
-/// A residual has no more memory than this, h.
-const MEMORY_MAX_H: f64 = 48.0;
 
 /// Rates by the hour of the local clock.
 #[derive(Clone, Debug, Default)]
@@ -73,15 +62,6 @@ pub struct RateFit {
     pub tenants: Option<Tenants>,
     /// Moments of what is left, as found.
     pub left: Option<Left>,
-}
-
-/// Day-to-day noise.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub struct DayNoise {
-    /// Standard deviation of a day over its mean.
-    pub cv: f64,
-    /// Correlation of neighboring days.
-    pub correlation: f64,
 }
 
 /// Tenants that switch on and off.
@@ -220,7 +200,7 @@ impl Hourly {
         let (growth, logs) = detrended(days, of);
         fit.growth_percent_per_month = growth;
         let within = within(days, of);
-        let chain = self.within_fit(&within, days.len());
+        let chain = within_day(&within, days.len(), self.chance);
         fit.tenants = chain.map(Tenants::of);
         // A profile of days of the week takes a share of what varies with it.
         let free = if fit.is_weekly { 1.0 - 1.0 / weeks as f64 } else { 1.0 };
@@ -233,30 +213,6 @@ impl Hourly {
             day_variance: found[0],
             day_correlation: found[1] / found[0],
         });
-    }
-
-    /// The process whose expected moments within days are nearest to those found.
-    fn within_fit(&self, found: &[f64], days: usize) -> Option<Chain> {
-        let mut found = found.to_vec();
-        // The mean profile of so many days takes its share.
-        let share = 1.0 - 1.0 / days as f64;
-        found[0] -= self.chance * share * (1.0 - 1.0 / 24.0);
-        if found[0] < CV_MIN * CV_MIN {
-            return None;
-        }
-        let times = (0..).map(|k| 0.05 * 1.1f64.powi(k)).take_while(|tau| *tau <= MEMORY_MAX_H);
-        let fits = times.map(|tau| {
-            let shown = expected(|lag| hourly_mean(lag, 1.0, tau), 24, LAGS);
-            let weight = |lag: usize| if lag == 0 { 24.0 * 4.0 } else { (24 - lag) as f64 };
-            let sum =
-                |of: &dyn Fn(usize) -> f64| (0..LAGS).map(|lag| weight(lag) * of(lag)).sum::<f64>();
-            let scale = share * sum(&|lag| shown[lag] * found[lag]);
-            let variance = (scale / (share * share * sum(&|lag| shown[lag] * shown[lag]))).max(0.0);
-            let off = |lag: usize| found[lag] - share * variance * shown[lag];
-            (sum(&|lag| off(lag) * off(lag)), Chain { variance, memory_s: tau * 3_600.0 })
-        });
-        let best = fits.min_by(|a, b| a.0.total_cmp(&b.0))?.1;
-        (best.variance >= CV_MIN * CV_MIN).then_some(best)
     }
 }
 
@@ -308,7 +264,7 @@ impl Day {
     }
 }
 
-fn mean(values: impl Iterator<Item = f64>) -> f64 {
+pub(super) fn mean(values: impl Iterator<Item = f64>) -> f64 {
     let (n, sum) = values.fold((0.0, 0.0), |(n, sum), value| (n + 1.0, sum + value));
     sum / n
 }
@@ -399,19 +355,8 @@ fn detrended<'s>(
     (Some(100.0 * libm::expm1(slope * 365.25 / 12.0)), left)
 }
 
-/// Mean products of centered values at each lag, over their number.
-fn autocovariance(values: &[f64]) -> Vec<f64> {
-    let n = values.len();
-    let center = mean(values.iter().copied());
-    let product = |lag: usize| {
-        let pairs = values.iter().zip(values.iter().skip(lag));
-        pairs.map(|(a, b)| (a - center) * (b - center)).sum::<f64>() / n as f64
-    };
-    (0..LAGS.min(n)).map(product).collect()
-}
-
-/// The same for what is left within days: centered by day and by hour, pairs of
-/// one day.
+/// The autocovariance of what is left within days: centered by day and by hour,
+/// pairs of one day.
 fn within<'s>(days: &[Day], of: &impl Fn(&Day) -> (&'s [f64; 24], f64)) -> Vec<f64> {
     let left = days.iter().map(|day| {
         let shape = of(day).0;
@@ -423,65 +368,6 @@ fn within<'s>(days: &[Day], of: &impl Fn(&Day) -> (&'s [f64; 24], f64)) -> Vec<f
     });
     let left: Vec<Vec<f64>> = left.collect();
     (0..LAGS).map(|lag| mean(left.iter().map(|day| day[lag]))).collect()
-}
-
-/// The autocovariance that `n` values with this covariance are expected to show
-/// around their own mean.
-fn expected(covariance: impl Fn(usize) -> f64, n: usize, lags: usize) -> Vec<f64> {
-    let known: Vec<f64> = (0..n).map(covariance).collect();
-    let row = |i: usize| (0..n).map(|j| known[i.abs_diff(j)]).sum::<f64>() / n as f64;
-    let rows: Vec<f64> = (0..n).map(row).collect();
-    let all = mean(rows.iter().copied());
-    let shown = |lag: usize| {
-        let pairs = (0..n - lag).map(|i| known[lag] - rows[i] - rows[i + lag] + all);
-        pairs.sum::<f64>() / n as f64
-    };
-    (0..lags.min(n)).map(shown).collect()
-}
-
-/// Covariance of means over `width` at a lag of so many of them, of what
-/// correlates as exp(-t / tau).
-fn hourly_mean(lag: usize, width: f64, tau: f64) -> f64 {
-    let spread = |w: f64| {
-        let x = w / tau;
-        if x < 1e-3 { w * w * (1.0 - x / 3.0) } else { 2.0 * tau * tau * (x + libm::expm1(-x)) }
-    };
-    let lag = lag as f64;
-    if lag == 0.0 {
-        return spread(width) / (width * width);
-    }
-    let sum = spread((lag + 1.0) * width) + spread((lag - 1.0) * width) - 2.0 * spread(lag * width);
-    sum / 2.0 / (width * width)
-}
-
-/// The autoregression whose expected moments are nearest to those of days, beside
-/// what `within` makes of a day; `free` is the share that days of the week leave.
-fn day_noise(found: &[f64], n: usize, free: f64, within: Option<Chain>) -> Option<DayNoise> {
-    // Beyond a year and more, means no longer bias.
-    let n = n.min(500);
-    let given = match within {
-        None => vec![0.0; found.len()],
-        Some(Chain { variance, memory_s }) => {
-            let cell = |lag| variance * hourly_mean(lag, 24.0, memory_s / 3_600.0);
-            expected(cell, n, found.len())
-        }
-    };
-    let lags = found.len().min(3);
-    let fits = (-9..=19).map(|step| {
-        let correlation = 0.05 * f64::from(step);
-        let shown = expected(|lag| correlation.powi(lag as i32), n, lags);
-        let weight = |lag: usize| if lag == 0 { 4.0 } else { 1.0 };
-        let sum =
-            |of: &dyn Fn(usize) -> f64| (0..lags).map(|lag| weight(lag) * of(lag)).sum::<f64>();
-        let wanted = |lag: usize| found[lag] / free - given[lag];
-        let variance =
-            (sum(&|lag| shown[lag] * wanted(lag)) / sum(&|lag| shown[lag] * shown[lag])).max(0.0);
-        let off = |lag: usize| wanted(lag) - variance * shown[lag];
-        (sum(&|lag| off(lag) * off(lag)), variance, correlation)
-    });
-    let (_, variance, correlation) = fits.min_by(|a, b| a.0.total_cmp(&b.0))?;
-    let cv = libm::expm1(variance).sqrt().min(CV_MAX);
-    (cv >= CV_MIN).then_some(DayNoise { cv, correlation })
 }
 
 impl Tenants {
@@ -501,6 +387,7 @@ impl Tenants {
 mod tests {
     use super::*;
     use crate::random::{Component, Distribution, Streams};
+    use crate::study::import::residual::hourly_mean;
     use jiff::civil::date;
 
     /// Rates of whole days: a cosine by the hour, weekends at half, growth, and an
