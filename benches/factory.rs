@@ -105,7 +105,7 @@ fn one_replica(wanted: impl Fn(&str) -> bool) {
     let reasoning = Chat { prompt: "200", output: "4_000", ..CHAT };
     // Room for 40 whole calls of mean length; prompts are let in chunk by chunk.
     let tight = Chat {
-        engine: "kv_blocks = 3_200, reserve_full_prompt = false",
+        engine: ", kv_blocks = 3_200, reserve_full_prompt = false",
         arrivals: Arrive::Load(0.95),
         ..lognormal
     };

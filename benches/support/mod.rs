@@ -108,7 +108,7 @@ pub struct Chat {
     pub output: &'static str,
     /// Routing policy.
     pub router: &'static str,
-    /// Further keys of the engine.
+    /// Further keys of the engine, each after a comma.
     pub engine: &'static str,
     /// Who calls.
     pub arrivals: Arrive,
@@ -147,7 +147,7 @@ impl Chat {
             hardware = "h100-sxm"
             replicas = {replicas}
             router = {{ policy = "{router}" }}
-            engine = {{ {engine} }}
+            engine = {{ max_num_seqs = 256{engine} }}
             [[use_case]]
             name = "chat"
             arrivals = {{ {arrivals} }}
@@ -200,6 +200,7 @@ pub fn multi_turn(router: &str, replicas: u32, sessions_per_second: f64) -> Scen
         hardware = "h100-sxm"
         replicas = {replicas}
         router = {{ policy = "{router}" }}
+        engine = {{ max_num_seqs = 256 }}
         [[use_case]]
         name = "agent"
         arrivals = {{ process = "poisson", rate = "{sessions_per_second:.6} /s" }}
@@ -247,6 +248,8 @@ impl Agents {
             hardware = "{hardware}"
             tensor_parallel = {tensor_parallel}
             precision = "fp8"
+            kv_precision = "fp8"
+            engine = {{ max_num_seqs = 256 }}
             replicas = {replicas}
             router = {{ policy = "session-affinity" }}
             [[use_case]]

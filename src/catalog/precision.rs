@@ -94,17 +94,18 @@ impl WeightFormat {
             other => other,
         }
     }
-
-    /// The KV format that goes with these weights unless the user says otherwise.
-    fn default_kv(self) -> KvFormat {
-        match self {
-            WeightFormat::Bf16 | WeightFormat::Mxfp4 => KvFormat::Bf16,
-            WeightFormat::Fp8 | WeightFormat::Nvfp4 | WeightFormat::Mxfp4A8 => KvFormat::Fp8,
-        }
-    }
 }
 
 impl KvFormat {
+    /// The format that an engine caches in unless it is told: that of the
+    /// activations, 16 bits, whatever the weights are.
+    ///
+    /// Source: vLLM 0.27, `--kv-cache-dtype auto` (vllm/config/cache.py, and
+    /// `resolve_kv_cache_dtype_string` in vllm/utils/torch_utils.py). Checkpoints
+    /// that name a format of their own (`kv_cache_quant_algo`, most of NVIDIA's
+    /// fp8 and nvfp4 ones) are cached in that there; here one writes it down.
+    pub const AUTO: KvFormat = KvFormat::Bf16;
+
     /// Bytes of one key or value element.
     pub fn bytes(self) -> f64 {
         match self {
@@ -115,9 +116,9 @@ impl KvFormat {
 }
 
 impl Precision {
-    /// These weights with the KV format that usually goes with them.
+    /// These weights with the KV format of an engine that is told nothing.
     pub fn new(weights: WeightFormat) -> Self {
-        Precision { weights, kv_cache: weights.default_kv() }
+        Precision { weights, kv_cache: KvFormat::AUTO }
     }
 
     /// The same weights with another KV format.
@@ -212,10 +213,11 @@ mod tests {
     }
 
     #[test]
-    fn the_kv_format_follows_the_weights_unless_set() {
-        let fp8: Precision = "fp8".parse().unwrap();
-        assert_eq!(fp8.kv_cache, KvFormat::Fp8);
-        assert_eq!(fp8.with_kv_cache(KvFormat::Bf16).kv_cache, KvFormat::Bf16);
-        assert_eq!("mxfp4".parse::<Precision>().unwrap().kv_cache, KvFormat::Bf16);
+    fn the_kv_cache_has_16_bits_unless_set() {
+        for (name, weights) in WEIGHT_FORMATS {
+            let precision: Precision = name.parse().unwrap();
+            assert_eq!((precision.weights, precision.kv_cache), (weights, KvFormat::Bf16));
+            assert_eq!(precision.with_kv_cache(KvFormat::Fp8).kv_cache, KvFormat::Fp8);
+        }
     }
 }

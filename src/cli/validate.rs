@@ -3,11 +3,13 @@
 
 use super::columns::columns;
 use super::{Globals, json};
+use crate::catalog::KvFormat;
 use crate::error::Result;
 use crate::factory::{Batch, GroupTokens, StepTime};
 use crate::kernel::{Span, Time};
 use crate::scenario::{
-    Arrivals, Choice, Lengths, Loaded, Offload, Pool, Regime, Scenario, UseCase,
+    Arrivals, BatchLimits, Choice, ENGINE_VERSION, Lengths, Loaded, Offload, Pool, Regime,
+    Scenario, UseCase,
 };
 use crate::study::seek;
 use crate::study::sweep;
@@ -139,6 +141,7 @@ fn pool_text(pool: &Pool, load: Option<Load>) -> String {
         pool.parallelism
     );
     let _ = writeln!(text, "{}", indent(&pool.kv.to_string()));
+    text += &engine_text(pool);
     for offload in &pool.offload {
         text += &offload_text(pool, offload);
     }
@@ -168,6 +171,26 @@ fn pool_text(pool: &Pool, load: Option<Load>) -> String {
         let _ = writeln!(text, "  note: {caveat}");
     }
     text
+}
+
+/// Limits and KV format, beside what the engine takes when it is told nothing.
+fn engine_text(pool: &Pool) -> String {
+    let limits = BatchLimits {
+        max_num_seqs: pool.engine.max_num_seqs,
+        max_num_batched_tokens: pool.engine.max_num_batched_tokens,
+    };
+    let words = |limits: BatchLimits, kv: KvFormat| {
+        let BatchLimits { max_num_seqs: seqs, max_num_batched_tokens: tokens } = limits;
+        format!("at most {seqs} sequences and {tokens} tokens a step, KV cache in {kv}")
+    };
+    let ours = words(limits, pool.precision.kv_cache);
+    let default = words(BatchLimits::of(&pool.hardware), KvFormat::AUTO);
+    let hardware = &pool.hardware.name;
+    if ours == default {
+        format!("  {ours}: the defaults of {ENGINE_VERSION} on {hardware}\n")
+    } else {
+        format!("  {ours}\n  (by default {ENGINE_VERSION} on {hardware} has {default})\n")
+    }
 }
 
 fn offload_text(pool: &Pool, offload: &Offload) -> String {
@@ -299,6 +322,9 @@ fn document(loaded: &Loaded) -> Value {
             "gpus": pool.gpus(),
             "replicas": pool.replicas,
             "kv": pool.kv,
+            "kv_precision": pool.precision.kv_cache,
+            "max_num_seqs": pool.engine.max_num_seqs,
+            "max_num_batched_tokens": pool.engine.max_num_batched_tokens,
             "usd_per_gpu_hour": pool.gpu_hour.usd,
             "usd_per_gpu_hour_origin": pool.gpu_hour.origin,
             "it_watts_per_gpu": pool.watts_per_gpu,

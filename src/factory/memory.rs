@@ -40,7 +40,7 @@ pub struct Placement<'a> {
     pub precision: Precision,
     /// GPUs of a replica and what they split.
     pub parallelism: Parallelism,
-    /// Share of the memory that the engine may use (0.9 by default in vLLM).
+    /// Share of the memory that the engine may use.
     pub gpu_memory_utilization: f64,
     /// Token budget of one step of one rank.
     pub max_num_batched_tokens: u32,

@@ -8,6 +8,7 @@
 mod batch;
 mod check;
 mod demand;
+mod engine_defaults;
 mod overrides;
 mod pool;
 pub mod range;
@@ -27,6 +28,7 @@ pub mod windows;
 pub use batch::{Batch, Releases};
 pub use check::{BASELINE, Loaded, Variants, load, open, open_file, parse};
 pub use demand::{Demand, Tenants};
+pub use engine_defaults::{BatchLimits, ENGINE_VERSION};
 pub use overrides::Overrides;
 pub use pool::{Engine, Offload, Pool, ToolPool};
 pub use region::{Origin, Origins};

@@ -118,7 +118,7 @@ fn latent_caches_are_not_divided() {
         plan_on("deepseek-r1", "gb300", "fp8", split).unwrap()
     });
     assert_eq!(four.block_bytes, eight.block_bytes);
-    assert_eq!(eight.block_bytes, 61 * 576 * 16);
+    assert_eq!(eight.block_bytes, 61 * 576 * 2 * 16);
 }
 
 #[test]

@@ -96,7 +96,7 @@ fn experts_spread_over_ranks_cost_each_a_share_and_an_exchange() {
 #[test]
 fn latent_attention_reads_one_cache_and_expands_prefixes() {
     let [one, eight] = [1, 8].map(|tensor| step_time("deepseek-r1", "h200", "fp8", (tensor, 1, 1)));
-    assert_close(one.per_decode_context, 1.1055 * 576.0 * 61.0 / 4.8e12);
+    assert_close(one.per_decode_context, 1.1055 * 576.0 * 2.0 * 61.0 / 4.8e12);
     assert_eq!(eight.per_decode_context, one.per_decode_context);
     assert_close(eight.per_pair, 1.4215 * 2.0 * 16.0 * 320.0 * 61.0 / 989e12);
     assert_close(eight.per_prefix, 1.4215 * 2.0 * 512.0 * 16.0 * 256.0 * 61.0 / 989e12);

@@ -7,7 +7,7 @@ use crate::factory::{CacheRules, Eviction, KvPlan, Parallelism, Placement, StepT
 use crate::kernel::Span;
 use crate::scenario::raw::{RawEngine, RawEviction, RawEvictionName, RawEvictionTable, RawPool};
 use crate::scenario::tree::At;
-use crate::scenario::{Engine, Pool};
+use crate::scenario::{BatchLimits, Engine, Pool};
 use std::sync::Arc;
 
 /// GPUs of a pool; keeps counts of them far from overflow.
@@ -31,8 +31,12 @@ impl Check<'_> {
         };
         let region = self.region_of_pool(at, raw.region.as_ref());
         self.cost(at, raw);
+        if let (Some(model), Some(hardware)) = (&model, &hardware) {
+            raw.engine.settle(hardware, model.max_context_tokens);
+        }
         let engine_works = self.engine_limits(&at.key("engine"), &raw.engine);
         let (model, hardware) = (model?, hardware?);
+        let limits = raw.engine.batch_limits();
         self.context(&at.key("engine").key("max_model_len"), &raw.engine, &model);
         let problems = parallelism.problems(&model, &hardware);
         let splits = problems.is_empty();
@@ -44,8 +48,8 @@ impl Check<'_> {
             precision,
             parallelism,
             gpu_memory_utilization: raw.engine.gpu_memory_utilization.0,
-            max_num_batched_tokens: raw.engine.max_num_batched_tokens,
-            max_num_seqs: raw.engine.max_num_seqs,
+            max_num_batched_tokens: limits.max_num_batched_tokens,
+            max_num_seqs: limits.max_num_seqs,
             block_tokens: raw.engine.block_tokens,
             blocks: raw.engine.kv_blocks,
         };
@@ -59,7 +63,7 @@ impl Check<'_> {
             let fix = format!("keep replicas x tensor_parallel x data_parallel within {GPUS_MAX}");
             self.wrong(&at.key("replicas"), format!("makes a pool of {gpus} GPUs"), fix);
         }
-        let engine = engine(&mut raw.engine, model.max_context_tokens);
+        let engine = engine(&raw.engine, model.max_context_tokens);
         self.judge_capacity(raw, &engine, &kv);
         let router = self.routing(&at.key("router"), raw);
         let power = hardware.power(CostSet::B);
@@ -152,9 +156,9 @@ impl Check<'_> {
         }
     }
 
-    fn precision(&mut self, at: &At<'_>, raw: &RawPool) -> Option<Precision> {
+    fn precision(&mut self, at: &At<'_>, raw: &mut RawPool) -> Option<Precision> {
         let precision = self.known(&at.key("precision"), raw.precision.parse::<Precision>());
-        let Some(kv) = &raw.kv_precision else { return precision };
+        let kv = raw.kv_precision.get_or_insert(KvFormat::AUTO.to_string());
         let kv = self.known(&at.key("kv_precision"), kv.parse::<KvFormat>());
         Some(precision?.with_kv_cache(kv?))
     }
@@ -162,10 +166,11 @@ impl Check<'_> {
     /// Whether the limits agree with each other.
     fn engine_limits(&mut self, at: &At<'_>, raw: &RawEngine) -> bool {
         let before = self.mistakes.len();
-        if raw.max_num_batched_tokens < raw.max_num_seqs {
+        if let (Some(tokens), Some(seqs)) = (raw.max_num_batched_tokens, raw.max_num_seqs)
+            && tokens < seqs
+        {
             let problem = format!(
-                "a step of {} tokens cannot hold one token of each of {} sequences",
-                raw.max_num_batched_tokens, raw.max_num_seqs
+                "a step of {tokens} tokens cannot hold one token of each of {seqs} sequences"
             );
             let fix = "raise max_num_batched_tokens or lower max_num_seqs";
             self.wrong(&at.key("max_num_batched_tokens"), problem, fix);
@@ -208,11 +213,12 @@ impl Check<'_> {
     }
 }
 
-fn engine(raw: &mut RawEngine, longest: u32) -> Engine {
+fn engine(raw: &RawEngine, longest: u32) -> Engine {
+    let BatchLimits { max_num_seqs, max_num_batched_tokens } = raw.batch_limits();
     Engine {
-        max_num_seqs: raw.max_num_seqs,
-        max_num_batched_tokens: raw.max_num_batched_tokens,
-        max_model_len: *raw.max_model_len.get_or_insert(longest),
+        max_num_seqs,
+        max_num_batched_tokens,
+        max_model_len: raw.max_model_len.unwrap_or(longest),
         reserve_full_prompt: raw.reserve_full_prompt,
         prefix_cache: raw.prefix_caching.then_some(CacheRules {
             eviction: eviction(&raw.eviction),

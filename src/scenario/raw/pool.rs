@@ -36,7 +36,7 @@ pub struct RawPool {
     /// Number format of the weights.
     #[serde(default = "bf16")]
     pub precision: String,
-    /// Number format of the KV cache; follows `precision` when absent.
+    /// Number format of the KV cache; `bf16` when absent, whatever the weights are.
     pub kv_precision: Option<String>,
     /// Price of one GPU-hour, in place of the catalog's.
     pub price_per_gpu_hour: Option<HourPrice>,
@@ -129,12 +129,12 @@ pub enum RawPolicy {
 #[schemars(deny_unknown_fields)]
 #[serde(default)]
 pub struct RawEngine {
-    /// Most sequences running at once on one rank.
+    /// Most sequences running at once on one rank; by the GPU when absent.
     #[schemars(range(min = 1, max = 1_000_000))]
-    pub max_num_seqs: u32,
-    /// Token budget of one step of one rank.
+    pub max_num_seqs: Option<u32>,
+    /// Token budget of one step of one rank; by the GPU when absent.
     #[schemars(range(min = 1, max = 100_000_000))]
-    pub max_num_batched_tokens: u32,
+    pub max_num_batched_tokens: Option<u32>,
     /// Tokens in one KV block.
     #[schemars(range(min = 1, max = 65_536))]
     pub block_tokens: u32,
@@ -169,31 +169,6 @@ pub struct RawEngine {
     pub decode_scale: f64,
     /// Host time added to every step.
     pub step_overhead: Duration,
-}
-
-impl Default for RawEngine {
-    fn default() -> Self {
-        Self {
-            max_num_seqs: 256,
-            max_num_batched_tokens: 8_192,
-            block_tokens: 16,
-            max_model_len: None,
-            reserve_full_prompt: true,
-            kv_watermark: Fraction(0.0),
-            prefix_caching: true,
-            eviction: RawEviction::Name(RawEvictionName::Lru),
-            dedup_in_flight: true,
-            cache_decoded: true,
-            gpu_memory_utilization: Fraction(0.9),
-            kv_blocks: None,
-            kv_memory: None,
-            // Between 1.04 and 1.08 with 0.4 ms a step fits vLLM where nothing
-            // was measured on the very deployment; docs/validation.md.
-            step_scale: 1.06,
-            decode_scale: 1.0,
-            step_overhead: Duration::read("0.4 ms").expect("a duration"),
-        }
-    }
 }
 
 /// An eviction policy by its name alone, or with parameters.

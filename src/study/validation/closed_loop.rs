@@ -19,8 +19,10 @@ use std::path::Path;
 
 /// Calls that each client makes on average.
 const CALLS_PER_CLIENT: u32 = 10;
-/// Least limit of the batch, the scenario's own default.
+/// Least limit of the batch; rows do not record it.
 const SEQUENCES_MIN: u32 = 256;
+/// Token budget of a step; rows do not record it.
+const TOKENS: u32 = 8_192;
 
 /// All rows of a sweep under one choice of constants.
 #[derive(Clone, Debug, Serialize)]
@@ -113,10 +115,12 @@ fn scenario(row: &SweepRow, precision: &str, constants: Constants) -> Result<Sce
         Harness::Nvidia => nominal.to_string(),
     };
     let SweepRow { model, hardware, tensor, data, expert, concurrency, .. } = row;
+    let kv = kv_format(precision);
     let text = format!(
         "name = \"sweep\"\n[[pool]]\nname = \"server\"\nmodel = {model:?}\nhardware = {hardware:?}\n\
-         precision = {precision:?}\ntensor_parallel = {tensor}\ndata_parallel = {data}\n\
-         expert_parallel = {expert}\n[pool.engine]\nmax_num_seqs = {}\n{}[[use_case]]\n\
+         precision = {precision:?}\nkv_precision = {kv:?}\ntensor_parallel = {tensor}\n\
+         data_parallel = {data}\nexpert_parallel = {expert}\n[pool.engine]\n\
+         max_num_batched_tokens = {TOKENS}\nmax_num_seqs = {}\n{}[[use_case]]\n\
          name = \"clients\"\nprompt_tokens = {}\noutput_tokens = {}\n\
          arrivals = {{ process = \"closed-loop\", clients = {concurrency}, requests = {} }}\n",
         SEQUENCES_MIN.max(*concurrency),
@@ -127,6 +131,11 @@ fn scenario(row: &SweepRow, precision: &str, constants: Constants) -> Result<Sce
     );
     let overrides = Overrides { replications: Some(1), ..Overrides::default() };
     Ok(parse(&text, &row.id, Path::new(""), &overrides)?.scenario)
+}
+
+/// What the publishers' recipes cache in: 8 bits where weights are computed in 8 or 4.
+fn kv_format(precision: &str) -> &'static str {
+    if matches!(precision, "bf16" | "mxfp4") { "bf16" } else { "fp8" }
 }
 
 /// The load regime of a number of clients.

@@ -35,8 +35,6 @@ const LAG_STEPS: f64 = 1.0;
 /// measured TTFT over measured ITL in the vLLM runs of
 /// inference-sim/sim-to-real-accuracy-validation dcec3fd47.
 const CLIENT_S: f64 = 8e-3;
-/// Most sequences at once, vLLM's default; no stage comes near it.
-const SEQUENCES_MAX: u32 = 256;
 
 /// All stages of a table under one choice of constants.
 #[derive(Clone, Debug, Serialize)]
@@ -164,11 +162,7 @@ fn warm_up_s(stage: &Stage) -> f64 {
 fn scenario(stage: &Stage, precision: &str, constants: Constants) -> Result<Scenario> {
     let Stage { model, hardware, tensor, data, expert, output, rate, .. } = stage;
     let budget = stage.max_num_batched_tokens;
-    let mut engine = format!(
-        "max_num_seqs = {}\n{}",
-        budget.unwrap_or(SEQUENCES_MAX).min(SEQUENCES_MAX),
-        constants.toml("vllm")
-    );
+    let mut engine = constants.toml("vllm");
     if let Some(budget) = budget {
         let _ = writeln!(engine, "max_num_batched_tokens = {budget}");
     }
@@ -184,11 +178,10 @@ fn scenario(stage: &Stage, precision: &str, constants: Constants) -> Result<Scen
         }
         _ => format!("prompt_tokens = {}", stage.prompt),
     };
-    // vLLM keeps the KV cache in 16 bits unless it is told otherwise.
     let text = format!(
         "name = \"open-loop\"\nduration = \"{:?} s\"\nregime = \"steady\"\n[[pool]]\n\
          name = \"server\"\nmodel = {model:?}\nhardware = {hardware:?}\nprecision = {precision:?}\n\
-         kv_precision = \"bf16\"\ntensor_parallel = {tensor}\ndata_parallel = {data}\n\
+         tensor_parallel = {tensor}\ndata_parallel = {data}\n\
          expert_parallel = {expert}\n[pool.engine]\n{engine}[[use_case]]\nname = \"clients\"\n\
          {prompt}\noutput_tokens = {output}\n\
          arrivals = {{ process = \"constant\", rate = \"{rate:?} /s\" }}\n",

@@ -152,7 +152,7 @@ fn scenario(
     // One client stands in for the recorded arrivals until they are put in.
     let text = format!(
         "name = \"sensitivity\"\n[[pool]]\nname = \"p\"\n{POOL}replicas = {REPLICAS}\n\
-         router = {{ policy = \"{router}\" }}\n[pool.engine]\n{engine}[[use_case]]\n\
+         router = {{ policy = \"{router}\" }}\n[pool.engine]\nmax_num_seqs = 256\n{engine}[[use_case]]\n\
          name = \"trace\"\nprompt_tokens = 1\noutput_tokens = 1\n\
          arrivals = {{ process = \"closed-loop\", clients = 1, requests = 1 }}\n"
     );
