@@ -12,6 +12,7 @@ const BACK_OFF: Span = Span::from_ticks(crate::kernel::TICKS_PER_SECOND);
 #[derive(Clone, Debug)]
 pub struct ClosedLoop {
     clients: u32,
+    requests: Option<u64>,
     /// Calls not yet promised to a client.
     left: u64,
     think: Option<Distribution>,
@@ -31,12 +32,25 @@ impl ClosedLoop {
         entity: u64,
     ) -> Self {
         let left = requests.unwrap_or(u64::MAX);
-        ClosedLoop { clients, left, think, streams, entity, answers: vec![0; clients as usize] }
+        ClosedLoop {
+            clients,
+            requests,
+            left,
+            think,
+            streams,
+            entity,
+            answers: vec![0; clients as usize],
+        }
     }
 
     /// Number of clients.
     pub fn clients(&self) -> u32 {
         self.clients
+    }
+
+    /// Calls that they make together; without end when `None`.
+    pub fn requests(&self) -> Option<u64> {
+        self.requests
     }
 
     /// Whether another client may start at time zero; all do, as long as there

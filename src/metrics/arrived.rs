@@ -67,6 +67,18 @@ impl Happened {
         }
     }
 
+    /// What is left of it, without what became of calls.
+    pub fn reduce(&self) -> UseCaseRecord {
+        UseCaseRecord {
+            finished: self.finished,
+            sessions: self.sessions,
+            jobs: self.jobs,
+            itl: LatencyRecord::from_histogram(&self.itl),
+            agents: self.agents.clone(),
+            ..UseCaseRecord::default()
+        }
+    }
+
     /// The runs of the member at index `at` of the crew.
     pub fn runs(&mut self, at: usize) -> &mut AgentRuns {
         if at >= self.agents.len() {
@@ -178,7 +190,6 @@ impl Arrived {
             rejected: self.rejected,
             given_up: self.given_up,
             called_off: self.called_off,
-            finished: happened.finished,
             good: self.good,
             prompt_tokens: self.prompt_tokens,
             cached_tokens: self.cached_tokens,
@@ -186,17 +197,14 @@ impl Arrived {
             output_tokens: self.output_tokens,
             site_tokens: self.site_tokens.clone(),
             preemptions: self.preemptions,
-            sessions: happened.sessions,
-            jobs: happened.jobs,
             ttft: LatencyRecord::new(&mut self.ttft),
             thinking: self.thoughts.as_mut().map(|thoughts| thoughts.reduce()),
             tpot: LatencyRecord::new(&mut self.tpot),
-            itl: LatencyRecord::from_histogram(&happened.itl),
             e2e: LatencyRecord::new(&mut self.e2e),
             queue: LatencyRecord::new(&mut self.queue),
             ttft_parts: self.ttft_parts,
             regions: self.regions.iter_mut().map(Region::reduce).collect(),
-            agents: happened.agents.clone(),
+            ..happened.reduce()
         }
     }
 }

@@ -56,6 +56,7 @@ impl Stretch {
             use_cases: use_cases.collect(),
             pools: pools.collect(),
             tool_pools: tool_pools.collect(),
+            arrivals: None,
         }
     }
 }

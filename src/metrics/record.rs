@@ -74,6 +74,9 @@ pub struct Stretch {
     pub pools: Vec<PoolRecord>,
     /// By tool pool.
     pub tool_pools: Vec<ToolPoolRecord>,
+    /// In a whole episode, the part of it in which calls were arriving: its first. Of
+    /// use cases it tells what happened in it, not what became of calls.
+    pub arrivals: Option<Box<Stretch>>,
 }
 
 /// Why a run was cut off before its end.
@@ -92,7 +95,7 @@ pub enum CutOff {
 
 /// One use case in one replication. Latencies are of calls that arrived in the
 /// window and finished, tokens and rates of what happened in the window.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct UseCaseRecord {
     /// Calls that arrived in the window and finished.
     pub calls: u64,

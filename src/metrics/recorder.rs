@@ -131,6 +131,20 @@ impl Recorder {
             .collect()
     }
 
+    /// What use cases and pools have done since the window opened. `kv_blocks` is the
+    /// number of KV blocks of one rank, by pool.
+    pub fn so_far(
+        &self,
+        now: Time,
+        kv_blocks: impl Iterator<Item = u64>,
+    ) -> (Vec<UseCaseRecord>, Vec<PoolRecord>) {
+        let (from, empty) = (self.window.from.min(now), Pool::default());
+        let pools = self.pools.iter().zip(kv_blocks);
+        let pools = pools.map(|(pool, blocks)| pool.reduce((from, &empty), now, blocks));
+        let use_cases = self.use_cases.iter().map(|use_case| use_case.happened.reduce());
+        (use_cases.collect(), pools.collect())
+    }
+
     /// Reduces the latencies, once every call is done.
     pub fn latencies(&mut self) -> Vec<UseCaseRecord> {
         let reduce = |of: &mut UseCase| of.arrived.reduce(&of.happened);

@@ -127,6 +127,7 @@ impl Sections {
                 use_cases: use_cases.collect(),
                 pools: ended.pools.clone(),
                 tool_pools: Vec::new(),
+                arrivals: None,
             };
             (ended.from, ended.until, stretch)
         };

@@ -1,7 +1,7 @@
 //! The terms of a report, for readers who are new to serving language models.
 
 /// Terms with a sentence each, in the order in which a report uses them.
-pub const GLOSSARY: [(&str, &str); 16] = [
+pub const GLOSSARY: [(&str, &str); 17] = [
     ("Call", "One request to a model: a prompt goes in, an answer comes out token by token."),
     ("Token", "The unit models read and write in; an English word is about 1.3 of them."),
     (
@@ -55,6 +55,13 @@ pub const GLOSSARY: [(&str, &str); 16] = [
         "Utilization",
         "Share of time in which the engine was computing a step. A batching engine steps nearly \
          always, long before it is full: look at the load for headroom.",
+    ),
+    (
+        "Arrivals and drain",
+        "A finite episode is measured from its start to its last answer, and for its duration at \
+         least, since GPUs are paid all the time. Calls arrive in the first part of it; the rest, \
+         in which the last calls end, is the drain. Rates and costs of the arrivals alone tell \
+         what the factory does while there is work; those of the whole tell what all of it cost.",
     ),
     (
         "$/Mtok",

@@ -6,7 +6,7 @@
 use super::figure::{Figure, Measure, grouped};
 use super::table::is_stable;
 use crate::statistics::Interval;
-use crate::study::{PoolSummary, Precision, Summary, UseCaseSummary};
+use crate::study::{PoolSummary, Precision, Summary, UseCaseSummary, has_drain};
 
 /// What figures rest on: how replications ended, the run's own notes, and which
 /// quantiles are not exact.
@@ -42,7 +42,8 @@ pub fn notes(summary: &Summary) -> Vec<String> {
 pub fn setting(summary: &Summary) -> String {
     let Summary { replications, measured_s, ref regime, warm_up_s, .. } = *summary;
     let Some(horizon) = &summary.horizon else {
-        return setting_of(replications, measured_s, regime, warm_up_s);
+        let setting = setting_of(replications, measured_s, regime, warm_up_s);
+        return setting + &drain(summary);
     };
     let length = unbroken(Figure::exact(horizon.length_s, Measure::Seconds).plain());
     let windows = match horizon.windows {
@@ -58,6 +59,18 @@ pub fn setting(summary: &Summary) -> String {
         ),
     };
     format!("{} of {windows} out of {of}{warm_up}", count(replications))
+}
+
+/// How long calls arrived and how long the last answer came after that, where that is
+/// not soon.
+fn drain(summary: &Summary) -> String {
+    let Summary { arrivals_s, drain_s, .. } = *summary;
+    if !has_drain(arrivals_s, drain_s) {
+        return String::new();
+    }
+    let seconds =
+        |s: Option<f64>| unbroken(Figure::exact(s.unwrap_or_default(), Measure::Seconds).plain());
+    format!(", arrivals {}, drain {}", seconds(arrivals_s), seconds(drain_s))
 }
 
 /// [`setting`] from its parts.

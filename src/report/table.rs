@@ -4,6 +4,7 @@
 //! called and what an absent figure reads like is decided here.
 
 pub mod agents;
+mod arrivals;
 
 use super::figure::{Figure, Measure, grouped};
 use super::regions;
@@ -72,6 +73,7 @@ pub fn tables(summary: &Summary) -> Vec<Table> {
     );
     tables.extend(summary.use_cases.iter().map(|(name, use_case)| regions::served(name, use_case)));
     tables.push(pools(summary));
+    tables.push(arrivals::table(summary));
     // HBM alone has nothing to show that the pool has not.
     let tiered = summary.pools.iter().filter(|(_, pool)| pool.tiers.len() > 1);
     tables.extend(tiered.map(|(name, pool)| tiers(name, pool)));

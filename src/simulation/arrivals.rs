@@ -65,12 +65,15 @@ impl<E: Engine> Simulation<'_, E> {
         for use_case in 0..self.sources.len() {
             match &mut self.sources[use_case].source {
                 Source::Open(_) => self.schedule_arrival(Time::ZERO, use_case),
-                Source::Batch(_) => self.schedule_release(use_case),
+                Source::Batch(_) => self.schedule_release(Time::ZERO, use_case),
                 Source::Closed(clients) => {
                     let started = (0..clients.clients()).take_while(|_| clients.start()).count();
                     for client in 0..started as u32 {
                         let slot = self.slots.client(use_case, client);
                         self.schedule_if_in_time(slot, Time::ZERO);
+                    }
+                    if started == 0 {
+                        self.source_ended(Time::ZERO);
                     }
                 }
             }
@@ -89,6 +92,10 @@ impl<E: Engine> Simulation<'_, E> {
     pub(super) fn on_client(&mut self, now: Time, use_case: usize, client: u32) {
         self.arrivals_due -= 1;
         self.begin(now, use_case, Some(client));
+        let UseCase { source, issued, .. } = &self.sources[use_case];
+        if matches!(source, Source::Closed(clients) if clients.requests() == Some(*issued)) {
+            self.source_ended(now);
+        }
     }
 
     /// A call, or a session, begins.
@@ -146,8 +153,18 @@ impl<E: Engine> Simulation<'_, E> {
         let Source::Open(process) = &mut self.sources[use_case].source else {
             unreachable!("clients schedule themselves");
         };
-        if let Some(next) = Process::next(process, now) {
-            self.schedule_if_in_time(self.slots.arrival(use_case), next);
+        match Process::next(process, now) {
+            Some(next) => self.schedule_if_in_time(self.slots.arrival(use_case), next),
+            None => self.source_ended(now),
+        }
+    }
+
+    /// A source has brought all that it brings, the last of it at `now`. Where no
+    /// duration says when arrivals end, they do with the last source.
+    pub(super) fn source_ended(&mut self, now: Time) {
+        self.sources_left -= 1;
+        if self.sources_left == 0 && self.is_episode() && self.scenario.duration.is_none() {
+            self.pending.schedule(self.slots.arrivals_end(), now);
         }
     }
 

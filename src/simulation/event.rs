@@ -98,6 +98,8 @@ pub enum Event {
     Section,
     /// The measured window closes.
     Close,
+    /// The arrivals of an episode end.
+    ArrivalsEnd,
 }
 
 /// The event of each slot.
@@ -145,6 +147,7 @@ impl Slots {
             Event::Section,
             Event::Close,
             Event::Asks,
+            Event::ArrivalsEnd,
         ]);
         slots.events.extend((0..scenario.pools.len() as u16).map(|pool| Event::Fill { pool }));
         assert!(slots.events.len() <= SlotHeap::SLOTS_MAX as usize, "checked by the scenario");
@@ -227,9 +230,15 @@ impl Slots {
         self.sample + 3
     }
 
+    /// Slot of the end of an episode's arrivals.
+    #[inline]
+    pub fn arrivals_end(&self) -> Slot {
+        self.sample + 5
+    }
+
     /// Slot of the jobs that look at `pool`.
     #[inline]
     pub fn fill(&self, pool: usize) -> Slot {
-        self.sample + 5 + pool as Slot
+        self.sample + 6 + pool as Slot
     }
 }

@@ -53,8 +53,28 @@ impl<E: Engine> Simulation<'_, E> {
         }
     }
 
+    /// The arrivals of an episode end: what it has done so far is kept, settled like
+    /// the window itself.
+    pub(super) fn on_arrivals_end(&mut self, now: Time) {
+        self.settle_engines(now);
+        self.count_traffic(now);
+        let (use_cases, pools) = self.recorder.so_far(now, setup::kv_blocks(&self.pools));
+        let stretch = Stretch {
+            window_s: now.since(Time::ZERO).seconds(),
+            use_cases,
+            pools,
+            tool_pools: self.tool_pools.iter().map(|pool| pool.record(now)).collect(),
+            arrivals: None,
+        };
+        self.arrivals = Some(Box::new((now, stretch)));
+    }
+
     /// Closes the measured window.
     pub(super) fn on_close(&mut self, now: Time) {
+        // One that was cut off while calls were arriving has no drain.
+        if self.is_episode() && self.arrivals.is_none() {
+            self.on_arrivals_end(now);
+        }
         self.settle_engines(now);
         self.count_traffic(now);
         let pools = self.recorder.close(now, setup::kv_blocks(&self.pools));
@@ -94,6 +114,11 @@ impl<E: Engine> Simulation<'_, E> {
             self.audit.close(self.calls.iter(), self.flights.len(), self.calls.is_empty());
         }
         self.kv_use(&mut pools, self.window.from, now);
+        let arrivals = self.arrivals.take().map(|arrivals| {
+            let (until, mut arrivals) = *arrivals;
+            self.kv_use(&mut arrivals.pools, self.window.from, until);
+            Box::new(arrivals)
+        });
         for call in self.calls.iter().filter(|call| self.window.contains(call.arrived)) {
             pools[usize::from(call.pool)].unfinished += 1;
         }
@@ -116,7 +141,7 @@ impl<E: Engine> Simulation<'_, E> {
             end_s: now.seconds(),
             window_from_s: self.window.from.seconds(),
             cut_off: self.cut_off,
-            whole: Stretch { window_s: length.seconds(), use_cases, pools, tool_pools },
+            whole: Stretch { window_s: length.seconds(), use_cases, pools, tool_pools, arrivals },
             sections,
             windows: Vec::new(),
             timeline: self.timeline,

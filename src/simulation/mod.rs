@@ -28,7 +28,7 @@ use crate::factory::{
     ToolPoolRecord, Waiter,
 };
 use crate::kernel::{Arena, Digest, PendingSet, Slot, Span, Time};
-use crate::metrics::{CutOff, PathRoom, Recorder, RunRecord, Timeline, Watch, Window};
+use crate::metrics::{CutOff, PathRoom, Recorder, RunRecord, Stretch, Timeline, Watch, Window};
 use crate::random::Streams;
 use crate::scenario::{Regime, Scenario};
 use crate::workload::agent::{Actor, ActorId, Plan};
@@ -133,6 +133,10 @@ pub struct Simulation<'s, E: Engine = Replica> {
     watch: Option<Box<Watch>>,
     /// Arrivals pending.
     arrivals_due: u64,
+    /// Sources of an episode without a duration that have not brought all yet.
+    sources_left: usize,
+    /// What an episode did while calls were arriving, and until when they were.
+    arrivals: Option<Box<(Time, Stretch)>>,
     /// Calls in the system that arrived in the window.
     window_calls: u64,
     cut_off: Option<CutOff>,
@@ -197,6 +201,8 @@ impl<'s, E: Engine> Simulation<'s, E> {
             audit: Audit::new(options.audit || cfg!(debug_assertions)),
             watch: None,
             arrivals_due: 0,
+            sources_left: scenario.use_cases.len(),
+            arrivals: None,
             window_calls: 0,
             cut_off: None,
             arrived: 0,
@@ -276,6 +282,7 @@ impl<'s, E: Engine> Simulation<'s, E> {
                 Event::Open => self.on_open(now),
                 Event::Section => self.on_section(now),
                 Event::Close => self.on_close(now),
+                Event::ArrivalsEnd => self.on_arrivals_end(now),
             }
             self.cut_off = self.limit_passed(now);
             if self.is_over() || self.cut_off.is_some() {
@@ -308,6 +315,9 @@ impl<'s, E: Engine> Simulation<'s, E> {
 
     /// Schedules the first event of everything that moves by itself.
     fn start(&mut self) {
+        if let Some(duration) = self.scenario.duration.filter(|_| self.is_episode()) {
+            self.pending.schedule(self.slots.arrivals_end(), Time::ZERO + duration);
+        }
         self.start_sources();
         self.pending.schedule(self.slots.sample(), Time::ZERO + self.timeline.interval());
         if self.window.from > Time::ZERO {
@@ -476,17 +486,21 @@ impl<'s, E: Engine> Simulation<'s, E> {
         self.look_for_jobs(now, pool);
     }
 
-    /// A steady run, or a part of one, is over when the calls of its window are
-    /// done, an episode when all calls are.
+    /// It runs as a whole, to its last answer; not a state, nor a part of the horizon.
+    #[inline]
+    fn is_episode(&self) -> bool {
+        self.scenario.regime == Regime::Terminating && self.part.is_none()
+    }
+
+    /// An episode is over when all calls are done and its duration has passed, for
+    /// which GPUs are paid; all else when the calls of the window are done.
     fn is_over(&self) -> bool {
-        match self.scenario.regime {
-            Regime::Terminating if self.part.is_none() => {
-                self.arrivals_due == 0 && self.calls.is_empty()
-            }
-            Regime::Terminating | Regime::Steady => {
-                self.measured.is_some() && self.window_calls == 0
-            }
+        if self.is_episode() {
+            return self.arrivals_due == 0
+                && self.calls.is_empty()
+                && self.pending.due(self.slots.arrivals_end()).is_none();
         }
+        self.measured.is_some() && self.window_calls == 0
     }
 
     fn limit_passed(&self, now: Time) -> Option<CutOff> {

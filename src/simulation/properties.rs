@@ -199,7 +199,41 @@ proptest! {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
 
-    /// The same with a random recording, a few sessions of it at a time or jobs of them,
+    /// Nor does jumping over steps where an episode lasts longer than its calls, or has no
+    /// duration; counting what happens while calls arrive changes nothing of all of it.
+    #[test]
+    fn episodes_last_until_their_duration_and_their_last_answer(
+        scenario in scenario(), seconds in prop_oneof![Just(None), (0.0..20.0f64).prop_map(Some)],
+    ) {
+        let regime = Regime::Terminating;
+        let duration = seconds.map(|s| Span::from_seconds(s) + Span::from_ticks(1));
+        let mut scenario = Scenario { duration, regime, sections: 1, ..scenario };
+        if duration.is_none() {
+            // Each ends by itself.
+            for use_case in &mut scenario.use_cases {
+                if !use_case.ends_by_itself() {
+                    let (clients, requests) = (3, Some(20));
+                    use_case.arrivals = Arrivals::ClosedLoop { clients, requests, think: None };
+                }
+            }
+        }
+        let record = fast_equals_slow(&scenario, 0.0, None)?;
+        let whole = &record.whole;
+        let arrivals = whole.arrivals.as_ref().expect("it is an episode");
+        prop_assert_eq!(whole.window_s, record.end_s);
+        prop_assert!(arrivals.window_s <= whole.window_s);
+        if let (Some(duration), None) = (duration, record.cut_off) {
+            prop_assert_eq!(arrivals.window_s, duration.seconds());
+            prop_assert!(whole.window_s >= duration.seconds());
+        }
+        for (pool, part) in whole.pools.iter().zip(&arrivals.pools) {
+            prop_assert!(part.busy_s <= pool.busy_s * (1.0 + 1e-12));
+            prop_assert!(part.output_tokens <= pool.output_tokens);
+            prop_assert!(part.input_tokens <= pool.input_tokens);
+        }
+    }
+
+    /// The fast engine is the oracle with a random recording, a few sessions of it at a time or jobs of them,
     /// beside other use cases and over tiers.
     #[test]
     fn replays_are_the_same_step_by_step(

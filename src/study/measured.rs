@@ -1,6 +1,7 @@
 //! One arm of a comparison while its replications run.
 
 use super::compare::{ArmSummary, Difference};
+use super::episode;
 use super::figures::{Figure, Shares, figures};
 use super::precision::Precision;
 use super::reduce::{Evidence, Found, Stability, give_ups, rejections};
@@ -138,6 +139,7 @@ impl<'a> Measured<'a> {
         let names = || self.scenario.use_cases.iter().map(|use_case| use_case.name.as_str());
         let (windows, all) = self.overloaded();
         let mut warnings: Vec<String> = sentence(&windows, all).into_iter().collect();
+        warnings.extend(episode::warning(|path| self.found.at(path)));
         warnings.extend(rejections(names().zip(self.rejected.iter().copied())));
         warnings.extend(give_ups(names().zip(self.given_up.iter().copied())));
         warnings.extend(self.found.dependent_sections());

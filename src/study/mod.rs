@@ -17,6 +17,7 @@
 mod cache_replay;
 mod capacity;
 mod compare;
+mod episode;
 mod figures;
 pub mod forecast;
 mod generated;
@@ -42,6 +43,7 @@ pub use cache_replay::{
 };
 pub use capacity::{Load, load_of};
 pub use compare::{ArmSummary, Compared, Comparison, Difference, compare, runs as compare_runs};
+pub use episode::{PoolArrivals, UseCaseArrivals, has_drain};
 pub use figures::{Unit, figure_paths, headline_figures};
 pub use generated::{Generated, GeneratedCall};
 pub use mix::{Brought, Mix};

@@ -4,8 +4,8 @@
 //! describes it key by key. Names end in their unit. Additions keep `schema`;
 //! a changed meaning raises it.
 
-use super::Precision;
 use super::windows::{HorizonSummary, WindowSummary};
+use super::{PoolArrivals, Precision, UseCaseArrivals};
 use crate::statistics::Interval;
 use indexmap::IndexMap;
 use schemars::JsonSchema;
@@ -38,6 +38,13 @@ pub struct Summary {
     pub warm_up_s: f64,
     /// Time measured after it (mean over replications), s.
     pub measured_s: f64,
+    /// Of an episode, how long calls arrived (mean over replications), s: until its
+    /// duration or, without one, until the last call of a source.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arrivals_s: Option<f64>,
+    /// Of an episode, how long after that its last answer came, s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drain_s: Option<f64>,
     /// What the reader must know before any figure; they lead every output.
     pub warnings: Vec<String>,
     /// What figures rest on: estimates, stand-ins, methods.
@@ -230,6 +237,9 @@ pub struct UseCaseSummary {
     pub slo_met: Option<bool>,
     /// Dollars a call, its pool's cost shared by tokens processed.
     pub usd_per_call: Option<Interval>,
+    /// What happened while calls arrived; absent where it is no episode.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arrivals: Option<UseCaseArrivals>,
     /// By the region of its users, in scenario order; absent where they are not told
     /// apart.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
@@ -404,6 +414,9 @@ pub struct PoolSummary {
     pub usd_per_mtok: UsdPerMtok,
     /// Tokens (input and output) per second and megawatt of provisioned facility power.
     pub tok_per_s_per_mw: Option<Interval>,
+    /// The same of the time in which calls arrived; absent where it is no episode.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arrivals: Option<PoolArrivals>,
 }
 
 /// Figures of HBM or of a tier below it.

@@ -68,6 +68,7 @@ fn use_case(pool: &str, rate: f64, slowness: f64) -> UseCaseSummary {
         goodput_calls_per_s: interval(rate * 0.973, 0.012),
         slo_met: Some(true),
         usd_per_call: interval(0.00043 * slowness, 0.02),
+        arrivals: None,
     }
 }
 
@@ -100,6 +101,7 @@ fn pool(gpus: u32, output: f64) -> PoolSummary {
             total: interval(0.314, 0.02),
         },
         tok_per_s_per_mw: interval(1_512_000.0, 0.01),
+        arrivals: None,
     }
 }
 
@@ -118,6 +120,8 @@ pub fn summary() -> Summary {
         regime: "steady".into(),
         warm_up_s: 310.0,
         measured_s: 3600.0,
+        arrivals_s: None,
+        drain_s: None,
         warnings: vec![],
         notes: vec![
             "Step times of h200-sxm are fitted to measurements; median error 4 %.".into(),

@@ -23,7 +23,7 @@ pub fn metric(path: &str) -> String {
     let (owner, rest) = match (path.strip_prefix("use_cases."), path.strip_prefix("pools.")) {
         (Some(rest), _) => ("", rest),
         (_, Some(rest)) => ("pool ", rest),
-        _ => return path.to_owned(),
+        _ => return path.trim_end_matches("_s").to_owned(),
     };
     // Names may hold dots, keys are one or two words.
     let words = match Unit::of(path) {
@@ -32,12 +32,16 @@ pub fn metric(path: &str) -> String {
     };
     let parts: Vec<&str> = rest.split('.').collect();
     let (name, key) = parts.split_at(parts.len().saturating_sub(words));
+    let (name, when) = match name {
+        [name @ .., "arrivals"] if !name.is_empty() => (name, " while calls arrive"),
+        _ => (name, ""),
+    };
     let known = |word: &str| {
         let found = NAMES.iter().find(|(known, _)| *known == word);
         found.map_or_else(|| word.replace('_', " "), |(_, name)| (*name).to_owned())
     };
     let key: Vec<String> = key.iter().map(|word| known(word)).collect();
-    format!("{} of {owner}{}", key.join(" "), name.join("."))
+    format!("{}{when} of {owner}{}", key.join(" "), name.join("."))
 }
 
 /// How the figure at `path` is shown.
@@ -83,5 +87,10 @@ mod tests {
         assert_eq!(metric("use_cases.a.b.goodput_fraction"), "goodput share of a.b");
         assert_eq!(metric("pools.a.usd_per_mtok.total"), "$/Mtok total of pool a");
         assert_eq!(metric("pools.a.kv_use_mean"), "kv use mean of pool a");
+        assert_eq!(metric("drain_s"), "drain");
+        let of_arrivals = metric("pools.a.arrivals.utilization");
+        assert_eq!(of_arrivals, "utilization while calls arrive of pool a");
+        let cost = metric("pools.a.b.arrivals.usd_per_mtok.total");
+        assert_eq!(cost, "$/Mtok total while calls arrive of pool a.b");
     }
 }

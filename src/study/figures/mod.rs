@@ -2,6 +2,7 @@
 //! comparisons, sweeps and everything else that names a figure.
 
 mod agents;
+mod episode;
 mod figure;
 mod jobs;
 mod outcomes;
@@ -13,6 +14,7 @@ mod unit;
 mod use_case;
 
 pub use agents::{part_key, runs as agent_runs};
+pub use episode::is_episode;
 pub use figure::{Figure, Share};
 pub use pool::{gaps, served_by};
 pub use shares::Shares;
@@ -50,11 +52,15 @@ pub fn headline_figures(scenario: &Scenario) -> Vec<String> {
 /// All figures of `scenario`, in the order of summary.json.
 pub fn figures(scenario: &Scenario) -> Vec<Figure> {
     let use_cases = (0..scenario.use_cases.len()).flat_map(|at| {
-        use_case::figures(scenario, at).into_iter().chain(agents::figures(scenario, at))
+        let own = use_case::figures(scenario, at).into_iter();
+        let agents = agents::figures(scenario, at);
+        own.chain(agents).chain(episode::figures_of_use_case(scenario, at))
     });
-    let pools = (0..scenario.pools.len())
-        .flat_map(|at| pool::figures(scenario, at).into_iter().chain(tier::figures(scenario, at)));
+    let pools = (0..scenario.pools.len()).flat_map(|at| {
+        let own = pool::figures(scenario, at).into_iter();
+        own.chain(tier::figures(scenario, at)).chain(episode::figures_of_pool(scenario, at))
+    });
     let tools =
         (0..scenario.tool_pools.len()).flat_map(|at| agents::figures_of_tools(scenario, at));
-    use_cases.chain(pools).chain(tools).collect()
+    episode::figures(scenario).into_iter().chain(use_cases).chain(pools).chain(tools).collect()
 }

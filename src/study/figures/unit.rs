@@ -35,6 +35,7 @@ impl Unit {
             || last.strip_prefix('p').is_some_and(|digits| digits.parse::<u8>().is_ok());
         match last {
             _ if owner.ends_with("_s") && is_statistic => Unit::Seconds,
+            "arrivals_s" | "drain_s" => Unit::Seconds,
             _ if owner == "usd_per_mtok" => Unit::UsdPerMtok,
             _ if owner == "served_fraction" => Unit::Share,
             "read_utilization" | "write_utilization" => Unit::Share,

@@ -17,6 +17,7 @@ pub use stability::{Evidence, Stability, counts, mean_in_system};
 pub use use_case::{give_ups, rejections};
 
 use super::capacity::{Load, load_of};
+use super::episode;
 use super::figures::{Figure, Shares, figures};
 use super::precision::Precision;
 use super::{PoolSummary, Summary, UseCaseSummary};
@@ -44,6 +45,7 @@ pub fn summary(scenario: &Scenario, records: &[RunRecord], digest: Digest) -> Su
     let loads: Vec<Option<Load>> =
         (0..scenario.pools.len()).map(|pool| load_of(scenario, pool)).collect();
     let mut warnings = stability::warnings(scenario, records, &stability, &loads);
+    warnings.extend(episode::warning(|path| found.at(path)));
     warnings.extend(use_case::unmeasured(&use_cases));
     let rejected = use_cases.iter().map(|(name, use_case)| (name.as_str(), use_case.rejected));
     warnings.extend(rejections(rejected));
@@ -72,6 +74,8 @@ pub fn summary(scenario: &Scenario, records: &[RunRecord], digest: Digest) -> Su
         warm_up_s: records[0].window_from_s,
         measured_s: records.iter().map(|run| run.whole.window_s).sum::<f64>()
             / records.len() as f64,
+        arrivals_s: found.at("arrivals_s").map(|interval| interval.mean),
+        drain_s: found.at("drain_s").map(|interval| interval.mean),
         use_cases,
         pools: pool::summaries(scenario, &found, &stability, &loads),
         tool_pools: agents::tool_pools(scenario, &found),

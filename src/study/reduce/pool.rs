@@ -5,7 +5,7 @@ use super::stability::Stability;
 use crate::economics::tier_usd_per_second;
 use crate::scenario::{Pool, Scenario};
 use crate::study::figures::{HBM, has_hits};
-use crate::study::{Load, PoolSummary, TierSummary, UsdPerMtok};
+use crate::study::{Load, PoolArrivals, PoolSummary, TierSummary, UsdPerMtok};
 use indexmap::IndexMap;
 
 /// One summary a pool.
@@ -20,7 +20,9 @@ pub fn summaries(
         .enumerate()
         .map(|(at, ((pool, verdict), &load))| {
             let tiers = if has_hits(scenario, at) { tiers(pool, found) } else { IndexMap::new() };
-            (pool.name.clone(), PoolSummary { tiers, ..summary(pool, found, verdict, load) })
+            let arrivals = PoolArrivals::of(scenario, found, &pool.name);
+            let summary = summary(pool, found, verdict, load);
+            (pool.name.clone(), PoolSummary { tiers, arrivals, ..summary })
         })
         .collect()
 }
@@ -57,6 +59,7 @@ fn summary(pool: &Pool, found: &Found, verdict: &Stability, load: Option<Load>) 
             total: get("usd_per_mtok.total"),
         },
         tok_per_s_per_mw: get("tok_per_s_per_mw"),
+        arrivals: None,
     }
 }
 

@@ -8,6 +8,7 @@ use crate::metrics::{RunRecord, UseCaseRecord};
 use crate::scenario::Scenario;
 use crate::simulation::Options;
 use crate::statistics::Interval;
+use crate::study::episode;
 use crate::study::figures::{Shares, figures};
 use crate::study::precision::Precision;
 use crate::study::reduce::{Found, give_ups, rejections, stability};
@@ -101,6 +102,7 @@ pub fn measure(
     let mut warnings = warnings(plan, &scenario, &transient, &bounded, &records, &unstable_pools);
     let (overloaded_windows, windows) = overloads(&runs, &records);
     warnings.extend(sentence(&overloaded_windows, windows));
+    warnings.extend(episode::warning(|path| found.at(path)));
     warnings.extend(found.dependent_sections());
     let point = SeekPoint {
         value: serde_json::to_value(plan.range.node(value).to_toml()).expect("TOML is JSON"),

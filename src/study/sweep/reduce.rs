@@ -9,6 +9,7 @@ use crate::error::{Error, Mistake, Result};
 use crate::kernel::Digest;
 use crate::scenario::Regime;
 use crate::statistics::Interval;
+use crate::study::episode;
 use crate::study::figures::{Share, Shares};
 use crate::study::precision::Precision;
 use crate::study::reduce::{Evidence, Stability, reduced};
@@ -316,7 +317,7 @@ fn summary(Finished { point, runs, settled }: Finished) -> (PointSummary, usize)
         }
         Some((path.clone(), reduced(&shares(&runs, index), point.is_random)?))
     };
-    let figures =
+    let figures: IndexMap<String, Interval> =
         point.figures.iter().zip(&point.steady_on).enumerate().filter_map(figure).collect();
     let unstable_pools: Vec<String> = point
         .pools
@@ -331,6 +332,7 @@ fn summary(Finished { point, runs, settled }: Finished) -> (PointSummary, usize)
     // A load that grows has no warm-up to find; that it grows says more.
     let mut warnings: Vec<String> =
         point.warning.filter(|_| unstable_pools.is_empty()).into_iter().collect();
+    warnings.extend(episode::warning(|path| figures.get(path).copied()));
     warnings.extend(settled.iter().flat_map(|settled| settled.warnings.iter().cloned()));
     let summary = PointSummary {
         point: point.point,
