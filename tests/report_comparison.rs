@@ -62,6 +62,7 @@ fn comparison(
             changes: vec![format!("pool.assistant.replicas = {arm}")],
             digest: "0".repeat(16),
             unstable_pools: Vec::new(),
+            unknown_pools: IndexMap::new(),
             overloaded_windows: Vec::new(),
             withheld: Vec::new(),
             figures: figures.collect(),

@@ -14,7 +14,14 @@ const WHAT_IF: &str = "cache-what-if.toml";
 const TIERS: &str = "cache-tiers.toml";
 
 fn opened(name: &str, set: &[String]) -> (Loaded, Variants) {
-    let short = ["duration=14 min", "warm_up=4 min", "replications=2"].map(str::to_owned);
+    // Pauses of half a minute at most: sessions are over, and others under way, in time.
+    let short = [
+        "duration=14 min",
+        "warm_up=5 min",
+        "replications=2",
+        "use_case.coding-agent.session.think={ distribution = \"lognormal\", median = \"1 s\", sigma = 2.0, max = \"30 s\" }",
+    ]
+    .map(str::to_owned);
     let set = short.iter().chain(set).cloned().collect();
     let overrides = Overrides { set, ..Overrides::default() };
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios").join(name);
@@ -23,7 +30,8 @@ fn opened(name: &str, set: &[String]) -> (Loaded, Variants) {
 
 fn run(name: &str, set: &[String]) -> Summary {
     let summary = replicate(&opened(name, set).0.scenario, false, |_| {}).summary;
-    assert!(summary.pools["agents"].stable, "{set:?}");
+    let pool = &summary.pools["agents"];
+    assert_eq!(pool.stable, Some(true), "{set:?}: {:?}", pool.doubt);
     summary
 }
 
@@ -47,7 +55,9 @@ fn a_higher_hit_rate_is_faster_for_agents_and_for_their_neighbor() {
     let p95 = rates.map(|rate| {
         let set = [
             format!("use_case.coding-agent.cache_hit={rate}"),
-            "use_case.coding-agent.arrivals.rate=0.1 /s".to_owned(),
+            "use_case.coding-agent.arrivals.rate=0.08 /s".to_owned(),
+            "warm_up=12 min".to_owned(),
+            "duration=24 min".to_owned(),
         ];
         let summary = run(WHAT_IF, &set);
         ["coding-agent", "chat"].map(|name| p95(&summary.use_cases[name]))

@@ -71,7 +71,7 @@ fn hours(count: f64) -> Span {
 
 fn part(from: Time, warm_up: Span, length: Span) -> Options {
     let from = Time::from_ticks(from.ticks() - warm_up.ticks());
-    Options { warm_up, audit: true, part: Some(Part { from, length }) }
+    Options { warm_up, audit: true, part: Some(Part { from, length }), ..Options::default() }
 }
 
 /// Expected arrivals of each local hour, counted one by one.
@@ -346,7 +346,8 @@ fn overloaded_windows_are_named() {
         summary.windows.iter().map(|window| !window.overloaded_pools.is_empty()).collect();
     assert_eq!(overloaded, [false, true]);
     let [quiet, sale] = summary.windows.as_slice() else { panic!("two windows") };
-    assert!(quiet.pools["a"].stable && !sale.pools["a"].stable);
+    assert_eq!(quiet.pools["a"].stable, Some(true));
+    assert_eq!(sale.pools["a"].stable, Some(false));
     let p95 =
         |window: &study::windows::WindowSummary| window.use_cases["shop"].ttft_s.p95.unwrap().mean;
     assert!(p95(sale) > 20.0 * p95(quiet), "{} {}", p95(sale), p95(quiet));

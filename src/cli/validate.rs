@@ -9,12 +9,12 @@ use crate::factory::{Batch, GroupTokens, StepTime};
 use crate::kernel::{Span, Time};
 use crate::scenario::{
     Arrivals, BatchLimits, Choice, ENGINE_VERSION, Lengths, Loaded, Offload, Pool, Regime,
-    Scenario, UseCase,
+    Scenario, UseCase, units,
 };
 use crate::study::seek;
 use crate::study::sweep;
 use crate::study::windows::Plan;
-use crate::study::{Load, Mix, load_of};
+use crate::study::{Load, Mix, Settling, load_of};
 use clap::Args;
 use serde_json::{Value, json};
 use std::fmt::Write;
@@ -275,9 +275,32 @@ fn use_case_text(scenario: &Scenario, at: usize) -> String {
     let lengths = format!("tokens {how}, mean {prompt:.0} in{from_cache} and {output:.0} out");
     let targets = use_case.slo.targets.len();
     format!(
-        "\nuse case {} -> {}: {arrivals}; {lengths}; {targets} promise(s)\n",
-        use_case.name, pool
+        "\nuse case {} -> {}: {arrivals}; {lengths}; {targets} promise(s)\n{}",
+        use_case.name,
+        pool,
+        settling_text(scenario, at)
     )
+}
+
+/// How long its calls take to come at their steady rate.
+fn settling_text(scenario: &Scenario, at: usize) -> String {
+    let settling = Settling::of(scenario, at);
+    let needs = units::duration(settling.needs_s());
+    let how = match &settling {
+        Settling::AtOnce => return String::new(),
+        Settling::Sessions(ages) => {
+            format!("sessions last {} on average", units::duration(ages.mean_length_s()))
+        }
+        Settling::Clients { cycle_s } => {
+            format!("clients ask every {} on average", units::duration(*cycle_s))
+        }
+    };
+    match scenario.regime {
+        Regime::Terminating if scenario.windows.is_none() => format!("  {how}\n"),
+        _ => {
+            format!("  {how}; a steady state wants a warm-up of {needs}, and as long to measure\n")
+        }
+    }
 }
 
 /// Names of the pools that serve `use_case`.
@@ -347,9 +370,10 @@ fn document(loaded: &Loaded) -> Value {
         "warnings": scenario.warnings,
         "sweep_points": loaded.sweep.as_ref().map(|sweep| sweep.points),
         "pools": scenario.pools.iter().enumerate().map(pool).collect::<Vec<_>>(),
-        "use_cases": scenario.use_cases.iter().map(|use_case| json!({
+        "use_cases": scenario.use_cases.iter().enumerate().map(|(at, use_case)| json!({
             "name": use_case.name,
             "pool": pool_names(scenario, use_case),
+            "warm_up_needed_s": Settling::of(scenario, at).needs_s(),
         })).collect::<Vec<_>>(),
         "arms": loaded.arms.iter().map(|arm| json!({
             "name": arm.name,

@@ -27,5 +27,5 @@ pub use record::{
     WindowRecord,
 };
 pub use recorder::{Recorder, Window};
-pub use timeline::{Point, Timeline};
+pub use timeline::{Flow, Point, Timeline};
 pub use watch::{Preemption, RunKey, Watch, Watched, WatchedCall, WatchedRun, WatchedTool};

@@ -10,6 +10,7 @@ use super::arrived::{Arrived, Bounds, Happened};
 use super::gauge::Gauge;
 use super::record::{PoolRecord, Stretch, TierRecord, UseCaseRecord};
 use super::sections::Sections;
+use super::timeline::Flow;
 use crate::factory::{Call, Count, Credit, Progress, Why};
 use crate::kernel::{Span, Time};
 use crate::scenario::{self, Scenario};
@@ -70,6 +71,8 @@ pub(super) struct Pool {
     pub blocks_peak: u64,
     /// By tier, from near to far.
     tiers: Vec<TierRecord>,
+    /// All that has passed, whether or not the window is open.
+    flow: Flow,
 }
 
 impl Recorder {
@@ -157,12 +160,18 @@ impl Recorder {
         self.sections.as_mut().map_or(Vec::new(), |sections| sections.reduce())
     }
 
+    /// What has passed each pool since the run began.
+    pub fn flows(&self) -> impl Iterator<Item = Flow> {
+        self.pools.iter().map(|pool| pool.flow)
+    }
+
     /// A call arrived and waits.
     #[inline]
     pub fn arrived(&mut self, now: Time, pool: usize) {
         let pool = &mut self.pools[pool];
         pool.waiting.raise(now, 1);
         pool.arrived += u64::from(self.is_open);
+        pool.flow.arrived += 1;
     }
 
     /// A call arrived that can never be served.
@@ -238,9 +247,11 @@ impl Recorder {
     /// seconds of computing.
     #[inline]
     pub fn first_token(&mut self, pool: usize, call: &Call, saved_s: f64) {
+        let pool = &mut self.pools[pool];
+        let cached = u64::from(call.cached);
+        pool.flow.prompt_tokens += u64::from(call.prompt);
+        pool.flow.cached_tokens += cached;
         if self.is_open {
-            let pool = &mut self.pools[pool];
-            let cached = u64::from(call.cached);
             pool.input_tokens += u64::from(call.prompt);
             pool.cached_tokens += cached;
             pool.saved_s += saved_s;
@@ -288,6 +299,7 @@ impl Recorder {
     pub fn finished(&mut self, now: Time, pool: usize, call: &Call) {
         let pool = &mut self.pools[pool];
         pool.running.lower(now, 1);
+        pool.flow.left += 1;
         pool.finished += u64::from(self.is_open);
         let index = usize::from(call.use_case);
         let use_case = &mut self.use_cases[index];
@@ -305,6 +317,7 @@ impl Recorder {
         let pool = &mut self.pools[pool];
         let left = if was_running { &mut pool.running } else { &mut pool.waiting };
         left.lower(now, 1);
+        pool.flow.left += 1;
         if self.window.contains(call.arrived) {
             let use_case = usize::from(call.use_case);
             self.use_cases[use_case].arrived.aborted(why);

@@ -18,6 +18,39 @@ pub struct Point {
     pub waiting: u32,
     /// KV blocks in use, all ranks.
     pub blocks_used: u64,
+    /// What has passed since the run began.
+    pub flow: Flow,
+}
+
+/// Calls and tokens that have passed a pool since the run began, so that two
+/// instants give the rate, and the hit rate, between them.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Flow {
+    /// Calls that arrived.
+    pub arrived: u64,
+    /// Calls that left: finished, given up, or called off.
+    pub left: u64,
+    /// Prompt tokens of calls whose first token was sampled.
+    pub prompt_tokens: u64,
+    /// Of these, tokens found in the cache.
+    pub cached_tokens: u64,
+}
+
+impl Flow {
+    /// What passed since it was `then`.
+    pub fn since(&self, then: &Flow) -> Flow {
+        Flow {
+            arrived: self.arrived - then.arrived,
+            left: self.left - then.left,
+            prompt_tokens: self.prompt_tokens - then.prompt_tokens,
+            cached_tokens: self.cached_tokens - then.cached_tokens,
+        }
+    }
+
+    /// Share of prompt tokens found in the cache; `None` without prompts.
+    pub fn hit_fraction(&self) -> Option<f64> {
+        (self.prompt_tokens > 0).then(|| self.cached_tokens as f64 / self.prompt_tokens as f64)
+    }
 }
 
 /// Samples of every pool at multiples of one interval.

@@ -64,7 +64,7 @@ pub fn figure(chart: &Chart) -> Markup {
 /// A table.
 pub fn tabulate(table: &Table) -> Markup {
     let class = |cell: &str| match cell {
-        "UNSTABLE" | "MISSED" | "worse" => Some("alarm"),
+        "UNSTABLE" | "NOT KNOWN" | "MISSED" | "worse" => Some("alarm"),
         "better" => Some("good"),
         "withheld" => Some("withheld"),
         _ => None,

@@ -4,7 +4,7 @@
 //! figures a decision hangs on. Terminal and HTML share them.
 
 use super::figure::{Figure, Measure, grouped};
-use super::table::is_stable;
+use super::table::{is_stable, pools_of};
 use crate::statistics::Interval;
 use crate::study::{PoolSummary, Precision, Summary, UseCaseSummary, has_drain};
 
@@ -129,10 +129,17 @@ pub fn stopping(precision: &Precision, replications: u32) -> String {
 /// A sentence or two on one use case.
 pub fn use_case(summary: &Summary, use_case: &UseCaseSummary) -> String {
     if !is_stable(summary, use_case) && use_case.ttft_s.p95.is_none() {
-        return format!(
-            "more calls arrive than pool {} can serve, so there is no steady latency to report.",
-            use_case.pool
-        );
+        let is_unknown = |pool: &PoolSummary| pool.stable.is_none();
+        return match pools_of(summary, use_case).find(|(_, pool)| is_unknown(pool)) {
+            Some((name, _)) => format!(
+                "pool {name} is not known to be in a steady state, so there is no latency to report \
+                 and the SLO is neither kept nor missed."
+            ),
+            None => format!(
+                "more calls arrive than pool {} can serve, so there is no steady latency to report.",
+                use_case.pool
+            ),
+        };
     }
     if use_case.calls == 0 {
         return "no call finished within the time measured.".into();
@@ -177,8 +184,10 @@ pub fn pool(pool: &PoolSummary) -> String {
         n => format!("{} GPUs", grouped(f64::from(n), 0)),
     };
     let mut parts = vec![gpus];
-    if !pool.stable {
-        parts.push("overloaded".into());
+    match pool.stable {
+        Some(true) => {}
+        Some(false) => parts.push("overloaded".into()),
+        None => parts.push("not known to be in a steady state".into()),
     }
     if let Some(share) = load(pool) {
         parts.push(format!(

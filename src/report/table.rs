@@ -83,9 +83,17 @@ pub fn tables(summary: &Summary) -> Vec<Table> {
     tables
 }
 
-/// Whether the pools that serve `use_case` can sustain their load.
+/// Whether the pools that serve `use_case` are known to sustain their load.
 pub fn is_stable(summary: &Summary, use_case: &UseCaseSummary) -> bool {
-    use_case.pool.split(", ").all(|name| summary.pools.get(name).is_none_or(|pool| pool.stable))
+    pools_of(summary, use_case).all(|(_, pool)| pool.stable == Some(true))
+}
+
+/// The pools that serve `use_case`.
+pub fn pools_of<'s>(
+    summary: &'s Summary,
+    use_case: &'s UseCaseSummary,
+) -> impl Iterator<Item = (&'s str, &'s PoolSummary)> {
+    use_case.pool.split(", ").filter_map(|name| Some((name, summary.pools.get(name)?)))
 }
 
 /// Whether its TTFT has parts beside queue and prefill.
@@ -211,6 +219,15 @@ fn use_cases(summary: &Summary) -> Table {
     }
 }
 
+/// What stands beside the load of a pool that is not known to sustain it.
+fn verdict(pool: &PoolSummary) -> Option<&'static str> {
+    match pool.stable {
+        Some(true) => None,
+        Some(false) => Some("UNSTABLE"),
+        None => Some("NOT KNOWN"),
+    }
+}
+
 fn pools(summary: &Summary) -> Table {
     let all: Vec<&PoolSummary> = summary.pools.values().collect();
     let count = |name, value: fn(&PoolSummary) -> u64| Row {
@@ -218,16 +235,16 @@ fn pools(summary: &Summary) -> Table {
         cells: all.iter().map(|p| grouped(value(p) as f64, 0)).collect(),
     };
     let row = |name, measure, value: fn(&PoolSummary) -> Option<&Interval>| {
-        let cells = all.iter().map(|p| cell(value(p), measure, p.stable)).collect();
+        let cells = all.iter().map(|p| cell(value(p), measure, p.stable == Some(true))).collect();
         all.iter().any(|p| value(p).is_some()).then_some(Row { name: Cow::Borrowed(name), cells })
     };
     let load = |p: &&PoolSummary| {
         let share = story::load(p).map(|share| Figure::exact(share, Measure::Fraction).plain());
-        match (share, p.stable) {
-            (Some(share), true) => share,
-            (Some(share), false) => format!("{share}, UNSTABLE"),
-            (None, true) => ABSENT.to_string(),
-            (None, false) => "UNSTABLE".to_string(),
+        match (share, verdict(p)) {
+            (Some(share), None) => share,
+            (Some(share), Some(verdict)) => format!("{share}, {verdict}"),
+            (None, None) => ABSENT.to_string(),
+            (None, Some(verdict)) => verdict.to_owned(),
         }
     };
     let capacity = Row {

@@ -333,6 +333,20 @@ impl schemars::JsonSchema for Fraction {
     }
 }
 
+/// A duration of about so many seconds, rounded up to two digits or so, as it may be
+/// written: "48 min".
+pub fn duration(seconds: f64) -> String {
+    let (unit, worth) = match seconds {
+        s if s <= 120.0 => ("s", 1.0),
+        s if s <= 7_200.0 => ("min", 60.0),
+        s if s <= 172_800.0 => ("h", 3_600.0),
+        _ => ("days", 86_400.0),
+    };
+    // What is whole but for rounding stays.
+    let count = (seconds / worth - 1e-9).ceil().max(0.0);
+    format!("{count:.0} {unit}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

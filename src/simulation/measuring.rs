@@ -5,7 +5,7 @@ use super::watching::points;
 use super::{Simulation, setup};
 use crate::factory::{Engine, ToolPoolRecord};
 use crate::kernel::{Slot, Span, Time};
-use crate::metrics::{PoolRecord, RunRecord, Stretch};
+use crate::metrics::{Point, PoolRecord, RunRecord, Stretch};
 
 /// What closing the window left.
 pub(super) struct Measured {
@@ -16,7 +16,8 @@ pub(super) struct Measured {
 
 impl<E: Engine> Simulation<'_, E> {
     pub(super) fn on_sample(&mut self, now: Time, slot: Slot) {
-        let next = self.timeline.push(points(&self.pools, now));
+        let states = points(&self.pools, now).zip(self.recorder.flows());
+        let next = self.timeline.push(states.map(|(point, flow)| Point { flow, ..point }));
         let last = self.window.until;
         if next <= last {
             self.pending.schedule(slot, next);

@@ -76,6 +76,8 @@ pub struct Options {
     pub audit: bool,
     /// The part of the horizon that runs; `None`: all of it.
     pub part: Option<Part>,
+    /// It is over with the measured window: rates are wanted, and no latencies.
+    pub ends_with_window: bool,
 }
 
 /// A part of the horizon of a scenario: a run that begins at `from`, its time
@@ -125,6 +127,7 @@ pub struct Simulation<'s, E: Engine = Replica> {
     recorder: Recorder,
     timeline: Timeline,
     part: Option<Part>,
+    ends_with_window: bool,
     window: Window,
     measured: Option<Measured>,
     digest: Digest,
@@ -195,6 +198,7 @@ impl<'s, E: Engine> Simulation<'s, E> {
             recorder: Recorder::new(scenario, window),
             timeline: Timeline::new(scenario.pools.len(), interval),
             part: options.part,
+            ends_with_window: options.ends_with_window,
             window,
             measured: None,
             digest: Digest::default(),
@@ -500,7 +504,7 @@ impl<'s, E: Engine> Simulation<'s, E> {
                 && self.calls.is_empty()
                 && self.pending.due(self.slots.arrivals_end()).is_none();
         }
-        self.measured.is_some() && self.window_calls == 0
+        self.measured.is_some() && (self.window_calls == 0 || self.ends_with_window)
     }
 
     fn limit_passed(&self, now: Time) -> Option<CutOff> {

@@ -33,7 +33,8 @@ fn run_part<E: crate::factory::Engine>(
     warm_up: f64,
     part: Option<Part>,
 ) -> (Journal, RunRecord) {
-    let options = Options { warm_up: Span::from_seconds(warm_up), audit: true, part };
+    let options =
+        Options { warm_up: Span::from_seconds(warm_up), audit: true, part, ..Options::default() };
     run_on::<E>(scenario, options, None)
 }
 
@@ -64,7 +65,8 @@ fn fast_equals_slow(
     warm_up: f64,
     texts: Option<u64>,
 ) -> Result<RunRecord, TestCaseError> {
-    let options = Options { warm_up: Span::from_seconds(warm_up), audit: true, part: None };
+    let options =
+        Options { warm_up: Span::from_seconds(warm_up), audit: true, ..Options::default() };
     let (fast_journal, fast) = run_on::<Replica>(scenario, options, texts);
     let (slow_journal, slow) = run_on::<Oracle>(scenario, options, texts);
     let parting = fast_journal.iter().zip(&slow_journal).position(|(fast, slow)| fast != slow);

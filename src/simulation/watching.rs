@@ -53,6 +53,7 @@ pub(super) fn points<E: Engine>(pools: &[Pool<E>], now: Time) -> impl Iterator<I
                 running: point.running + load.running,
                 waiting: point.waiting + load.waiting,
                 blocks_used: point.blocks_used + load.blocks_used,
+                ..point
             }
         })
     })

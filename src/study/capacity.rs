@@ -39,6 +39,13 @@ pub fn load_of(scenario: &Scenario, pool: usize) -> Option<Load> {
     })
 }
 
+/// Calls a second that `pool` can finish of the calls of `mix`.
+pub fn capacity_at(pool: &Pool, mix: &Mix) -> f64 {
+    let ranks = f64::from(pool.replicas) * f64::from(pool.parallelism.data);
+    let rates = concurrencies(pool, mix).map(|n| ranks * Steady::at(pool, mix, n).calls_per_s);
+    rates.fold(0.0, f64::max)
+}
+
 /// Throughput against interactivity of the pool at index `pool`, one point a concurrency.
 pub fn frontier(scenario: &Scenario, pool: usize) -> Vec<FrontierPoint> {
     let Some(mix) = Mix::of(scenario, pool) else { return Vec::new() };
@@ -53,6 +60,20 @@ pub fn frontier(scenario: &Scenario, pool: usize) -> Vec<FrontierPoint> {
         }
     };
     concurrencies(pool, &mix).map(point).collect()
+}
+
+/// Seconds of a step of `pool` at the least concurrency that serves what `mix` offers
+/// beside `clients` who wait for their answers; at the best one where none does.
+pub fn steady_step_s(pool: &Pool, mix: &Mix, clients: f64) -> f64 {
+    let ranks = f64::from(pool.replicas) * f64::from(pool.parallelism.data);
+    let serves = |n: &u64| {
+        let Steady { calls_per_s, .. } = Steady::at(pool, mix, *n);
+        *n as f64 >= clients / ranks && ranks * calls_per_s >= mix.calls_per_s
+    };
+    let rate = |n: u64| Steady::at(pool, mix, n).calls_per_s;
+    let all = || concurrencies(pool, mix);
+    let n = all().find(serves).or_else(|| all().max_by(|a, b| rate(*a).total_cmp(&rate(*b))));
+    Steady::at(pool, mix, n.unwrap_or(1)).step_s
 }
 
 /// 1, 2, 3, 4, 6, 8, 12, ... up to what the batch limit, the KV blocks of a rank

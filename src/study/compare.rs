@@ -8,7 +8,8 @@
 
 use super::measured::Measured;
 use super::precision::{Precision, waves};
-use super::runs::runs_a_replication;
+use super::reduce::unknown;
+use super::runs::{Runs, runs_a_replication};
 use super::transient::{Transient, pilots};
 use super::windows::OverloadedWindow;
 use crate::kernel::{Digest, Span};
@@ -66,10 +67,14 @@ pub struct ArmSummary {
     pub precision: Option<Precision>,
     /// Pools that cannot sustain the load; their steady-state figures are withheld.
     pub unstable_pools: Vec<String>,
+    /// Pools of which it is not known whether they can, with the reason; their
+    /// steady-state figures are withheld too. Absent where there are none.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub unknown_pools: IndexMap<String, String>,
     /// Windows of the horizon in which a pool cannot keep up; absent where there are none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub overloaded_windows: Vec<OverloadedWindow>,
-    /// Paths of figures that are withheld because a pool is unstable.
+    /// Paths of figures that are withheld because a pool is not known to be stable.
     pub withheld: Vec<String>,
     /// By path; a figure that is absent or withheld is left out.
     pub figures: IndexMap<String, Difference>,
@@ -161,8 +166,8 @@ fn measure<'a>(
 /// ```
 pub fn compare(arms: &[Arm], audit: bool, done: impl Fn(u64) + Sync) -> Compared {
     let baseline = arms.first().expect("a comparison has a baseline");
-    let transients: Vec<Transient> =
-        arms.iter().map(|arm| Transient::of(&arm.scenario, audit, &done)).collect();
+    let transient = |arm: &Arm| Transient::of(&Runs::of(&arm.scenario), audit, &done);
+    let transients: Vec<Transient> = arms.iter().map(transient).collect();
     let warm_up = transients.iter().map(|found| found.warm_up).max().unwrap_or(Span::ZERO);
     let options = Options { warm_up, audit, ..Options::default() };
     let measured = measure(arms, options, &done);
@@ -216,8 +221,10 @@ fn warnings(
                  withheld and not compared"
             ));
         }
+        let doubts = summary.unknown_pools.iter();
+        warnings.extend(doubts.map(|(pool, doubt)| format!("{name}: {}", unknown(pool, doubt))));
         // A load that grows has no warm-up to find; its own warning says more.
-        let is_stable = summary.unstable_pools.is_empty();
+        let is_stable = summary.unstable_pools.is_empty() && summary.unknown_pools.is_empty();
         let transient = transient.warning.iter().filter(|_| is_stable);
         warnings.extend(transient.map(|warning| format!("{name}: {warning}")));
         // What the baseline says of itself holds for its arms as well.

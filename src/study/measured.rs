@@ -4,7 +4,7 @@ use super::compare::{ArmSummary, Difference};
 use super::episode;
 use super::figures::{Figure, Shares, figures};
 use super::precision::Precision;
-use super::reduce::{Evidence, Found, Stability, give_ups, rejections};
+use super::reduce::{Evidence, Found, Stability, give_ups, named, rejections};
 use super::runs::Runs;
 use super::windows::{OverloadedWindow, WindowEvidence, overloaded, sentence};
 use crate::kernel::Digest;
@@ -65,7 +65,7 @@ impl<'a> Measured<'a> {
                 shares.add(figure, &record);
             }
             for (pool, evidence) in self.evidence.iter_mut().enumerate() {
-                evidence.push(Evidence::of(&record, pool));
+                evidence.push(self.of.evidence(&record, pool));
             }
             let windows = self.of.plan.iter().map(|plan| WindowEvidence::all(plan, &record));
             self.windows.extend(windows.flatten());
@@ -116,11 +116,13 @@ impl<'a> Measured<'a> {
         let stability = self.stability();
         let is_unstable = |pool: usize| !stability[pool].is_stable;
         let withheld = self.figures.iter().filter(|fig| fig.is_withheld(is_unstable));
-        let unstable = (0..stability.len()).filter(|&pool| is_unstable(pool));
+        let names = self.scenario.pools.iter().map(|pool| pool.name.as_str());
+        let (unstable_pools, unknown_pools) = named(names, &stability);
         ArmSummary {
             changes: arm.changes.clone(),
             digest: self.digest.to_string(),
-            unstable_pools: unstable.map(|pool| self.scenario.pools[pool].name.clone()).collect(),
+            unstable_pools,
+            unknown_pools,
             overloaded_windows: self.overloaded().0,
             precision: Precision::of(self.scenario, &self.found),
             withheld: withheld.map(|figure| figure.path.clone()).collect(),

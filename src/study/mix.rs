@@ -67,6 +67,14 @@ impl Mix {
         })
     }
 
+    /// The same call where the cache finds this share of its prompt.
+    pub fn with_hit_fraction(&self, share: f64) -> Mix {
+        let cached = share * self.prompt;
+        let spared = (self.cached * (self.cached + 1.0) - cached * (cached + 1.0)) / 2.0;
+        let least = (self.prompt - cached).max(0.0);
+        Mix { cached, pairs: (self.pairs + spared).max(least), ..*self }
+    }
+
     /// The mean call of one use case, which is at index `at` of the scenario.
     pub fn of_calls(scenario: &Scenario, at: usize) -> Mix {
         Mix::on_pool(scenario, at, scenario.use_cases[at].pool)
@@ -260,10 +268,10 @@ fn sum_of_agents<'s>(
     let mut calls = 0.0;
     let mut number = 0;
     while sessions.map_or(calls < AGENT_CALLS, |sessions| (number as f64) < sessions) {
-        dry.session_with(number, |site, ask, known| {
+        dry.session_with(number, |call| {
             calls += 1.0;
-            sums.asked_of(scenario, use_case, site, pool);
-            sums.add(ask, known);
+            sums.asked_of(scenario, use_case, call.site, pool);
+            sums.add(call.ask, call.known);
         });
         visit(&sums);
         number += 1;

@@ -30,6 +30,7 @@ mod replicate;
 mod runs;
 pub mod seek;
 mod series;
+mod steady;
 mod step_table;
 mod summary;
 pub mod sweep;
@@ -50,6 +51,7 @@ pub use mix::{Brought, Mix};
 pub use precision::Precision;
 pub use replicate::{Replicated, replicate, runs};
 pub use series::{Band, Cdf, FrontierPoint, PoolSeries, Series, UseCaseSeries};
+pub use steady::Settling;
 pub use step_table::{Annotated, Deployment, StepTable, Work};
 pub use summary::{
     AgentSummary, JobsSummary, Latency, Mean, PoolSummary, RegionSummary, SessionsSummary, Summary,

@@ -6,6 +6,7 @@
 use super::precision::{Precision, waves};
 use super::reduce::{self, Found};
 use super::runs::{Runs, runs_a_replication};
+use super::steady::sustained;
 use super::transient::{Transient, pilots};
 use super::windows::summarize;
 use super::{Series, Summary};
@@ -59,13 +60,15 @@ pub struct Replicated {
 /// # Ok::<(), tokenmill::error::Error>(())
 /// ```
 pub fn replicate(scenario: &Scenario, audit: bool, done: impl Fn(u64) + Sync) -> Replicated {
-    let transient = Transient::of(scenario, audit, &done);
-    let options = Options { warm_up: transient.warm_up, audit, ..Options::default() };
     let runs = Runs::of(scenario);
+    let transient = Transient::of(&runs, audit, &done);
+    let options = Options { warm_up: transient.warm_up, audit, ..Options::default() };
     let records = run_waves(&runs, options, &done);
-    let mut summary = reduce::summary(scenario, &records, digest(&records));
+    let stability = runs.stability(&records);
+    let sustained = sustained(scenario, &stability, audit, &done);
+    let mut summary = reduce::summary(scenario, &records, digest(&records), &stability, &sustained);
     // A load that grows has no warm-up to find; its own warning says more.
-    if summary.pools.values().all(|pool| pool.stable) {
+    if summary.pools.values().all(|pool| pool.stable == Some(true)) {
         summary.warnings.extend(transient.warning);
     }
     let mut series = reduce::series(scenario, &records, &summary);
@@ -95,7 +98,9 @@ pub(super) fn run_waves(
     let mut records = Vec::new();
     for wave in waves(runs.scenario) {
         records.extend(runs.all(records.len() as u32..wave, options, done));
-        if Precision::is_reached(runs.scenario, || Found::of(runs.scenario, &records)) {
+        if Precision::is_reached(runs.scenario, || {
+            Found::new(runs.scenario, &records, &runs.stability(&records))
+        }) {
             break;
         }
     }

@@ -4,6 +4,8 @@ use super::windows::Plan;
 use crate::metrics::{RunRecord, WindowRecord};
 use crate::scenario::Scenario;
 use crate::simulation::{self, Options};
+use crate::study::reduce::{Evidence, Stability};
+use crate::study::steady::Expectations;
 use rayon::prelude::*;
 use std::ops::Range;
 
@@ -13,12 +15,34 @@ pub struct Runs<'s> {
     pub scenario: &'s Scenario,
     /// Its windows; `None`: all of it runs.
     pub plan: Option<Plan>,
+    /// What its runs are held to.
+    pub expectations: Expectations,
 }
 
 impl<'s> Runs<'s> {
     /// Those of `scenario`, whose windows are chosen here.
     pub fn of(scenario: &'s Scenario) -> Runs<'s> {
-        Runs { scenario, plan: Plan::of(scenario) }
+        let plan = Plan::of(scenario);
+        // Windows have their own.
+        let expectations = match plan {
+            Some(_) => Expectations::none(scenario),
+            None => Expectations::of(scenario),
+        };
+        Runs { scenario, plan, expectations }
+    }
+
+    /// The verdict on each pool by these replications.
+    pub fn stability(&self, records: &[RunRecord]) -> Vec<Stability> {
+        let verdict = |pool: usize| {
+            let evidence = records.iter().map(|record| self.evidence(record, pool));
+            Stability::from(self.scenario.regime, &evidence.collect::<Vec<_>>())
+        };
+        (0..self.scenario.pools.len()).map(verdict).collect()
+    }
+
+    /// What `record` says of the pool at index `pool`.
+    pub fn evidence(&self, record: &RunRecord, pool: usize) -> Evidence {
+        evidence(self.scenario, self.plan.as_ref(), &self.expectations, record, pool)
     }
 
     /// Runs these replications on the current rayon pool; their records in order.
@@ -53,6 +77,21 @@ impl<'s> Runs<'s> {
             plan.replication(windows.by_ref().take(count).collect())
         };
         replications.map(whole).collect()
+    }
+}
+
+/// What `record`, a replication of `scenario` or of its windows, says of the pool at
+/// index `pool`.
+pub fn evidence(
+    scenario: &Scenario,
+    plan: Option<&Plan>,
+    expectations: &Expectations,
+    record: &RunRecord,
+    pool: usize,
+) -> Evidence {
+    match plan {
+        Some(plan) => plan.evidence(record, pool),
+        None => expectations.evidence(scenario, record, pool),
     }
 }
 

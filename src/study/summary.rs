@@ -373,9 +373,14 @@ pub struct PoolSummary {
     pub replicas: u32,
     /// KV blocks of one rank.
     pub kv_blocks: u64,
-    /// Whether the load can be sustained; false withholds steady-state figures.
-    pub stable: bool,
-    /// Calls per second the pool completes when it is never idle; only when unstable.
+    /// Whether the load can be sustained; null where that is not known. Unless true,
+    /// steady-state figures are withheld.
+    pub stable: Option<bool>,
+    /// Why it is not known, and what would help; absent where it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doubt: Option<String>,
+    /// Calls per second the pool completes when it is never idle, from runs that have
+    /// settled; only when unstable.
     pub sustainable_calls_per_s: Option<Interval>,
     /// Calls per second that open arrivals bring; absent without any.
     pub offered_calls_per_s: Option<f64>,

@@ -1,12 +1,16 @@
 //! The initial transient: how much of each replication's start is not measured.
 
-use super::reduce::mean_in_system;
+use super::reduce::{mean_in_system, mean_series};
 use super::runs::Runs;
+use super::steady::{Expectations, Settling};
 use crate::kernel::Span;
 use crate::metrics::RunRecord;
 use crate::scenario::{Regime, Scenario, WarmUp};
 use crate::simulation::Options;
 use crate::statistics::mser5;
+
+/// Share of the calls in the system that wait from which on their number tells anything.
+const WAITING_MIN: f64 = 0.01;
 
 /// Most replications whose mean series the warm-up is read from.
 const PILOTS_MAX: u32 = 8;
@@ -25,12 +29,14 @@ pub struct Transient {
 }
 
 impl Transient {
-    /// The transient of `scenario`: given, none, or read off pilots. One length
-    /// serves all replications.
-    pub fn of(scenario: &Scenario, audit: bool, done: &(impl Fn(u64) + Sync)) -> Self {
+    /// The transient of `runs`: given, none, or found. One length serves all
+    /// replications.
+    pub fn of(runs: &Runs<'_>, audit: bool, done: &(impl Fn(u64) + Sync)) -> Self {
+        let scenario = runs.scenario;
         Self::known(scenario).unwrap_or_else(|| {
             let options = Options { warm_up: Span::ZERO, audit, ..Options::default() };
-            Self::detect(&Runs::of(scenario).all(0..pilots(scenario), options, done))
+            let pilots = runs.all(0..pilots(scenario), options, done);
+            Self::detect(scenario, &runs.expectations, &pilots)
         })
     }
 
@@ -44,22 +50,39 @@ impl Transient {
         }
     }
 
-    /// Read by MSER-5 off the mean number of calls in the system over pilots.
-    pub fn detect(pilots: &[RunRecord]) -> Self {
+    /// The longest of what sessions and clients are known to need and of what pilots
+    /// show, but no more than half of a run.
+    pub fn detect(scenario: &Scenario, expectations: &Expectations, pilots: &[RunRecord]) -> Self {
         let interval = pilots[0].timeline.interval();
         let at = |samples: usize| Span::from_ticks(interval.ticks() * samples as u64);
-        let series = mean_in_system(pilots);
-        let (warm_up, warning) = match mser5(&series) {
-            Ok(truncated) => (at(truncated), None),
+        let all = series(pilots);
+        let half = at(all[0].len() / 2);
+        let cuts: Result<Vec<usize>, _> = all.iter().map(|series| mser5(series)).collect();
+        let (seen, warning) = match cuts {
+            Ok(cuts) => (at(cuts.into_iter().max().unwrap_or(0)), None),
             Err(too_short) => {
                 let warning = format!("{too_short}; its first half was left out of all figures");
-                (at(series.len() / 2), Some(warning))
+                (half, Some(warning))
             }
         };
+        let needs_s = expectations.slowest().map_or(0.0, Settling::needs_s);
+        // A share of time that is no whole number of samples would be as good.
+        let needs = Span::from_seconds(needs_s.ceil());
         let calls = pilots.iter().map(|record| record.calls).sum();
         let events = pilots.iter().map(|record| record.events).sum();
-        Transient { warm_up, warning, calls, events }
+        let most = scenario.duration.map_or(half, |all| Span::from_ticks(all.ticks() / 2));
+        Transient { warm_up: seen.max(needs).min(most), warning, calls, events }
     }
+}
+
+/// What pilots show of the transient, mean over them: calls in the system, and those
+/// that wait, in which a burst at the start shows where clients keep all of them in it.
+fn series(pilots: &[RunRecord]) -> Vec<Vec<f64>> {
+    let in_system = mean_in_system(pilots);
+    let waiting = mean_series(pilots, |point| f64::from(point.waiting));
+    let mean = |series: &[f64]| series.iter().sum::<f64>() / series.len().max(1) as f64;
+    let tells = mean(&waiting) > WAITING_MIN * mean(&in_system);
+    if tells { vec![in_system, waiting] } else { vec![in_system] }
 }
 
 /// Pilot replications that [`Transient::of`] runs.

@@ -77,7 +77,8 @@ fn pool(gpus: u32, output: f64) -> PoolSummary {
         gpus,
         replicas: gpus / 4,
         kv_blocks: 48_211,
-        stable: true,
+        stable: Some(true),
+        doubt: None,
         sustainable_calls_per_s: None,
         offered_calls_per_s: Some(0.011 * output),
         capacity_calls_per_s: Some(0.016 * output),
@@ -154,7 +155,7 @@ pub fn unstable_summary() -> Summary {
         "3 lines of the trace were skipped.".into(),
     ];
     let pool = summary.pools.get_mut("batch").expect("a pool of the fixture");
-    pool.stable = false;
+    pool.stable = Some(false);
     pool.sustainable_calls_per_s = interval(1.62, 0.01);
     pool.utilization = interval(1.0, 0.0);
     pool.running_mean = None;

@@ -90,12 +90,14 @@ fn remark(comparison: &Comparison, left_out: usize) -> String {
 }
 
 fn entry(name: &str, arm: &ArmSummary) -> Entry {
-    let remarks = arm.unstable_pools.iter().map(|pool| format!("{pool} unstable"));
-    Entry { name: name.to_owned(), remarks: remarks.collect() }
+    let unstable = arm.unstable_pools.iter().map(|pool| format!("{pool} unstable"));
+    let unknown = arm.unknown_pools.keys().map(|pool| format!("{pool} not known to be steady"));
+    Entry { name: name.to_owned(), remarks: unstable.chain(unknown).collect() }
 }
 
 fn legend_height(arms: &[(&String, &ArmSummary)]) -> f64 {
-    let lines = arms.iter().map(|(_, arm)| 17.5 + 16.0 * arm.unstable_pools.len() as f64);
+    let remarks = |arm: &ArmSummary| arm.unstable_pools.len() + arm.unknown_pools.len();
+    let lines = arms.iter().map(|(_, arm)| 17.5 + 16.0 * remarks(arm) as f64);
     lines.sum::<f64>() + 30.0
 }
 

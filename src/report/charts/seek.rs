@@ -38,7 +38,7 @@ pub fn draw(result: &SeekResult) -> Drawing {
         more => format!(" {more} more bounds are not drawn."),
     };
     let remark = format!(
-        "{place}Band: confidence interval; dashed: bound; upright: the answer; × unstable.{more}"
+        "{place}Band: confidence interval; dashed: bound; upright: the answer; × unstable or not known.{more}"
     );
     title(&mut drawing, &format!("Seek over {}", result.key), &remark);
     for index in 0..rows {

@@ -53,6 +53,13 @@ pub fn arm(comparison: &Comparison, owners: &[Owner], name: &str) -> String {
             format!("{who} overloads pool {pool}, so latencies there cannot be compared.")
         });
         sentences.extend(overloaded);
+        let unknown = summary.unknown_pools.keys().map(|pool| {
+            format!(
+                "{who} is not known to leave pool {pool} in a steady state, so latencies there \
+                 cannot be compared."
+            )
+        });
+        sentences.extend(unknown);
     }
     let all: Vec<Judged> = owners.iter().flat_map(|owner| judged(owner, arm)).collect();
     let count = |verdict| all.iter().filter(|(.., found)| *found == verdict).count();

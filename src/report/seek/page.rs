@@ -64,7 +64,7 @@ fn tabulate(result: &SeekResult) -> Markup {
     let class = |cell: &str| match cell {
         "surely missed" => Some("alarm"),
         "surely kept" => Some("good"),
-        table::UNSTABLE => Some("withheld"),
+        table::UNSTABLE | table::NOT_KNOWN => Some("withheld"),
         _ => None,
     };
     page! {

@@ -7,6 +7,8 @@ use crate::study::seek::{SeekPoint, SeekResult, Verdict};
 
 /// A figure that is withheld because the load cannot be sustained.
 pub const UNSTABLE: &str = "unstable";
+/// A figure that is withheld because it is not known whether it can.
+pub const NOT_KNOWN: &str = "not known";
 
 /// Heads of the columns.
 pub fn head(result: &SeekResult) -> Vec<String> {
@@ -25,8 +27,9 @@ fn row(result: &SeekResult, point: &SeekPoint) -> Vec<String> {
     let mut cells = vec![written(result, point.number)];
     cells.extend(result.keep.iter().zip(&point.bounded).map(|(bound, figure)| match figure {
         Some(figure) => Figure::of(figure, measure(&bound.metric)).plus_minus(),
-        None if point.unstable_pools.is_empty() => ABSENT.to_owned(),
-        None => UNSTABLE.to_owned(),
+        None if !point.unstable_pools.is_empty() => UNSTABLE.to_owned(),
+        None if !point.unknown_pools.is_empty() => NOT_KNOWN.to_owned(),
+        None => ABSENT.to_owned(),
     }));
     cells.push(word(point.verdict).to_owned());
     let is_answer = result.answer.is_some_and(|answer| answer.mean == point.number);

@@ -53,7 +53,7 @@ fn tabulate(grid: &Grid) -> Markup {
                     @for row in &grid.rows {
                         tr {
                             @for cell in row {
-                                td class=[(cell == "unstable").then_some("withheld")] { (cell) }
+                                td class=[matches!(cell.as_str(), "unstable" | "not known").then_some("withheld")] { (cell) }
                             }
                         }
                     }

@@ -120,7 +120,7 @@ impl SweepWriter {
         let axes = self.header.axes.iter().zip(point.values.values());
         let values: Vec<String> =
             axes.map(|(axis, value)| number(value, axis.unit.is_some())).collect();
-        let is_stable = point.unstable_pools.is_empty();
+        let is_stable = point.unstable_pools.is_empty() && point.unknown_pools.is_empty();
         for (path, interval) in &point.figures {
             let end = |end: Option<f64>| end.map_or(String::new(), |end| end.to_string());
             let place = [point.point.to_string()].into_iter().chain(values.iter().cloned());

@@ -66,8 +66,7 @@ fn row(
     cells.extend(outline.axes.iter().zip(&point.at).map(|(axis, &at)| axis.values[at].clone()));
     cells.extend(COLUMNS.iter().map(|(_, measure, value)| match value(use_case) {
         Some(interval) => Figure::of(&interval, *measure).plus_minus(),
-        None if use_case.is_stable => "–".to_owned(),
-        None => "unstable".to_owned(),
+        None => use_case.steadiness.cell().to_owned(),
     }));
     let is_best = front.iter().any(|other| other.point == point.point);
     cells.push(if is_best { "*" } else { "" }.to_owned());

@@ -13,7 +13,8 @@ pub fn table(summary: &Summary) -> Table {
     let all: Vec<&PoolSummary> = summary.pools.values().filter(|_| is_told).collect();
     let row = |name, measure, value: fn(&PoolArrivals) -> Option<&Interval>| {
         let value = |pool: &&PoolSummary| pool.arrivals.as_ref().and_then(value).copied();
-        let cells = all.iter().map(|pool| cell(value(pool).as_ref(), measure, pool.stable));
+        let cells =
+            all.iter().map(|pool| cell(value(pool).as_ref(), measure, pool.stable == Some(true)));
         let row = Row { name: Cow::Borrowed(name), cells: cells.collect() };
         all.iter().any(|pool| value(pool).is_some()).then_some(row)
     };

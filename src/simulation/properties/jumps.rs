@@ -65,7 +65,7 @@ fn scenario(use_cases: &[Recorded]) -> Scenario {
 
 /// Calls without ids all say one and the same text.
 fn run<E: Engine>(scenario: &Scenario) -> (Journal, RunRecord) {
-    let options = Options { warm_up: Span::ZERO, audit: true, part: None };
+    let options = Options { warm_up: Span::ZERO, audit: true, ..Options::default() };
     run_on::<E>(scenario, options, Some(1))
 }
 

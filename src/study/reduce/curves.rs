@@ -11,7 +11,8 @@ use crate::study::{Band, Cdf, FrontierPoint, PoolSeries, Series, Summary, UseCas
 /// Series of all use cases and pools.
 pub fn series(scenario: &Scenario, records: &[RunRecord], summary: &Summary) -> Series {
     let use_cases = scenario.use_cases.iter().enumerate().map(|(at, use_case)| {
-        let is_stable = use_case.pools().iter().all(|&pool| summary.pools[pool].stable);
+        let is_stable =
+            use_case.pools().iter().all(|&pool| summary.pools[pool].stable == Some(true));
         let thinks = use_case.thinking.is_some();
         (use_case.name.clone(), use_case_series(records, at, is_stable, thinks))
     });
@@ -114,7 +115,7 @@ fn operating(
     let pool = &scenario.pools[at];
     let use_cases = served_by(scenario, at);
     let ranks = f64::from(pool.replicas * pool.parallelism.data);
-    if !summary.pools[at].stable {
+    if summary.pools[at].stable != Some(true) {
         return Vec::new();
     }
     let points = records.iter().filter_map(|run| {

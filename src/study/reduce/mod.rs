@@ -7,13 +7,17 @@
 
 mod agents;
 mod curves;
+mod evidence;
 mod pool;
 mod stability;
+#[cfg(test)]
+mod stability_tests;
 mod total;
 mod use_case;
 
 pub use curves::series;
-pub use stability::{Evidence, Stability, counts, mean_in_system};
+pub use evidence::{Evidence, Hits, Offered};
+pub use stability::{Stability, counts, mean_in_system, mean_series, named, unknown};
 pub use use_case::{give_ups, rejections};
 
 use super::capacity::{Load, load_of};
@@ -37,14 +41,21 @@ const TELLTALE: &str = ".e2e_s.mean";
 /// Version of the layout of [`Summary`].
 const SCHEMA: u32 = 1;
 
-/// The summary of `records`, which are all replications of `scenario` in order.
-pub fn summary(scenario: &Scenario, records: &[RunRecord], digest: Digest) -> Summary {
-    let stability = stability(scenario, records);
-    let found = Found::new(scenario, records, &stability);
+/// The summary of `records`, which are all replications of `scenario` in order, by this
+/// verdict on each pool and, of those that are unstable, the calls a second that they
+/// can sustain.
+pub fn summary(
+    scenario: &Scenario,
+    records: &[RunRecord],
+    digest: Digest,
+    stability: &[Stability],
+    sustained: &[Option<Interval>],
+) -> Summary {
+    let found = Found::new(scenario, records, stability);
     let use_cases = use_case::summaries(scenario, records, &found);
     let loads: Vec<Option<Load>> =
         (0..scenario.pools.len()).map(|pool| load_of(scenario, pool)).collect();
-    let mut warnings = stability::warnings(scenario, records, &stability, &loads);
+    let mut warnings = stability::warnings(scenario, records, stability, &loads, sustained);
     warnings.extend(episode::warning(|path| found.at(path)));
     warnings.extend(use_case::unmeasured(&use_cases));
     let rejected = use_cases.iter().map(|(name, use_case)| (name.as_str(), use_case.rejected));
@@ -77,7 +88,7 @@ pub fn summary(scenario: &Scenario, records: &[RunRecord], digest: Digest) -> Su
         arrivals_s: found.at("arrivals_s").map(|interval| interval.mean),
         drain_s: found.at("drain_s").map(|interval| interval.mean),
         use_cases,
-        pools: pool::summaries(scenario, &found, &stability, &loads),
+        pools: pool::summaries(scenario, &found, stability, &loads, sustained),
         tool_pools: agents::tool_pools(scenario, &found),
         total: total::summary(scenario),
         notes: total::notes(scenario, records.len()),
@@ -88,21 +99,20 @@ pub fn summary(scenario: &Scenario, records: &[RunRecord], digest: Digest) -> Su
 }
 
 /// Figures of all use cases and pools in one window of the horizon, of which
-/// `records` are all runs; an overloaded pool is told, its figures stay.
+/// `records` are all runs; an overloaded pool is told, its figures stay. Those of a pool
+/// whose steady state is not known are withheld.
 pub fn window(
     scenario: &Scenario,
     records: &[RunRecord],
     verdicts: &[Stability],
     loads: &[Option<Load>],
 ) -> (IndexMap<String, UseCaseSummary>, IndexMap<String, PoolSummary>) {
-    let found = Found::of(scenario, records);
+    let shown =
+        |verdict: &Stability| Stability { is_stable: verdict.doubt.is_none(), ..verdict.clone() };
+    let found = Found::new(scenario, records, &verdicts.iter().map(shown).collect::<Vec<_>>());
     let use_cases = use_case::summaries(scenario, records, &found);
-    (use_cases, pool::summaries(scenario, &found, verdicts, loads))
-}
-
-/// The verdict on each pool.
-pub fn stability(scenario: &Scenario, records: &[RunRecord]) -> Vec<Stability> {
-    (0..scenario.pools.len()).map(|pool| Stability::of(scenario, records, pool)).collect()
+    let sustained = vec![None; verdicts.len()];
+    (use_cases, pool::summaries(scenario, &found, verdicts, loads, &sustained))
 }
 
 /// All figures of a scenario with their intervals, by path.
@@ -114,12 +124,8 @@ pub struct Found {
 }
 
 impl Found {
-    /// Reduces all figures of the replications so far.
-    pub fn of(scenario: &Scenario, records: &[RunRecord]) -> Self {
-        Found::new(scenario, records, &stability(scenario, records))
-    }
-
-    fn new(scenario: &Scenario, records: &[RunRecord], stability: &[Stability]) -> Self {
+    /// Reduces all figures of the replications so far, by the verdict on each pool.
+    pub fn new(scenario: &Scenario, records: &[RunRecord], stability: &[Stability]) -> Self {
         let figures = figures(scenario);
         let shares = |figure: &Figure| {
             let mut shares = Shares::default();

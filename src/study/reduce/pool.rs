@@ -1,9 +1,10 @@
 //! Figures of each pool.
 
 use super::Found;
-use super::stability::Stability;
+use super::stability::{Doubt, Stability};
 use crate::economics::tier_usd_per_second;
 use crate::scenario::{Pool, Scenario};
+use crate::statistics::Interval;
 use crate::study::figures::{HBM, has_hits};
 use crate::study::{Load, PoolArrivals, PoolSummary, TierSummary, UsdPerMtok};
 use indexmap::IndexMap;
@@ -14,29 +15,31 @@ pub fn summaries(
     found: &Found,
     stability: &[Stability],
     loads: &[Option<Load>],
+    sustained: &[Option<Interval>],
 ) -> IndexMap<String, PoolSummary> {
-    let pools = scenario.pools.iter().zip(stability).zip(loads);
+    let pools = scenario.pools.iter().zip(stability).zip(loads).zip(sustained);
     pools
         .enumerate()
-        .map(|(at, ((pool, verdict), &load))| {
+        .map(|(at, (((pool, verdict), &load), &sustainable_calls_per_s))| {
             let tiers = if has_hits(scenario, at) { tiers(pool, found) } else { IndexMap::new() };
             let arrivals = PoolArrivals::of(scenario, found, &pool.name);
             let summary = summary(pool, found, verdict, load);
-            (pool.name.clone(), PoolSummary { tiers, arrivals, ..summary })
+            let summary = PoolSummary { tiers, arrivals, sustainable_calls_per_s, ..summary };
+            (pool.name.clone(), summary)
         })
         .collect()
 }
 
 fn summary(pool: &Pool, found: &Found, verdict: &Stability, load: Option<Load>) -> PoolSummary {
-    let is_stable = verdict.is_stable;
     let owner = format!("pools.{}", pool.name);
     let get = |key: &str| found.get(&owner, key);
     PoolSummary {
         gpus: pool.gpus(),
         replicas: pool.replicas,
         kv_blocks: pool.kv.blocks.into(),
-        stable: is_stable,
-        sustainable_calls_per_s: (!is_stable).then(|| get("finished_calls_per_s")).flatten(),
+        stable: verdict.known(),
+        doubt: verdict.doubt.as_ref().map(Doubt::text),
+        sustainable_calls_per_s: None,
         offered_calls_per_s: load.map(|load| load.offered_calls_per_s).filter(|&rate| rate > 0.0),
         capacity_calls_per_s: load.map(|load| load.capacity_calls_per_s),
         utilization: get("utilization"),

@@ -11,7 +11,7 @@ use crate::statistics::Interval;
 use crate::study::episode;
 use crate::study::figures::{Shares, figures};
 use crate::study::precision::Precision;
-use crate::study::reduce::{Found, give_ups, rejections, stability};
+use crate::study::reduce::{Found, give_ups, named, rejections, unknown};
 use crate::study::replicate::{digest, run_waves};
 use crate::study::runs::Runs;
 use crate::study::transient::Transient;
@@ -46,6 +46,10 @@ pub struct SeekPoint {
     pub measured_s: f64,
     /// Pools that cannot sustain the load.
     pub unstable_pools: Vec<String>,
+    /// Pools of which it is not known whether they can, with the reason. Absent where
+    /// there are none.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub unknown_pools: IndexMap<String, String>,
     /// Windows of the horizon in which a pool cannot keep up; absent where there are none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub overloaded_windows: Vec<OverloadedWindow>,
@@ -71,11 +75,11 @@ pub fn measure(
     done: &(impl Fn(u64) + Sync),
 ) -> Result<Measured> {
     let scenario = plan.at(value)?;
-    let transient = Transient::of(&scenario, audit, done);
-    let options = Options { warm_up: transient.warm_up, audit, ..Options::default() };
     let runs = Runs::of(&scenario);
+    let transient = Transient::of(&runs, audit, done);
+    let options = Options { warm_up: transient.warm_up, audit, ..Options::default() };
     let records = run_waves(&runs, options, done);
-    let stability = stability(&scenario, &records);
+    let stability = runs.stability(&records);
     let all = figures(&scenario);
     let bounded: Vec<Option<Interval>> = plan
         .conditions
@@ -93,13 +97,15 @@ pub fn measure(
         .collect();
     let verdicts = plan.conditions.iter().zip(&bounded);
     let verdict = verdicts.map(|(condition, figure)| condition.verdict(*figure)).min();
-    let unstable = (0..scenario.pools.len()).filter(|&pool| !stability[pool].is_stable);
-    let unstable_pools: Vec<String> =
-        unstable.map(|pool| scenario.pools[pool].name.clone()).collect();
-    let found = Found::of(&scenario, &records);
+    let names = scenario.pools.iter().map(|pool| pool.name.as_str());
+    let (unstable_pools, unknown_pools) = named(names, &stability);
+    let found = Found::new(&scenario, &records, &stability);
     let digest = digest(&records);
     let calls = records.iter().map(|record| record.calls).sum();
-    let mut warnings = warnings(plan, &scenario, &transient, &bounded, &records, &unstable_pools);
+    let is_stable = unstable_pools.is_empty() && unknown_pools.is_empty();
+    let mut warnings: Vec<String> =
+        unknown_pools.iter().map(|(pool, doubt)| unknown(pool, doubt)).collect();
+    warnings.extend(noticed(plan, &scenario, &transient, &bounded, &records, is_stable));
     let (overloaded_windows, windows) = overloads(&runs, &records);
     warnings.extend(sentence(&overloaded_windows, windows));
     warnings.extend(episode::warning(|path| found.at(path)));
@@ -117,6 +123,7 @@ pub fn measure(
             / records.len() as f64,
         warnings,
         unstable_pools,
+        unknown_pools,
         overloaded_windows,
         figures: found.iter().map(|(path, value)| (path.to_owned(), value)).collect(),
         bounded,
@@ -126,23 +133,22 @@ pub fn measure(
 
 /// Windows in which a pool cannot keep up, and how many windows there are.
 fn overloads(runs: &Runs<'_>, records: &[RunRecord]) -> (Vec<OverloadedWindow>, usize) {
-    let Runs { scenario, plan } = runs;
+    let Runs { scenario, plan, .. } = runs;
     let pools: Vec<&str> = scenario.pools.iter().map(|pool| &*pool.name).collect();
     let of_plan = |plan| records.iter().flat_map(move |record| WindowEvidence::all(plan, record));
     let evidence: Vec<WindowEvidence> = plan.iter().flat_map(of_plan).collect();
     overloaded(scenario.regime, &pools, evidence.iter())
 }
 
-fn warnings(
+fn noticed(
     plan: &Plan<'_>,
     scenario: &Scenario,
     transient: &Transient,
     bounded: &[Option<Interval>],
     records: &[RunRecord],
-    unstable_pools: &[String],
+    is_stable: bool,
 ) -> Vec<String> {
     // A load that grows has no warm-up to find; that it grows says more.
-    let is_stable = unstable_pools.is_empty();
     let mut warnings: Vec<String> =
         transient.warning.iter().filter(|_| is_stable).cloned().collect();
     let missing = plan.conditions.iter().zip(bounded).filter(|(_, figure)| figure.is_none());

@@ -53,11 +53,23 @@ pub struct PointOutline {
     pub use_cases: Vec<UseCaseOutline>,
 }
 
+/// Whether a pool sustains its load.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Steadiness {
+    /// It does.
+    #[default]
+    Steady,
+    /// It does not.
+    Unstable,
+    /// The runs do not tell.
+    Unknown,
+}
+
 /// What a use case and its pool come to at a point.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct UseCaseOutline {
-    /// The pool sustains the load.
-    pub is_stable: bool,
+    /// Whether the pool sustains the load.
+    pub steadiness: Steadiness,
     /// 95th percentile of the time to first token, s.
     pub ttft_p95_s: Option<Interval>,
     /// 95th percentile of the time per output token, s.
@@ -134,11 +146,32 @@ fn written(value: &serde_json::Value) -> String {
     }
 }
 
+impl Steadiness {
+    fn of(summary: &PointSummary, pool: &str) -> Steadiness {
+        if summary.unstable_pools.iter().any(|name| name == pool) {
+            return Steadiness::Unstable;
+        }
+        match summary.unknown_pools.contains_key(pool) {
+            true => Steadiness::Unknown,
+            false => Steadiness::Steady,
+        }
+    }
+
+    /// What stands where a figure is absent.
+    pub fn cell(self) -> &'static str {
+        match self {
+            Steadiness::Steady => "–",
+            Steadiness::Unstable => "unstable",
+            Steadiness::Unknown => "not known",
+        }
+    }
+}
+
 impl UseCaseOutline {
     fn of(summary: &PointSummary, use_case: &str, pool: &str) -> UseCaseOutline {
         let figure = |path: String| summary.figures.get(&path).copied();
         UseCaseOutline {
-            is_stable: !summary.unstable_pools.iter().any(|name| name == pool),
+            steadiness: Steadiness::of(summary, pool),
             ttft_p95_s: figure(format!("use_cases.{use_case}.ttft_s.p95")),
             tpot_p95_s: figure(format!("use_cases.{use_case}.tpot_s.p95")),
             usd_per_mtok: figure(format!("pools.{pool}.usd_per_mtok.total")),
@@ -148,9 +181,14 @@ impl UseCaseOutline {
         }
     }
 
+    /// Whether its pool is known to sustain the load.
+    pub fn is_steady(&self) -> bool {
+        self.steadiness == Steadiness::Steady
+    }
+
     /// Dollars, seconds, and tokens a second with their sign turned: less is better.
     pub fn objectives(&self) -> Option<[f64; 3]> {
-        let usd = self.usd_per_mtok.filter(|_| self.is_stable)?.mean;
+        let usd = self.usd_per_mtok.filter(|_| self.is_steady())?.mean;
         Some([usd, self.ttft_p95_s?.mean, -self.tok_per_s_per_user?.mean])
     }
 }

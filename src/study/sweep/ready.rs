@@ -3,6 +3,8 @@
 use super::plan::Plan;
 use crate::scenario::Scenario;
 use crate::study::figures::{Figure, figures};
+use crate::study::runs::Runs;
+use crate::study::steady::Expectations;
 use crate::study::windows::Plan as Windows;
 use std::sync::OnceLock;
 
@@ -15,6 +17,7 @@ pub(super) struct Prepared {
     pub scenario: Scenario,
     pub figures: Vec<Figure>,
     pub windows: Option<Windows>,
+    pub expectations: Expectations,
 }
 
 impl Ready {
@@ -22,7 +25,8 @@ impl Ready {
     pub(super) fn get(&self, plan: &Plan, point: u32) -> &Prepared {
         self.0.get_or_init(|| {
             let scenario = plan.scenario(point);
-            Prepared { figures: figures(&scenario), windows: Windows::of(&scenario), scenario }
+            let Runs { plan, expectations, .. } = Runs::of(&scenario);
+            Prepared { figures: figures(&scenario), windows: plan, expectations, scenario }
         })
     }
 }

@@ -12,7 +12,7 @@ use crate::statistics::Interval;
 use crate::study::episode;
 use crate::study::figures::{Share, Shares};
 use crate::study::precision::Precision;
-use crate::study::reduce::{Evidence, Stability, reduced};
+use crate::study::reduce::{Evidence, Stability, named, reduced, unknown};
 use crate::study::windows::{OverloadedWindow, overloaded, sentence};
 use indexmap::IndexMap;
 use schemars::JsonSchema;
@@ -45,6 +45,10 @@ pub struct PointSummary {
     pub cut_off: u32,
     /// Pools that cannot sustain the load; their steady-state figures are withheld.
     pub unstable_pools: Vec<String>,
+    /// Pools of which it is not known whether they can, with the reason; their
+    /// steady-state figures are withheld too. Absent where there are none.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub unknown_pools: IndexMap<String, String>,
     /// Windows of the horizon in which a pool cannot keep up; absent where there are none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub overloaded_windows: Vec<OverloadedWindow>,
@@ -153,19 +157,20 @@ impl Parts {
     /// Gives every point, in order, to `each`.
     pub fn reduce(mut self, mut each: impl FnMut(PointSummary) -> Result<()>) -> Result<Tail> {
         let mut digest = Digest::default();
-        let (mut unstable, mut cut_off, mut too_short) = (0, 0, 0);
+        let (mut unstable, mut unknown, mut cut_off, mut too_short) = (0, 0, 0, 0);
         let (mut overloaded, mut first) = (0, None);
         for number in 0..self.header.points {
             let (summary, windows) = summary(self.point(number)?);
             digest.word(u64::from_str_radix(&summary.digest, 16).unwrap_or_default());
             unstable += u32::from(!summary.unstable_pools.is_empty());
+            unknown += u32::from(!summary.unknown_pools.is_empty());
             cut_off += u32::from(summary.cut_off > 0);
             if let Some(told) = sentence(&summary.overloaded_windows, windows) {
                 overloaded += 1;
                 first.get_or_insert_with(|| format!("point {number}: {told}"));
             }
-            too_short +=
-                u32::from(!summary.warnings.is_empty() && summary.unstable_pools.is_empty());
+            let is_stable = summary.unstable_pools.is_empty() && summary.unknown_pools.is_empty();
+            too_short += u32::from(!summary.warnings.is_empty() && is_stable);
             each(summary)?;
         }
         let all = self.header.points;
@@ -175,6 +180,11 @@ impl Parts {
         warnings.extend(count(
             unstable,
             "are unstable at their load; their steady-state figures are withheld",
+        ));
+        warnings.extend(count(
+            unknown,
+            "are not known to be in a steady state, for the reasons in sweep.json; their \
+             steady-state figures are withheld",
         ));
         let told =
             first.map(|first| format!("have windows in which a pool cannot keep up, {first}"));
@@ -319,19 +329,14 @@ fn summary(Finished { point, runs, settled }: Finished) -> (PointSummary, usize)
     };
     let figures: IndexMap<String, Interval> =
         point.figures.iter().zip(&point.steady_on).enumerate().filter_map(figure).collect();
-    let unstable_pools: Vec<String> = point
-        .pools
-        .iter()
-        .zip(&stability)
-        .filter(|(_, verdict)| !verdict.is_stable)
-        .map(|(name, _)| name.clone())
-        .collect();
+    let (unstable_pools, unknown_pools) = named(point.pools.iter().map(String::as_str), &stability);
     let names: Vec<&str> = point.pools.iter().map(String::as_str).collect();
     let windows = runs.iter().flat_map(|run| &run.windows);
     let (overloaded_windows, windows) = overloaded(point.regime, &names, windows);
     // A load that grows has no warm-up to find; that it grows says more.
-    let mut warnings: Vec<String> =
-        point.warning.filter(|_| unstable_pools.is_empty()).into_iter().collect();
+    let is_stable = unstable_pools.is_empty() && unknown_pools.is_empty();
+    let mut warnings: Vec<String> = point.warning.filter(|_| is_stable).into_iter().collect();
+    warnings.extend(unknown_pools.iter().map(|(pool, doubt)| unknown(pool, doubt)));
     warnings.extend(episode::warning(|path| figures.get(path).copied()));
     warnings.extend(settled.iter().flat_map(|settled| settled.warnings.iter().cloned()));
     let summary = PointSummary {
@@ -344,6 +349,7 @@ fn summary(Finished { point, runs, settled }: Finished) -> (PointSummary, usize)
         warm_up_s: point.warm_up_s,
         cut_off: runs.iter().filter(|run| run.cut_off.is_some()).count() as u32,
         unstable_pools,
+        unknown_pools,
         overloaded_windows,
         warnings,
         figures,

@@ -14,8 +14,7 @@ use crate::error::{Error, Result};
 use crate::kernel::Span;
 use crate::metrics::{RunRecord, Stretch};
 use crate::simulation::{self, Options};
-use crate::study::reduce::Evidence;
-use crate::study::runs::run_one;
+use crate::study::runs::{evidence, run_one};
 use crate::study::transient::Transient;
 use crate::study::windows::WindowEvidence;
 use std::sync::OnceLock;
@@ -91,7 +90,11 @@ impl Crew<'_> {
         let record = simulation::run(&prepared.scenario, u64::from(number), options);
         (self.done)(record.calls);
         match self.desk.pilot(point, number, record) {
-            Some(pilots) => self.begin(point, prepared, &Transient::detect(&pilots)).map(drop),
+            Some(pilots) => {
+                let Prepared { scenario, expectations, .. } = prepared;
+                let transient = Transient::detect(scenario, expectations, &pilots);
+                self.begin(point, prepared, &transient).map(drop)
+            }
             None => Ok(()),
         }
     }
@@ -137,13 +140,15 @@ impl Crew<'_> {
 fn contribution(point: u32, replication: u32, prepared: &Prepared, record: &RunRecord) -> Run {
     let shares =
         |stretch: &Stretch| prepared.figures.iter().map(|figure| figure.share(stretch)).collect();
+    let Prepared { scenario, windows, expectations, .. } = prepared;
+    let evidence_of = |pool| evidence(scenario, windows.as_ref(), expectations, record, pool);
     Run {
         point,
         replication,
         digest: format!("{:016x}", record.digest),
         calls: record.calls,
         cut_off: record.cut_off,
-        pools: (0..record.whole.pools.len()).map(|pool| Evidence::of(record, pool)).collect(),
+        pools: (0..record.whole.pools.len()).map(evidence_of).collect(),
         windows: prepared.windows.iter().flat_map(|it| WindowEvidence::all(it, record)).collect(),
         shares: shares(&record.whole),
         sections: record.sections.iter().map(shares).collect(),

@@ -24,7 +24,8 @@ use crate::random::{Component, Stream, Streams};
 use crate::scenario::{Choice, Scenario, Windows};
 use crate::simulation::{self, Options, Part};
 use crate::statistics::Trend;
-use crate::study::reduce::counts;
+use crate::study::reduce::{Evidence, counts};
+use crate::study::steady::Expectations;
 
 /// The windows of a scenario, ready to run.
 #[derive(Clone, Debug)]
@@ -35,6 +36,8 @@ pub struct Plan {
     pub horizon: Horizon,
     /// What is simulated before each and not measured.
     pub warm_up: WarmUpTime,
+    /// By pool, the warm-up that its sessions need, s; `None`: it is long enough.
+    needs_s: Vec<Option<f64>>,
     seed: u64,
     /// Candidates by their index, in order of time; unless they are drawn.
     chosen: Vec<usize>,
@@ -45,14 +48,27 @@ impl Plan {
     pub fn of(scenario: &Scenario) -> Option<Plan> {
         let windows = scenario.windows.clone()?;
         let horizon = Horizon::of(scenario, &windows);
-        let warm_up = WarmUpTime::of(scenario, &windows, &horizon);
+        let expectations = Expectations::of(scenario);
+        let warm_up = WarmUpTime::of(scenario, &windows, &horizon, &expectations);
+        let length_s = windows.length.seconds();
+        let needs_s =
+            |pool| expectations.needs_s(scenario, pool, warm_up.length.seconds(), length_s);
+        let needs_s = (0..scenario.pools.len()).map(needs_s).collect();
         let chosen = match windows.choice {
             Choice::WeeklyPeaks => horizon.weekly_peaks(),
             Choice::Worst(count) => horizon.worst(count as usize),
             Choice::Random(_) => Vec::new(),
             Choice::At(_) => (0..horizon.candidates.len()).collect(),
         };
-        Some(Plan { windows, horizon, warm_up, seed: scenario.seed, chosen })
+        Some(Plan { windows, horizon, warm_up, needs_s, seed: scenario.seed, chosen })
+    }
+
+    /// What `record`, of a window or of all of them, says of the pool at index `pool`. A
+    /// window that begins within the warm-up of the horizon's own beginning is as the
+    /// horizon has it.
+    pub fn evidence(&self, record: &RunRecord, pool: usize) -> Evidence {
+        let needs_s = self.needs_s[pool];
+        Evidence { is_of_windows: true, needs_s, ..Evidence::of(record, pool) }
     }
 
     /// Candidates that a replication runs, in order of time.
@@ -79,7 +95,8 @@ impl Plan {
         let begin = from.ticks().saturating_sub(self.warm_up.length.ticks());
         let begin = Time::from_ticks(begin);
         let part = Some(Part { from: begin, length });
-        let options = Options { warm_up: from.since(begin), audit, part };
+        let warm_up = from.since(begin);
+        let options = Options { warm_up, audit, part, ..Options::default() };
         let mut run = simulation::run(scenario, replication, options);
         let growth = (0..scenario.pools.len()).map(|pool| growth(&run, pool)).collect();
         run.timeline = Timeline::new(scenario.pools.len(), Span::from_ticks(1));

@@ -46,9 +46,9 @@ pub struct PoolEvidence {
 }
 
 impl PoolEvidence {
-    /// What `window` says of the pool at index `pool`.
-    pub fn of(window: &WindowRecord, pool: usize) -> PoolEvidence {
-        PoolEvidence { whole: Evidence::of(&window.run, pool), growth: window.growth[pool] }
+    /// What `window` of `plan` says of the pool at index `pool`.
+    pub fn of(plan: &Plan, window: &WindowRecord, pool: usize) -> PoolEvidence {
+        PoolEvidence { whole: plan.evidence(&window.run, pool), growth: window.growth[pool] }
     }
 
     /// Whether a pool keeps up with what comes in a window, by all runs of it: not if
@@ -61,7 +61,10 @@ impl PoolEvidence {
             let trends: Vec<Trend> = runs.iter().filter_map(|run| run.growth[which]).collect();
             drift(&trends, whole.arrivals_per_s).is_some_and(|drift| !drift.stable)
         };
-        Stability { is_stable: whole.is_stable && !grows(0) && !grows(1), ..whole }
+        match grows(0) || grows(1) {
+            true => Stability { is_stable: false, doubt: None, ..whole },
+            false => whole,
+        }
     }
 }
 
@@ -71,7 +74,9 @@ impl WindowEvidence {
         let of_window = |window: &WindowRecord| WindowEvidence {
             start_s: window.from.seconds(),
             start_local: plan.horizon.local_text(window.from),
-            pools: (0..window.growth.len()).map(|pool| PoolEvidence::of(window, pool)).collect(),
+            pools: (0..window.growth.len())
+                .map(|pool| PoolEvidence::of(plan, window, pool))
+                .collect(),
         };
         record.windows.iter().map(of_window).collect()
     }
@@ -90,7 +95,7 @@ pub fn overloaded<'e>(
     let of_window = |runs: &Vec<&WindowEvidence>| {
         let cannot = |(pool, _): &(usize, &&str)| {
             let evidence: Vec<PoolEvidence> = runs.iter().map(|run| run.pools[*pool]).collect();
-            !PoolEvidence::verdict(regime, &evidence).is_stable
+            PoolEvidence::verdict(regime, &evidence).known() == Some(false)
         };
         let names: Vec<String> =
             pools.iter().enumerate().filter(cannot).map(|(_, name)| (*name).to_owned()).collect();

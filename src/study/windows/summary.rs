@@ -165,7 +165,7 @@ fn window(
     let records: Vec<RunRecord> = runs.iter().map(|run| run.run.clone()).collect();
     let verdict = |pool: usize| {
         let evidence: Vec<PoolEvidence> =
-            runs.iter().map(|run| PoolEvidence::of(run, pool)).collect();
+            runs.iter().map(|run| PoolEvidence::of(plan, run, pool)).collect();
         PoolEvidence::verdict(scenario.regime, &evidence)
     };
     let verdicts: Vec<Stability> = (0..scenario.pools.len()).map(verdict).collect();
@@ -176,7 +176,8 @@ fn window(
     };
     let loads: Vec<Option<Load>> = loads.iter().enumerate().map(of_window).collect();
     let (use_cases, pools) = reduce::window(scenario, &records, &verdicts, &loads);
-    let names = scenario.pools.iter().zip(&verdicts).filter(|(_, verdict)| !verdict.is_stable);
+    let names =
+        scenario.pools.iter().zip(&verdicts).filter(|(_, verdict)| verdict.known() == Some(false));
     let mut digest = Digest::default();
     records.iter().for_each(|record| digest.word(record.digest));
     let calls: f64 = horizon.calls_of.iter().map(|calls| calls[at]).sum();

@@ -1,22 +1,20 @@
 //! How long a window is simulated before it is measured.
 //!
 //! A window begins with an empty factory. Sessions under way and caches must be
-//! as they would be then: five mean sessions bring the number of sessions to
-//! within 1 % of what it would be where their length is exponential, for a share
-//! exp(-t / mean) of them is still missing after a time t. What is said only once in
-//! a long while, by many groups that share prefixes or in a recording, is found
+//! as they would be then, so sessions get the time that a run gets for them
+//! ([`Settling`](crate::study::steady::Settling)). What is said only once in a long while, by many groups that share prefixes or in a recording, is found
 //! or evicted as it would be once the cache has been filled.
 
 use super::Horizon;
 use crate::kernel::Span;
-use crate::scenario::{Arrivals, Pool, Scenario, UseCase, Windows};
+use crate::scenario::{Arrivals, Pool, Scenario, UseCase, Windows, units};
 use crate::study::Mix;
+use crate::study::steady::Expectations;
 
-/// Shortest and longest warm-up that is found, s.
+/// Shortest warm-up that is found, s.
 const MIN_S: f64 = 600.0;
-const MAX_S: f64 = 6.0 * 3_600.0;
-/// Mean sessions that it lasts.
-const SESSIONS: f64 = 5.0;
+/// Longest one for caches, s; sessions get what they need.
+const FILL_MAX_S: f64 = 6.0 * 3_600.0;
 
 /// Time before a window that is simulated and not measured.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,29 +29,33 @@ pub struct WarmUpTime {
 
 impl WarmUpTime {
     /// The warm-up of the windows of `scenario`: given, or found.
-    pub fn of(scenario: &Scenario, windows: &Windows, horizon: &Horizon) -> WarmUpTime {
+    pub fn of(
+        scenario: &Scenario,
+        windows: &Windows,
+        horizon: &Horizon,
+        expectations: &Expectations,
+    ) -> WarmUpTime {
         if let Some(length) = windows.warm_up {
             return WarmUpTime { length, reason: "as given".to_owned(), warning: None };
         }
-        let sessions_s = scenario.use_cases.iter().map(session_s).fold(0.0, f64::max) * SESSIONS;
         let fill_s = (0..scenario.pools.len())
             .filter_map(|pool| fill_s(scenario, pool, horizon))
             .fold(0.0, f64::max);
+        let sessions = expectations.slowest().map_or((0.0, ""), |it| (it.needs_s(), it.reason()));
         let (seconds, reason) = [
             (MIN_S, "the shortest one that is taken"),
-            (sessions_s, "five mean sessions"),
-            (fill_s, "the time in which demand fills the caches"),
+            sessions,
+            (fill_s.min(FILL_MAX_S), "the time in which demand fills the caches"),
         ]
         .into_iter()
         .reduce(|a, b| if b.0 > a.0 { b } else { a })
         .expect("three of them");
-        let minutes = (seconds.min(MAX_S) / 60.0).ceil();
-        let warning = (seconds > MAX_S).then(|| {
+        let minutes = (seconds / 60.0).ceil();
+        let warning = (fill_s > seconds).then(|| {
             format!(
-                "windows are warmed up for {:.0} h, and {reason} would be {:.0} h: caches and \
-                 sessions may not be as they would be by then; set windows.warm_up to have them so",
-                MAX_S / 3_600.0,
-                seconds / 3_600.0
+                "windows are warmed up for {}, and demand takes {} to fill the caches: they may not                  hold what they would by then; set windows.warm_up to have them so",
+                units::duration(minutes * 60.0),
+                units::duration(fill_s)
             )
         });
         WarmUpTime {
@@ -62,13 +64,6 @@ impl WarmUpTime {
             warning,
         }
     }
-}
-
-/// Time that the pauses of a session take, in the mean, s.
-fn session_s(use_case: &UseCase) -> f64 {
-    let Some(session) = &use_case.session else { return 0.0 };
-    let pauses = (session.turns.expected() - 1.0).max(0.0);
-    session.think.as_ref().map_or(0.0, |think| pauses * think.expected())
 }
 
 /// Time in which the demand of the mean hour fills the cache of a pool, tiers

@@ -53,6 +53,8 @@ pub struct DrySession {
     pub model_s: f64,
     /// Time of waiting for tools, each agent's added up, s.
     pub tool_s: f64,
+    /// From its start to the end of its last run, gaps between runs included, s.
+    pub length_s: f64,
     /// Its runs.
     pub runs: Vec<DryRun>,
 }
@@ -76,9 +78,21 @@ pub struct Dry {
     keeps_answers: Vec<bool>,
     /// Contexts are shortened by nobody, in no time.
     has_free_compactions: bool,
-    /// The calls of the session so far: the site of who has one of its own, what was
-    /// asked, tokens in the cache.
-    made: Vec<(Option<u8>, Ask, u32)>,
+    /// The calls of the session so far.
+    made: Vec<DryCall>,
+}
+
+/// A call of a session.
+#[derive(Clone, Copy, Debug)]
+pub struct DryCall {
+    /// The site of its agent; `None`: the agent has none of its own.
+    pub site: Option<u8>,
+    /// What it asks for.
+    pub ask: Ask,
+    /// Tokens of its prompt that the cache has.
+    pub known: u32,
+    /// Time since the session began, s.
+    pub age_s: f64,
 }
 
 impl Dry {
@@ -100,16 +114,10 @@ impl Dry {
         Dry { keeps_answers, ..self }
     }
 
-    /// Session `number` from start to end, with each call told to `visit`: the site of
-    /// its agent, if that has one of its own, what it asks for, and the tokens of its
-    /// prompt that the cache has.
-    pub fn session_with(
-        &mut self,
-        number: u64,
-        mut visit: impl FnMut(Option<u8>, Ask, u32),
-    ) -> DrySession {
+    /// Session `number` from start to end, with each of its calls told to `visit`.
+    pub fn session_with(&mut self, number: u64, visit: impl FnMut(&DryCall)) -> DrySession {
         let totals = self.session(number);
-        self.made.iter().for_each(|&(site, ask, known)| visit(site, ask, known));
+        self.made.iter().for_each(visit);
         totals
     }
 
@@ -120,17 +128,31 @@ impl Dry {
         let mut actor = self.script.session(number, Content::new(Strand::NONE));
         // What others of its kind have said.
         let mut known = actor.base.tokens;
-        while actor.run < actor.runs {
+        let mut age_s = 0.0;
+        loop {
             self.script.begin_run(&mut actor);
-            let run = self.run(&mut actor, &mut known, &mut totals);
+            let run = self.run(&mut actor, age_s, &mut known, &mut totals);
             totals.runs.push(run);
+            age_s += run.latency_s;
+            if actor.is_in_last_run() {
+                break;
+            }
+            age_s += self.script.gap(&actor).seconds();
             actor.run += 1;
         }
+        totals.length_s = age_s;
         totals
     }
 
-    /// A whole run; `known` prompt tokens are in the cache.
-    fn run(&mut self, actor: &mut Actor, known: &mut u32, totals: &mut DrySession) -> DryRun {
+    /// A whole run that begins at this age of the session; `known` prompt tokens are in
+    /// the cache.
+    fn run(
+        &mut self,
+        actor: &mut Actor,
+        began_s: f64,
+        known: &mut u32,
+        totals: &mut DrySession,
+    ) -> DryRun {
         let mut run = DryRun::default();
         // When sub-agents in the background end.
         let mut background_s = 0.0f64;
@@ -145,7 +167,8 @@ impl Dry {
                     if self.has_free_compactions {
                         *known = self.script.global_tokens(actor);
                     } else {
-                        run.latency_s += self.call(actor, ask, known, totals);
+                        let age_s = began_s + run.latency_s;
+                        run.latency_s += self.call(actor, ask, age_s, known, totals);
                         totals.summary_tokens += u64::from(ask.output);
                         *known = actor.base.tokens;
                     }
@@ -153,7 +176,8 @@ impl Dry {
                     continue;
                 }
                 Next::Turn(ask) => {
-                    run.latency_s += self.call(actor, ask, known, totals);
+                    let age_s = began_s + run.latency_s;
+                    run.latency_s += self.call(actor, ask, age_s, known, totals);
                     totals.output_tokens += u64::from(ask.output);
                     totals.thinking_tokens += u64::from(ask.thinking);
                     self.script.answered(actor, ask, content, &mut self.plan);
@@ -163,7 +187,7 @@ impl Dry {
                 totals.turns += 1;
                 return run;
             }
-            run.failed = self.results(actor, &mut run, &mut background_s, totals);
+            run.failed = self.results(actor, began_s, &mut run, &mut background_s, totals);
             if run.failed {
                 return run;
             }
@@ -174,6 +198,7 @@ impl Dry {
     fn results(
         &mut self,
         actor: &mut Actor,
+        began_s: f64,
         run: &mut DryRun,
         background_s: &mut f64,
         totals: &mut DrySession,
@@ -188,7 +213,7 @@ impl Dry {
         let failed = self.plan.tools.iter().any(|tool| tool.fails);
         totals.tools += self.plan.tools.len() as u64;
         totals.tool_s += tools_s;
-        let (waited_s, summaries) = self.children(actor, *run, background_s, totals);
+        let (waited_s, summaries) = self.children(actor, began_s, *run, background_s, totals);
         tokens = tokens.saturating_add(summaries);
         run.latency_s += waited_s.max(tools_s);
         self.script.joined(actor, tokens, failed);
@@ -201,6 +226,7 @@ impl Dry {
     fn children(
         &mut self,
         actor: &mut Actor,
+        began_s: f64,
         so_far: DryRun,
         background_s: &mut f64,
         totals: &mut DrySession,
@@ -209,22 +235,26 @@ impl Dry {
         if count == 0 {
             return (0.0, 0);
         }
-        let mut times = Vec::new();
+        let children = self.script.agent(actor).children.as_ref().expect("it has some");
+        let (start, join, order) = (children.start, children.join, children.order);
+        let mut times: Vec<f64> = Vec::new();
         let mut tokens = 0u32;
         for index in 0..count {
             let mut child = self.script.child(actor, index, Content::new(Strand::NONE));
-            let spec = self.script.agent(actor).children.as_ref().expect("it has some");
             // A parent's last answer is not computed yet when it is repeated.
-            let mut known = match spec.start {
+            let mut known = match start {
                 Start::Spawn => child.base.tokens,
                 Start::Fork => actor.context,
             };
             totals.children += 1;
-            times.push(self.run(&mut child, &mut known, totals).latency_s);
+            let before_s = match order {
+                ChildOrder::Sequence => times.iter().sum(),
+                ChildOrder::Parallel | ChildOrder::Background => 0.0,
+            };
+            let age_s = began_s + so_far.latency_s + before_s;
+            times.push(self.run(&mut child, age_s, &mut known, totals).latency_s);
             tokens = tokens.saturating_add(self.script.summary(actor, &child));
         }
-        let spec = self.script.agent(actor).children.as_ref().expect("it has some");
-        let (join, order) = (spec.join, spec.order);
         times.sort_by(f64::total_cmp);
         let waited_s = match (order, join) {
             (ChildOrder::Sequence, _) => times.iter().sum(),
@@ -238,10 +268,17 @@ impl Dry {
         (waited_s, tokens)
     }
 
-    /// A model call. Returns its seconds.
-    fn call(&mut self, actor: &Actor, ask: Ask, known: &mut u32, totals: &mut DrySession) -> f64 {
+    /// A model call at this age of the session. Returns its seconds.
+    fn call(
+        &mut self,
+        actor: &Actor,
+        ask: Ask,
+        age_s: f64,
+        known: &mut u32,
+        totals: &mut DrySession,
+    ) -> f64 {
         let site = self.script.site(actor);
-        self.made.push((site, ask, *known));
+        self.made.push(DryCall { site, ask, known: *known, age_s });
         let new = ask.prompt.saturating_sub(*known);
         // An answer that was parted from its thinking is computed anew.
         let is_kept = self.script.agent(actor).thinking.as_ref().is_some_and(|it| it.is_kept);

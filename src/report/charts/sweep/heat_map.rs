@@ -37,7 +37,11 @@ pub fn draw(outline: &Outline) -> Drawing {
     let each = quantities.len().div_ceil(2) as f64 * BLOCK + room;
     let mut drawing = Drawing::new(TOP + shown as f64 * each);
     let heading = format!("Sweep over {} and {}", outline.axes[0].key, outline.axes[1].key);
-    title(&mut drawing, &heading, "Mean over replications. Grey: unstable at this load.");
+    title(
+        &mut drawing,
+        &heading,
+        "Mean over replications. Grey: unstable at this load, or not known.",
+    );
     for (use_case, name) in outline.fronts.keys().take(shown).enumerate() {
         let top = TOP + use_case as f64 * each;
         let width = COLUMNS[1].1 - COLUMNS[0].0;
@@ -119,7 +123,7 @@ fn draw_map(
         let cell = Cell { left, top: bottom - height, width, height };
         match quantity.at(point, use_case) {
             Some(interval) => cell.fill(drawing, interval.mean, &scale, &cells),
-            None if point.use_cases[use_case].is_stable => {}
+            None if point.use_cases[use_case].is_steady() => {}
             None => cell.hatch(drawing),
         }
     }

@@ -29,7 +29,7 @@ pub fn draw(outline: &Outline) -> Drawing {
     title(
         &mut drawing,
         &heading,
-        "Mean over replications; bands: 95 % confidence interval; × unstable.",
+        "Mean over replications; bands: 95 % confidence interval; × unstable or not known.",
     );
     let across = Across::of(outline);
     for (index, quantity) in quantities.iter().enumerate() {
@@ -111,7 +111,7 @@ fn draw_quantity(
                 run.iter().filter_map(|(x, value)| Some((*x, (*value)?))).collect();
             panel.intervals(drawing, &values, pen);
         }
-        let crosses = points.iter().filter(|point| !point.use_cases[use_case].is_stable);
+        let crosses = points.iter().filter(|point| !point.use_cases[use_case].is_steady());
         for point in crosses {
             let (x, _) = panel.at(across.at(point), 0.0);
             let at = (x, panel.y.0 + 14.0);

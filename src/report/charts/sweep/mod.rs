@@ -102,7 +102,7 @@ impl Quantity {
     /// Its value at `point`, if the load there can be sustained.
     fn at(&self, point: &PointOutline, use_case: usize) -> Option<Interval> {
         let outline = &point.use_cases[use_case];
-        (self.value)(outline).filter(|_| outline.is_stable)
+        (self.value)(outline).filter(|_| outline.is_steady())
     }
 
     /// An axis upwards, `height` pixels long.

@@ -61,7 +61,7 @@ impl Trade {
     /// Dollars and the figure, where the load can be sustained.
     fn at(&self, point: &PointOutline, use_case: usize) -> Option<(Interval, Interval)> {
         let outline = &point.use_cases[use_case];
-        outline.usd_per_mtok.filter(|_| outline.is_stable).zip((self.value)(outline))
+        outline.usd_per_mtok.filter(|_| outline.is_steady()).zip((self.value)(outline))
     }
 
     fn draw(
