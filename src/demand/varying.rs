@@ -75,6 +75,20 @@ impl Varying {
         }
     }
 
+    /// The curve.
+    pub fn curve(&self) -> Arc<Curve> {
+        self.curve.clone()
+    }
+
+    /// Its rate now as a multiple of the curve's; 0 where that has ended.
+    pub fn factor(&self) -> f64 {
+        let mut now = self.clone();
+        let day = now.place.day();
+        let Some(piece) = now.place.next(&now.curve) else { return 0.0 };
+        let even = Piece { rate_from: 1.0, rate_until: 1.0, ..piece };
+        now.weather.over(even, day).rate_from * self.share
+    }
+
     /// Goes on to the next piece.
     fn turn(&mut self) -> Option<()> {
         let (whole, day) = match self.rest.take() {

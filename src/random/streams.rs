@@ -68,6 +68,8 @@ pub enum Component {
     Children = 23,
     /// Summaries that take the place of contexts.
     Compaction = 24,
+    /// What was before the start of a run.
+    AtStart = 25,
 }
 
 impl Component {
