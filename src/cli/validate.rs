@@ -8,13 +8,14 @@ use crate::error::Result;
 use crate::factory::{Batch, GroupTokens, StepTime};
 use crate::kernel::{Span, Time};
 use crate::scenario::{
-    Arrivals, BatchLimits, Choice, ENGINE_VERSION, Lengths, Loaded, Offload, Pool, Regime,
-    Scenario, UseCase,
+    Arrivals, BatchLimits, Choice, ENGINE_VERSION, Lengths, Loaded, Offload, Pool, PoolPace,
+    Regime, Scenario, UseCase,
 };
 use crate::study::seek;
 use crate::study::sweep;
 use crate::study::windows::Plan;
 use crate::study::{Load, Mix, load_of};
+use crate::workload::agent::Pace;
 use clap::Args;
 use serde_json::{Value, json};
 use std::fmt::Write;
@@ -30,6 +31,8 @@ pub(super) struct ValidateArgs {
 /// Batches whose decode step is shown, and the context of each sequence.
 const BATCHES: [u64; 5] = [1, 8, 32, 128, 256];
 const CONTEXT: u64 = 1_024;
+/// A cache that keeps what is said for longer keeps everything.
+const YEAR_S: f64 = 365.0 * 86_400.0;
 
 pub(super) fn validate(args: &ValidateArgs, globals: &Globals) -> Result<String> {
     let loaded = match &args.scenario {
@@ -71,6 +74,9 @@ fn text(loaded: &Loaded) -> String {
             Regime::Terminating => "terminating",
         }
     );
+    if let Some(paces) = scenario.at_start.paces() {
+        text += &at_start_text(scenario, paces);
+    }
     if let Some(plan) = Plan::of(scenario) {
         text += &windows_text(&plan);
     }
@@ -96,6 +102,29 @@ fn text(loaded: &Loaded) -> String {
     }
     for arm in &loaded.arms {
         let _ = writeln!(text, "\narm {}: {}", arm.name, arm.changes.join(", "));
+    }
+    text
+}
+
+/// What a stationary start takes pools to do.
+fn at_start_text(scenario: &Scenario, paces: &[PoolPace]) -> String {
+    let mut text = "sessions at start: stationary\n".to_owned();
+    for (pool, PoolPace { call, keeps }) in scenario.pools.iter().zip(paces) {
+        let Pace { first_s, prefill_s, decode_s } = call;
+        let keeps = match (pool.engine.prefix_cache, keeps.seconds()) {
+            (None, _) => "no cache".to_owned(),
+            (Some(_), keeps_s) if keeps_s > YEAR_S => "its cache keeps everything".to_owned(),
+            (Some(_), keeps_s) => format!("its cache keeps what is said for {keeps_s:.0} s"),
+        };
+        let _ = writeln!(
+            text,
+            "  on {} a call is taken to last {:.1} ms, {:.4} ms for each prompt token that is \
+             computed and {:.1} ms for each output token; {keeps}",
+            pool.name,
+            first_s * 1e3,
+            prefill_s * 1e3,
+            decode_s * 1e3,
+        );
     }
     text
 }
@@ -344,6 +373,7 @@ fn document(loaded: &Loaded) -> Value {
         "seed": scenario.seed,
         "replications": scenario.replications,
         "duration_s": scenario.duration.map(|duration| duration.seconds()),
+        "sessions_at_start": scenario.at_start.name(),
         "warnings": scenario.warnings,
         "sweep_points": loaded.sweep.as_ref().map(|sweep| sweep.points),
         "pools": scenario.pools.iter().enumerate().map(pool).collect::<Vec<_>>(),

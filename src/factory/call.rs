@@ -89,6 +89,9 @@ pub struct Call {
     /// Prompt tokens that need not be computed, where the hit rate is an input:
     /// the cache is then left alone.
     pub given: Option<u32>,
+    /// These are what its conversation said before the run began, and join the cache
+    /// with what it computes itself.
+    pub is_carried: bool,
     /// Its use case.
     pub use_case: u16,
     /// Region of its user, as its use case numbers them.
@@ -131,6 +134,7 @@ impl Call {
             lane: 0,
             cached: 0,
             given: None,
+            is_carried: false,
             use_case,
             region: 0,
             site: 0,
@@ -148,6 +152,27 @@ impl Call {
     #[inline]
     pub fn is_private(&self) -> bool {
         self.content.is_none()
+    }
+
+    /// Its first `tokens` tokens were in the cache before the run began, unless its hit
+    /// rate is an input.
+    pub fn carry(&mut self, tokens: u32) {
+        if tokens > 0 && self.given.is_none() {
+            (self.given, self.is_carried) = (Some(tokens.min(self.prompt - 1)), true);
+        }
+    }
+
+    /// Prompt tokens that need not be computed, whatever the cache holds. What was
+    /// carried into the run is in the cache once it has been taken in.
+    #[inline]
+    pub fn given_now(&self) -> Option<u32> {
+        self.given.filter(|_| !self.is_carried || self.preemptions == 0)
+    }
+
+    /// Whether the cache is left alone.
+    #[inline]
+    pub fn is_apart_from_cache(&self) -> bool {
+        self.given.is_some() && !self.is_carried
     }
 
     /// It is no longer waited for.

@@ -5,6 +5,7 @@
 //! file, line, key, value and a fix. After that the program asserts instead of
 //! checking again. docs/scenario.md describes every key.
 
+mod at_start;
 mod batch;
 mod check;
 mod demand;
@@ -25,6 +26,7 @@ pub mod units;
 mod use_case;
 pub mod windows;
 
+pub use at_start::{AtStart, PoolPace};
 pub use batch::{Batch, Releases};
 pub use check::{BASELINE, Loaded, Variants, load, open, open_file, parse};
 pub use demand::{Demand, Tenants};
@@ -64,6 +66,9 @@ pub struct Scenario {
     /// Equal sections of the measured window that intervals are taken over as
     /// well as over replications; 1: the window as a whole.
     pub sections: u32,
+    /// Sessions that are under way, and clients that are not all about to ask, when a
+    /// run begins.
+    pub at_start: AtStart,
     /// The pools of GPUs.
     pub pools: Vec<Pool>,
     /// The pools of tool workers.

@@ -68,7 +68,12 @@ impl<E: Engine> Simulation<'_, E> {
                 Source::Batch(_) => self.schedule_release(Time::ZERO, use_case),
                 Source::Closed(clients) => {
                     let started = (0..clients.clients()).take_while(|_| clients.start()).count();
-                    for client in 0..started as u32 {
+                    let started = started as u32;
+                    if self.scenario.at_start.paces().is_some() {
+                        self.start_clients(use_case, started);
+                        continue;
+                    }
+                    for client in 0..started {
                         let slot = self.slots.client(use_case, client);
                         self.schedule_if_in_time(slot, Time::ZERO);
                     }
@@ -123,7 +128,7 @@ impl<E: Engine> Simulation<'_, E> {
     /// The region whose user begins: told by the source, or else drawn for each
     /// recorded call, while clients are divided among regions.
     #[inline]
-    fn region(&self, use_case: usize, number: u64, client: Option<u32>) -> u16 {
+    pub(super) fn region(&self, use_case: usize, number: u64, client: Option<u32>) -> u16 {
         let spec = &self.scenario.use_cases[use_case];
         let Some(origins) = &spec.origins else { return 0 };
         let fraction = match (&spec.arrivals, &self.sources[use_case].source) {

@@ -128,7 +128,8 @@ impl<E: Engine> Simulation<'_, E> {
         let source = &mut self.sources[use_case];
         let number = source.issued;
         source.issued += 1;
-        let errand = Errand { began: now, site: Some(site as u8), job: Some(id), region: 0 };
+        let (site_of, job) = (Some(site as u8), Some(id));
+        let errand = Errand { began: now, site: site_of, job, ..Errand::default() };
         match &source.script {
             Script::Agents(_) | Script::Replay(_) => {
                 return self.submit_agent(now, use_case, number, errand);

@@ -8,6 +8,7 @@ mod aborts;
 mod agents;
 mod alone;
 mod arrivals;
+mod at_start;
 mod audit;
 mod event;
 mod jobs;
@@ -35,6 +36,7 @@ use crate::workload::agent::{Actor, ActorId, Plan};
 use crate::workload::{Content, Job, JobId, Session};
 use agents::Task;
 use arrivals::UseCase;
+pub use at_start::FIRST as FIRST_BEFORE_START;
 use audit::Audit;
 use event::{Event, Slots};
 use measuring::Measured;
@@ -318,6 +320,7 @@ impl<'s, E: Engine> Simulation<'s, E> {
         if let Some(duration) = self.scenario.duration.filter(|_| self.is_episode()) {
             self.pending.schedule(self.slots.arrivals_end(), Time::ZERO + duration);
         }
+        self.start_sessions();
         self.start_sources();
         self.pending.schedule(self.slots.sample(), Time::ZERO + self.timeline.interval());
         if self.window.from > Time::ZERO {

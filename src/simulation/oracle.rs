@@ -144,9 +144,9 @@ impl Rank {
         let call = &calls[sequence.call];
         let rules = self.limits.prefix_cache.unwrap();
         let most = match call.given {
-            Some(_) => 0,
-            None if rules.cache_decoded => u32::MAX,
-            None => call.prompt,
+            Some(_) if !call.is_carried => 0,
+            _ if rules.cache_decoded => u32::MAX,
+            _ => call.prompt,
         };
         let tokens = sequence.computed + in_flight * sequence.now;
         let full = tokens.min(most) / self.limits.block_tokens;
@@ -220,10 +220,12 @@ impl Rank {
             let mut own = OWN;
             let content = around.calls.stretches(&call, &mut own);
             let hit = match self.limits.prefix_cache {
-                Some(_) if call.given.is_none() => self.cache.lookup(content, self.sought(&call)),
+                Some(_) if call.given.is_none() || call.is_carried => {
+                    self.cache.lookup(content, self.sought(&call))
+                }
                 _ => Default::default(),
             };
-            let computed = call.given.unwrap_or(hit.blocks * self.limits.block_tokens);
+            let computed = self.computed(&call, hit.blocks);
             let tokens = (known - computed).min(budget);
             let reserve = if self.limits.reserve_full_prompt { known } else { computed + tokens };
             let watermark = if self.running.is_empty() { 0 } else { self.limits.watermark };
@@ -231,7 +233,8 @@ impl Rank {
             if needed + hit.idle > self.free() {
                 return;
             }
-            let may_fetch = call.given.is_none() && !around.spec.offload.is_empty();
+            let is_given = call.given.is_some() && (!call.is_carried || call.preemptions == 0);
+            let may_fetch = !is_given && !around.spec.offload.is_empty();
             if may_fetch && self.fetch(around, self.free() - watermark) {
                 continue;
             }
@@ -242,12 +245,23 @@ impl Rank {
         }
     }
 
+    /// Tokens that a call need not compute when it is admitted with `hit` blocks: at its
+    /// first admission also those that its conversation had before the run.
+    fn computed(&self, call: &Call, hit: u32) -> u32 {
+        let found = hit * self.limits.block_tokens;
+        match call.given {
+            Some(carried) if call.is_carried && call.preemptions == 0 => found.max(carried),
+            Some(given) if !call.is_carried => given,
+            _ => found,
+        }
+    }
+
     /// Call `id` starts to run on the `hit` blocks that it holds. Returns the
     /// tokens that it computes in this step.
     fn admit(&mut self, id: CallId, hit: u32, budget: u32, around: &mut Around<'_>) -> u32 {
+        let computed = self.computed(&around.calls[id], hit);
         let call = &mut around.calls[id];
         let known = call.prompt + call.generated;
-        let computed = call.given.unwrap_or(hit * self.limits.block_tokens);
         let tokens = (known - computed).min(budget);
         if call.scheduled == Time::MAX {
             call.scheduled = around.now;

@@ -181,7 +181,7 @@ impl<'s, E: Engine> Simulation<'s, E> {
     fn replay_pause(&mut self, now: Time, id: ActorId) {
         let replay = self.replay_of(id);
         let (actor, script) = self.replayed(id);
-        let began = actor.errand.began;
+        let errand = actor.errand;
         let (at, call) = (script.at(actor), script.call(actor).copied());
         let Task { replaying, alone, .. } = self.task(id);
         if let Some(end) = replaying.joined(at) {
@@ -191,7 +191,7 @@ impl<'s, E: Engine> Simulation<'s, E> {
             return self.end_run(now, id, RunEnd::Done);
         };
         alone.go_on(replay.comes(&call, alone.now(), Time::ZERO));
-        let until = replay.comes(&call, now, began);
+        let until = replay.comes_for(&call, now, &errand);
         self.replay_pass(now, id, until, Then::Ask);
     }
 
@@ -199,12 +199,12 @@ impl<'s, E: Engine> Simulation<'s, E> {
     pub(super) fn replay_gap(&mut self, now: Time, id: ActorId) -> Time {
         let replay = self.replay_of(id);
         let (actor, script) = self.replayed(id);
-        let began = actor.errand.began;
+        let errand = actor.errand;
         let call = *script.call_after_run(actor).expect("it is not the last run");
         let Task { replaying, alone, .. } = self.task(id);
         let heard = alone.now().max(replaying.held_alone);
         *alone = Alone::from(replay.comes(&call, heard, Time::ZERO));
-        replay.comes(&call, now.max(replaying.held_until), began)
+        replay.comes_for(&call, now.max(replaying.held_until), &errand)
     }
 
     /// What an actor asks for now; where a turn asks nobody it goes on.

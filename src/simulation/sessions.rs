@@ -45,6 +45,7 @@ impl<E: Engine> Simulation<'_, E> {
         call.region = session.errand.region;
         call.is_of_a_job = session.errand.job.is_some();
         call.given = ask.given;
+        call.carry(std::mem::take(&mut session.carried));
         call.waiter = Waiter::Session(id);
         call.conversation = session.conversation();
         let (site, content) = (session.errand.site, session.content.take());

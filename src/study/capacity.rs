@@ -57,7 +57,7 @@ pub fn frontier(scenario: &Scenario, pool: usize) -> Vec<FrontierPoint> {
 
 /// 1, 2, 3, 4, 6, 8, 12, ... up to what the batch limit, the KV blocks of a rank
 /// and its token budget allow, and that limit itself.
-fn concurrencies(pool: &Pool, mix: &Mix) -> impl Iterator<Item = u64> {
+pub(super) fn concurrencies(pool: &Pool, mix: &Mix) -> impl Iterator<Item = u64> {
     let resident = pool.kv.tokens() as f64 / mix.context.max(1.0);
     // As many sequences as decode when prompts take what is left of the budget.
     let decodes = mix.output - 1.0;
@@ -73,15 +73,15 @@ fn budget(pool: &Pool) -> f64 {
 }
 
 /// One rank at a steady concurrency.
-struct Steady {
+pub(super) struct Steady {
     /// Mean duration of a step.
-    step_s: f64,
+    pub step_s: f64,
     /// Calls that start, and end, in a second.
-    calls_per_s: f64,
+    pub calls_per_s: f64,
 }
 
 impl Steady {
-    fn at(pool: &Pool, mix: &Mix, sequences: u64) -> Steady {
+    pub fn at(pool: &Pool, mix: &Mix, sequences: u64) -> Steady {
         // The first output token of a call comes with its prompt, the others
         // take a step each, so what starts in a step also ends in one.
         let decodes_a_call = mix.output - 1.0;

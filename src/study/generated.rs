@@ -6,10 +6,11 @@
 //! and closed loops are left out. Calls come in order of time; what is held are
 //! the sessions under way.
 
-use crate::demand::{Process, Source};
+use crate::demand::{Past, PastArrival, Process, Source};
 use crate::kernel::{Span, Time};
 use crate::random::Streams;
-use crate::scenario::{Regime, Scenario};
+use crate::scenario::{AtStart, Regime, Scenario};
+use crate::simulation::FIRST_BEFORE_START;
 use crate::workload::{Ask, BlockNames, Content, Script, Session, Strand};
 use std::collections::BTreeMap;
 
@@ -66,9 +67,54 @@ impl<'s> Generated<'s> {
             found: 0,
         };
         for use_case in 0..scenario.use_cases.len() {
+            if scenario.at_start != AtStart::Nobody {
+                generated.begin_before(streams, use_case);
+            }
             generated.look(Time::ZERO, use_case);
         }
         generated
+    }
+
+    /// Puts in the sessions of a use case that are under way at time zero, each at its
+    /// next turn.
+    fn begin_before(&mut self, streams: Streams, use_case: usize) {
+        let spec = &self.scenario.use_cases[use_case];
+        if spec.session.is_none() {
+            return;
+        }
+        let pool = &self.scenario.pools[spec.pool];
+        let mut under_way = Vec::new();
+        let script = &mut self.sources[use_case].1;
+        Past::new(spec, streams, Time::ZERO).while_anybody_lasts(
+            |later, PastArrival { age_s, .. }| {
+                let mut talk =
+                    script.session(FIRST_BEFORE_START + later, Content::new(Strand::NONE));
+                let mut at_s = 0.0;
+                let mut next = (age_s <= 0.0).then(|| (at_s, talk.clone()));
+                while !talk.is_over() {
+                    let ask = script.turn(&talk);
+                    if !pool.accepts(ask.prompt, ask.output) {
+                        break;
+                    }
+                    let content = talk.content.take();
+                    script.answered(&mut talk, ask, content);
+                    if talk.is_over() {
+                        break;
+                    }
+                    at_s += script.think(&talk).seconds();
+                    if next.is_none() && at_s >= age_s {
+                        next = Some((at_s, talk.clone()));
+                    }
+                }
+                under_way.extend(next.map(|(at_s, talk)| (at_s - age_s, talk)));
+                Some(at_s)
+            },
+        );
+        let end = self.scenario.duration.filter(|_| self.scenario.regime == Regime::Steady);
+        for (at_s, talk) in under_way {
+            let at = Time::ZERO + Span::from_seconds(at_s);
+            self.expect(at, end, Due::Turn(Box::new((talk, Vec::new()))));
+        }
     }
 
     /// Whether the calls of the use case at this index are known without answers.

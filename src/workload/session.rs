@@ -36,6 +36,9 @@ pub struct Session {
     pub history: u32,
     /// What it says, while no call carries it.
     pub content: Option<Content>,
+    /// Tokens of its next prompt that count as found in the cache: it began before the
+    /// run did.
+    pub carried: u32,
 }
 
 impl Session {
@@ -91,7 +94,8 @@ impl SessionSource {
         let history = prefix.write(number, &mut content, own).tokens;
         let content = Some(content);
         let errand = Errand::default();
-        Session { use_case, number, errand, client: None, turn: 0, turns, history, content }
+        let (client, turn, carried) = (None, 0, 0);
+        Session { use_case, number, errand, client, turn, turns, history, content, carried }
     }
 
     /// How long the reader of the answer to the last turn thinks.

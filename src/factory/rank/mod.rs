@@ -419,7 +419,7 @@ impl Rank {
             if !self.can_admit(hit, &turn.calls[id], budget, kept) {
                 return None;
             }
-            let is_given = turn.calls[id].given.is_some();
+            let is_given = turn.calls[id].given_now().is_some();
             if is_given || !self.start_fetching(turn, hit, kept) {
                 self.waiting.pop_front();
                 turn.outcomes.push(Outcome::Scheduled(id));

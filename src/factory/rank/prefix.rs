@@ -36,7 +36,12 @@ impl Rank {
     /// computed.
     #[inline]
     pub(super) fn known(&self, call: &Call, blocks: u32) -> u32 {
-        call.given.unwrap_or(blocks * self.limits.block_tokens)
+        let found = blocks * self.limits.block_tokens;
+        match call.given_now() {
+            Some(carried) if call.is_carried => carried.max(found),
+            Some(given) => given,
+            None => found,
+        }
     }
 
     /// Whether `call` keeps its blocks to itself; see the module text.
@@ -55,10 +60,10 @@ impl Rank {
     /// ends: those that are full, and by its rules.
     #[inline]
     fn kept_at_end(&self, call: &Call, tokens: u32) -> u32 {
-        let most = match (&self.limits.prefix_cache, call.given) {
-            (Some(rules), None) if rules.cache_decoded => tokens,
-            (Some(_), None) => call.prompt,
-            (None, _) | (_, Some(_)) => 0,
+        let most = match (&self.limits.prefix_cache, call.is_apart_from_cache()) {
+            (Some(rules), false) if rules.cache_decoded => tokens,
+            (Some(_), false) => call.prompt,
+            (None, _) | (_, true) => 0,
         };
         tokens.min(most) / self.limits.block_tokens
     }

@@ -168,9 +168,10 @@ impl Router {
             }
             State::KvAware(router) => {
                 let Call { prompt, given, .. } = calls[id];
+                let is_apart = calls[id].is_apart_from_cache();
                 // Where the hit rate is given, no cache has more of one prompt
                 // than another has.
-                let known = if given.is_some() { &[own][..] } else { content(&mut own) };
+                let known = if is_apart { &[own][..] } else { content(&mut own) };
                 let choice = router.choose(prompt, known);
                 let uncached = given.map_or(choice.uncached, |given| prompt - given);
                 router.arrived(choice.lane, prompt, uncached);

@@ -16,7 +16,7 @@ const ARMS_MAX: usize = 64;
 
 /// Keys that say how the arms are measured, not what they are; differences are
 /// paired only where all arms share them.
-const SHARED: [&str; 10] = [
+const SHARED: [&str; 11] = [
     "arm",
     "duration",
     "name",
@@ -25,6 +25,7 @@ const SHARED: [&str; 10] = [
     "schema",
     "sections",
     "seed",
+    "sessions_at_start",
     "start",
     "warm_up",
 ];

@@ -7,6 +7,7 @@
 
 mod agent;
 mod arm;
+mod at_start;
 mod batch;
 mod catalog;
 mod days;
@@ -35,7 +36,7 @@ use super::seek::Seek;
 use super::shape::{Findings, resolve, schema};
 use super::sweep::Sweep;
 use super::tree::{At, Node};
-use super::{Arm, Arrivals, Lengths, Pool, Regime, Scenario, UseCase, WarmUp};
+use super::{Arm, Arrivals, AtStart, Lengths, Pool, Regime, Scenario, UseCase, WarmUp};
 use crate::catalog::Catalog;
 use crate::error::{Error, Mistake, Result};
 use crate::kernel::{Digest, Span};
@@ -291,6 +292,7 @@ impl Check<'_> {
             regime,
             warm_up,
             sections: raw.sections,
+            at_start: AtStart::Nobody,
             windows: None,
             pools,
             tool_pools: tool_pools.into_iter().flatten().collect(),
@@ -300,6 +302,7 @@ impl Check<'_> {
         self.replications(root, &mut scenario, &mut raw);
         self.sections(root, regime, raw.sections);
         self.windows(root, &mut scenario, &mut raw);
+        self.at_start(&mut scenario, &raw);
         Some((scenario, raw))
     }
 

@@ -60,6 +60,10 @@ pub struct RawScenario {
     #[serde(default = "one")]
     #[schemars(range(min = 1, max = 100))]
     pub sections: u32,
+    /// Sessions at time zero: `none`, or as many as a `stationary` state has, each as
+    /// far as it would be.
+    #[serde(default, skip_serializing_if = "RawAtStart::is_none")]
+    pub sessions_at_start: RawAtStart,
     /// Windows of a long horizon that are simulated in place of all of it.
     pub windows: Option<RawWindows>,
     /// Parts of the world with users, pools, or both.
@@ -147,6 +151,24 @@ pub enum RawRegime {
     Steady,
     /// A finite episode.
     Terminating,
+}
+
+/// Who is under way at time zero.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum RawAtStart {
+    /// Nobody.
+    #[default]
+    None,
+    /// Those of a steady state.
+    Stationary,
+}
+
+impl RawAtStart {
+    /// Whether nobody is.
+    fn is_none(&self) -> bool {
+        *self == RawAtStart::None
+    }
 }
 
 /// How the start-up transient is removed.

@@ -91,6 +91,7 @@ impl<E: Engine> Simulation<'_, E> {
         call.thinking = ask.thinking;
         call.is_cut = ask.is_cut;
         call.given = ask.given;
+        call.carry(std::mem::take(&mut task.carried));
         call.waiter = Waiter::Agent(id);
         call.region = actor.errand.region;
         call.is_of_a_job = actor.errand.job.is_some();

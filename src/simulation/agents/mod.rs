@@ -17,7 +17,7 @@ use super::network::FlightId;
 use super::replays::Replaying;
 use crate::catalog::Agent;
 use crate::factory::{CallId, Engine};
-use crate::kernel::{Slot, Time};
+use crate::kernel::{Slot, Span, Time};
 use crate::metrics::{Path, RunCounts, Spent};
 use crate::workload::agent::{self, Actor, ActorId, Member, ToolCall};
 use crate::workload::{Ask, Errand};
@@ -50,6 +50,12 @@ pub struct Task {
     began: Time,
     /// A run is under way, not the pause after one.
     is_running: bool,
+    /// Its next event goes on with a run that began so long before that.
+    pub(super) under_way: Option<Span>,
+    /// The run began before the simulation did: what it took is not known.
+    is_partial: bool,
+    /// Tokens of its next prompt that count as found in the cache.
+    pub(super) carried: u32,
     pub(super) path: Path,
     pub(super) counts: RunCounts,
     pub(super) spent: Spent,

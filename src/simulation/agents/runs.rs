@@ -21,6 +21,7 @@ impl<E: Engine> Simulation<'_, E> {
         let task = self.task(id);
         task.began = now;
         task.is_running = true;
+        task.is_partial = false;
         task.path.begin(now);
         task.counts = RunCounts::default();
         task.spent.clear();
@@ -36,9 +37,29 @@ impl<E: Engine> Simulation<'_, E> {
         self.ask(now, id);
     }
 
-    /// The gap between two runs is over.
+    /// The gap between two runs is over, or the simulation has come to the next call of
+    /// a run that began before it.
     pub(in crate::simulation) fn on_run(&mut self, now: Time, id: ActorId) {
-        self.begin_run(now, id);
+        match self.task(id).under_way.take() {
+            None => self.begin_run(now, id),
+            Some(age) => self.go_on_with_run(now, id, age),
+        }
+    }
+
+    /// The next call of a run that began `age` ago, before the simulation did.
+    fn go_on_with_run(&mut self, now: Time, id: ActorId, age: Span) {
+        let task = self.task(id);
+        task.began = now;
+        task.is_running = true;
+        task.is_partial = true;
+        task.path.begin(now);
+        task.alone.begin();
+        if let Some(patience_s) = self.program(id).limits.patience_s {
+            let left = Span::from_seconds(patience_s - age.seconds());
+            let event = Event::Patience { actor: id, run: self.actors[id].run };
+            self.alarm(now + left, event);
+        }
+        self.ask(now, id);
     }
 
     /// Starts the tools and sub-agents of a turn.
@@ -110,7 +131,11 @@ impl<E: Engine> Simulation<'_, E> {
         let latency = now.since(task.began);
         let counts = &task.counts;
         self.audit.run(counts.calls, counts.turns + counts.compactions + counts.retries);
-        if end == RunEnd::Done {
+        if task.is_partial {
+            if let Some(runs) = self.recorder.runs(use_case, member) {
+                runs.spent.add(&task.spent);
+            }
+        } else if end == RunEnd::Done {
             let parts = task.path.parts();
             assert_eq!(parts.iter().sum::<u64>(), latency.ticks(), "the path is all of the run");
             let is_in_time = deadline_s.is_none_or(|most| latency.seconds() <= most);

@@ -8,8 +8,10 @@ use crate::demand::curve::Curve;
 use crate::kernel::Span;
 use crate::random::Distribution;
 use crate::scenario::{
-    Arrivals, Batch, Demand, Lengths, Regime, Releases, Scenario, UseCase, WarmUp,
+    Arrivals, AtStart, Batch, Demand, Lengths, PoolPace, Regime, Releases, Scenario, UseCase,
+    WarmUp,
 };
+use crate::workload::agent::Pace;
 use proptest::prelude::*;
 use std::sync::Arc;
 
@@ -27,6 +29,7 @@ prop_compose! {
         seed in any::<u64>(),
         steady in any::<bool>(),
         sections in prop_oneof![Just(1), 2..9u32],
+        at_start in at_start(),
     ) -> Scenario {
         let mut pools = pools;
         for (at, pool) in pools.iter_mut().enumerate() {
@@ -83,6 +86,7 @@ prop_compose! {
             regime: if steady { Regime::Steady } else { Regime::Terminating },
             warm_up: WarmUp::Auto,
             sections: if steady { sections } else { 1 },
+            at_start,
             pools,
             tool_pools: vec![tool_pool],
             use_cases,
@@ -90,6 +94,19 @@ prop_compose! {
             warnings: Vec::new(),
         }
     }
+}
+
+/// Nobody, or some estimate of two pools, which need not be right.
+fn at_start() -> impl Strategy<Value = AtStart> {
+    let pace = (1..20_u64, 0..10_000_000_000_u64).prop_map(|(ms, keeps)| {
+        let first_s = ms as f64 * 1e-3;
+        let call = Pace { first_s, prefill_s: first_s * 1e-3, decode_s: first_s * 0.1 };
+        PoolPace { call, keeps: Span::from_ticks(keeps) }
+    });
+    proptest::option::of(pace).prop_map(|pace| match pace {
+        None => AtStart::Nobody,
+        Some(pace) => AtStart::Stationary { pools: Arc::new([pace; 2]) },
+    })
 }
 
 /// A run is many calls: jobs have few of them.

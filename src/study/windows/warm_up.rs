@@ -9,7 +9,7 @@
 
 use super::Horizon;
 use crate::kernel::Span;
-use crate::scenario::{Arrivals, Pool, Scenario, UseCase, Windows};
+use crate::scenario::{Arrivals, AtStart, Pool, Scenario, UseCase, Windows};
 use crate::study::Mix;
 
 /// Shortest and longest warm-up that is found, s.
@@ -35,7 +35,13 @@ impl WarmUpTime {
         if let Some(length) = windows.warm_up {
             return WarmUpTime { length, reason: "as given".to_owned(), warning: None };
         }
-        let sessions_s = scenario.use_cases.iter().map(session_s).fold(0.0, f64::max) * SESSIONS;
+        // Sessions are under way already where windows begin in a stationary state.
+        let sessions_s = match scenario.at_start {
+            AtStart::Stationary { .. } => 0.0,
+            AtStart::Nobody => {
+                scenario.use_cases.iter().map(session_s).fold(0.0, f64::max) * SESSIONS
+            }
+        };
         let fill_s = (0..scenario.pools.len())
             .filter_map(|pool| fill_s(scenario, pool, horizon))
             .fold(0.0, f64::max);

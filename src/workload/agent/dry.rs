@@ -14,7 +14,7 @@ use crate::workload::content::{Content, Strand};
 
 /// Seconds of a model call: a start, prompt tokens that are not in the cache,
 /// output tokens.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Pace {
     /// Seconds before anything else.
     pub first_s: f64,
@@ -79,6 +79,27 @@ pub struct Dry {
     /// The calls of the session so far: the site of who has one of its own, what was
     /// asked, tokens in the cache.
     made: Vec<(Option<u8>, Ask, u32)>,
+    /// Seconds of the present run at which the agent of the session is stopped before
+    /// its next call; whether it was.
+    stop_s: f64,
+    is_stopped: bool,
+    /// When it was answered last, in seconds of its run.
+    answered_s: f64,
+}
+
+/// The agent of a session, about to make a call.
+#[derive(Clone, Debug)]
+pub struct Asking {
+    /// The agent; its present run is yet to be begun if the call is the first of it.
+    pub actor: Actor,
+    /// When, in seconds after the session began.
+    pub at_s: f64,
+    /// Tokens of its prompt that a cache has which never evicts.
+    pub known: u32,
+    /// Seconds since its last answer.
+    pub idle_s: f64,
+    /// Seconds since the run began; `None`: the call is the first of it.
+    pub run_s: Option<f64>,
 }
 
 impl Dry {
@@ -86,7 +107,69 @@ impl Dry {
     pub fn new(script: Script, pace: Pace) -> Dry {
         let plan = Plan::default();
         let made = Vec::new();
-        Dry { script, pace, plan, keeps_answers: Vec::new(), has_free_compactions: false, made }
+        let (keeps_answers, has_free_compactions) = (Vec::new(), false);
+        let (stop_s, is_stopped, answered_s) = (f64::INFINITY, false, 0.0);
+        Dry {
+            script,
+            pace,
+            plan,
+            keeps_answers,
+            has_free_compactions,
+            made,
+            stop_s,
+            is_stopped,
+            answered_s,
+        }
+    }
+
+    /// The script, which has begun all that was walked through.
+    pub fn into_script(self) -> Script {
+        self.script
+    }
+
+    /// Seconds of session `number` from its beginning to its last answer, pauses between
+    /// runs included.
+    pub fn length_s(&mut self, number: u64) -> f64 {
+        let mut length_s = 0.0;
+        let _ = self.walk(number, f64::INFINITY, &mut length_s);
+        length_s
+    }
+
+    /// The agent of session `number` before the first call that it makes `after_s` after
+    /// the session began, or later; `None`: it makes none.
+    pub fn asks_after(&mut self, number: u64, after_s: f64) -> Option<Asking> {
+        self.walk(number, after_s, &mut 0.0)
+    }
+
+    /// Walks through a session up to the first call at `after_s` or later, at which its
+    /// agent is returned, or to the end, which `now_s` then tells.
+    fn walk(&mut self, number: u64, after_s: f64, now_s: &mut f64) -> Option<Asking> {
+        self.made.clear();
+        let mut totals = DrySession::default();
+        let mut actor = self.script.session(number, Content::new(Strand::NONE));
+        let mut known = actor.base.tokens;
+        let mut idle_s = 0.0;
+        while actor.run < actor.runs {
+            if *now_s >= after_s {
+                return Some(Asking { actor, at_s: *now_s, known, idle_s, run_s: None });
+            }
+            self.script.begin_run(&mut actor);
+            (self.stop_s, self.is_stopped, self.answered_s) = (after_s - *now_s, false, 0.0);
+            let run_s = self.run(&mut actor, &mut known, &mut totals).latency_s;
+            self.stop_s = f64::INFINITY;
+            *now_s += run_s;
+            if self.is_stopped {
+                let idle_s = run_s - self.answered_s;
+                return Some(Asking { actor, at_s: *now_s, known, idle_s, run_s: Some(run_s) });
+            }
+            actor.run += 1;
+            if actor.run < actor.runs {
+                // The pause after a run is keyed by that run, which the actor is still in.
+                idle_s = self.script.gap(&actor).seconds();
+                *now_s += idle_s;
+            }
+        }
+        None
     }
 
     /// The same where a compaction is no call and leaves the global segment in the cache.
@@ -138,6 +221,10 @@ impl Dry {
             if actor.is_in_last_turn() {
                 run.latency_s = run.latency_s.max(background_s);
             }
+            if actor.depth == 0 && run.latency_s >= self.stop_s {
+                self.is_stopped = true;
+                return run;
+            }
             let (next, content) = self.script.next(actor);
             match next {
                 Next::Compaction(ask) => {
@@ -154,6 +241,9 @@ impl Dry {
                 }
                 Next::Turn(ask) => {
                     run.latency_s += self.call(actor, ask, known, totals);
+                    if actor.depth == 0 {
+                        self.answered_s = run.latency_s;
+                    }
                     totals.output_tokens += u64::from(ask.output);
                     totals.thinking_tokens += u64::from(ask.thinking);
                     self.script.answered(actor, ask, content, &mut self.plan);

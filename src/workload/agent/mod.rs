@@ -23,7 +23,7 @@ mod script;
 mod tests;
 
 pub use actor::{Actor, ActorId};
-pub use dry::{Dry, DrySession, Pace};
+pub use dry::{Asking, Dry, DrySession, Pace};
 pub use recorded::{Recorded, Repeats, Replay, Timing};
 pub use script::{Next, Plan, Script, ToolCall};
 

@@ -77,6 +77,37 @@ impl Recorded {
         self.replay.site_of(actor.member, call).or(actor.errand.site)
     }
 
+    /// What it replays.
+    pub fn replay(&self) -> &Replay {
+        &self.replay
+    }
+
+    /// The number of a session that begins so many others before session 0, none of
+    /// which says what one after that says: a large one, about `most`.
+    pub fn number_before(&self, most: u64, earlier: u64) -> u64 {
+        let sessions = self.replay.graph.sessions();
+        let rounds = Script::NAMES_MAX / self.replay.graph.strands.max(1);
+        let last = (rounds / 2).max(1).saturating_mul(sessions).min(most / sessions * sessions);
+        // More rounds than there are names say the same again.
+        last.max(sessions) - 1 - earlier % last.max(sessions)
+    }
+
+    /// Moves the actor of a session, before its first run, to call `at` of its thread.
+    /// Returns whether that call begins a run, which is then yet to be begun.
+    pub fn go_to(&self, actor: &mut Actor, at: u32) -> bool {
+        self.begin_run(actor);
+        while actor.place.first + actor.turns < at {
+            actor.run += 1;
+            self.begin_run(actor);
+        }
+        if at > 0 && actor.place.first + actor.turns == at {
+            actor.run += 1;
+            return true;
+        }
+        actor.turn = at - actor.place.first;
+        false
+    }
+
     /// Session `number`, before its first run. After the last recorded one comes the
     /// first again.
     pub fn session(&self, number: u64, blank: Content) -> Actor {
@@ -225,6 +256,14 @@ impl Replay {
         let model = usize::from(call.model).checked_sub(1);
         let of_model = model.and_then(|model| *self.models.get(model)?);
         of_model.or(self.crew.members[usize::from(kind)].site)
+    }
+
+    /// When a call comes that waits for nobody since `now`, in a session for `errand`.
+    pub fn comes_for(&self, call: &RecordedCall, now: Time, errand: &Errand) -> Time {
+        // On the clock of the session, as it began before the run that long ago.
+        let shift = |time: Time| Time::from_ticks(time.ticks() - errand.began.ticks()) + errand.age;
+        let comes = self.comes(call, shift(now), Time::ZERO);
+        errand.began + comes.since(Time::ZERO + errand.age)
     }
 
     /// When a call comes that waits for nobody since `now`, in a session that began at
