@@ -114,7 +114,7 @@ fn ticks(seconds: f64) -> u64 {
 
 /// The only value of a latency.
 fn only(latency: &LatencyRecord) -> u64 {
-    assert_eq!(latency.count, 1);
+    assert_eq!(latency.count(), 1);
     ticks(latency.mean)
 }
 
@@ -235,7 +235,7 @@ fn one_token_of_output_takes_one_step() {
     let record = simulate(&factory("", &[asked(77, 33, 1)]));
     let ttft = step(&[], &[(0, 33)]);
     assert_eq!(seen(&record, 0), [0, ttft, ttft]);
-    assert_eq!(record.whole.use_cases[0].tpot.count, 0);
+    assert_eq!(record.whole.use_cases[0].tpot.count(), 0);
 }
 
 #[test]

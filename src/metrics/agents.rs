@@ -6,8 +6,8 @@
 //! they are few (a megabyte), since a millisecond a call is less than such a bucket.
 
 use super::path::{Part, Parts, Path};
-use crate::kernel::Span;
-use crate::statistics::{Histogram, Sample};
+use crate::kernel::{Span, TICKS_PER_SECOND};
+use crate::statistics::{CDF_FRACTIONS, Histogram, KnownDistribution, Sample};
 
 /// Turns whose paths are kept apart; later ones count as the last.
 pub const TURNS_KEPT: usize = 100;
@@ -223,6 +223,14 @@ impl AgentRuns {
         &mut self.buckets[at]
     }
 
+    /// What is known of the latencies of runs that ended with their last answer, s.
+    pub fn known_latency(&self) -> KnownDistribution {
+        let seconds = |ticks: f64| ticks / TICKS_PER_SECOND as f64;
+        let quantiles = self.latency.clone().quantiles(&CDF_FRACTIONS).unwrap_or_default();
+        let quantiles = quantiles.into_iter().map(seconds).collect();
+        KnownDistribution::new(self.latency.count(), quantiles)
+    }
+
     /// Runs that ended in any way.
     pub fn ended(&self) -> u64 {
         self.done + self.failed + self.abandoned
@@ -269,8 +277,7 @@ impl AgentRuns {
                 if here > 0.0 {
                     band.0 += here;
                     for (sum, &ticks) in band.1.iter_mut().zip(&bucket.ticks) {
-                        *sum +=
-                            ticks as f64 * (here / runs) / crate::kernel::TICKS_PER_SECOND as f64;
+                        *sum += ticks as f64 * (here / runs) / TICKS_PER_SECOND as f64;
                     }
                     from += here;
                 }

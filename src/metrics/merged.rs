@@ -6,11 +6,12 @@
 
 use super::agents::AgentRuns;
 use super::record::{
-    CDF_FRACTIONS, LatencyRecord, PoolRecord, RegionRecord, RunRecord, SiteRecord, Stretch,
-    ThinkingRecord, TierRecord, UseCaseRecord, WindowRecord,
+    LatencyRecord, PoolRecord, RegionRecord, RunRecord, SiteRecord, Stretch, ThinkingRecord,
+    TierRecord, UseCaseRecord, WindowRecord,
 };
 use super::timeline::Timeline;
 use crate::kernel::{Digest, Span};
+use crate::statistics::{CDF_FRACTIONS, KnownDistribution, mixture_quantile};
 
 impl RunRecord {
     /// The record of a replication of which `windows` ran, at least one, each
@@ -26,6 +27,7 @@ impl RunRecord {
             events: runs().map(|run| run.events).sum(),
             end_s: runs().map(|run| run.end_s).fold(0.0, f64::max),
             window_from_s: warm_up.seconds(),
+            is_stationary: false,
             cut_off: runs().find_map(|run| run.cut_off),
             whole: Stretch::merged(&parts),
             sections: Vec::new(),
@@ -207,67 +209,28 @@ impl TierRecord {
 
 impl LatencyRecord {
     /// The mixture of `parts`.
-    fn merged(parts: &[&LatencyRecord]) -> LatencyRecord {
+    pub fn merged(parts: &[&LatencyRecord]) -> LatencyRecord {
         let there: Vec<&LatencyRecord> =
-            parts.iter().copied().filter(|part| part.count > 0).collect();
+            parts.iter().copied().filter(|part| part.count() > 0).collect();
         let (count, exact) =
-            (there.iter().map(|part| part.count).sum::<u64>(), parts.iter().all(|it| it.exact));
+            (there.iter().map(|part| part.count()).sum::<u64>(), parts.iter().all(|it| it.exact));
         match there.as_slice() {
             [] => LatencyRecord { exact, ..LatencyRecord::default() },
             [only] => (*only).clone(),
             several => {
-                let sum: f64 = several.iter().map(|part| part.count as f64 * part.mean).sum();
-                let at = |fraction| mixed(several, fraction * count as f64);
+                let known: Vec<&KnownDistribution> =
+                    several.iter().map(|part| &part.known).collect();
+                let sum: f64 = several.iter().map(|part| part.count() as f64 * part.mean).sum();
+                let at = |fraction| mixture_quantile(&known, fraction).expect("there are values");
                 LatencyRecord {
-                    count,
+                    known: KnownDistribution::new(count, CDF_FRACTIONS.map(at).to_vec()),
                     mean: sum / count as f64,
                     quantiles: Self::FRACTIONS.map(at).to_vec(),
-                    curve: CDF_FRACTIONS.map(at).to_vec(),
                     exact,
                 }
             }
         }
     }
-
-    /// Share of values at or below `value`.
-    fn share(&self, value: f64) -> f64 {
-        let above = self.curve.partition_point(|&kept| kept <= value);
-        match above {
-            0 => 0.0,
-            all if all == self.curve.len() => 1.0,
-            above => {
-                let (low, high) = (self.curve[above - 1], self.curve[above]);
-                let (from, to) = (CDF_FRACTIONS[above - 1], CDF_FRACTIONS[above]);
-                from + (to - from) * (value - low) / (high - low)
-            }
-        }
-    }
-}
-
-/// The least value that `values` of those of all `parts` do not exceed. Found by
-/// bisection of its bits, which are in the order of numbers that are not negative.
-fn mixed(parts: &[&LatencyRecord], values: f64) -> f64 {
-    let ends = |end: fn(&[f64]) -> Option<&f64>| {
-        parts.iter().filter_map(move |part| end(&part.curve)).copied()
-    };
-    let lowest = ends(|curve| curve.first()).fold(f64::INFINITY, f64::min);
-    let highest = ends(|curve| curve.last()).fold(0.0, f64::max);
-    let below = |value: f64| -> f64 {
-        parts.iter().map(|part| part.count as f64 * part.share(value)).sum()
-    };
-    if values >= parts.iter().map(|part| part.count as f64).sum() {
-        return highest;
-    }
-    let (mut low, mut high) = (lowest.to_bits(), highest.to_bits());
-    while low < high {
-        let middle = low + (high - low) / 2;
-        if below(f64::from_bits(middle)) >= values * (1.0 - 1e-12) {
-            high = middle;
-        } else {
-            low = middle + 1;
-        }
-    }
-    f64::from_bits(low)
 }
 
 #[cfg(test)]
@@ -300,28 +263,32 @@ mod tests {
         let records: Vec<LatencyRecord> = windows.iter().map(|values| record(values)).collect();
         let merged = LatencyRecord::merged(&records.iter().collect::<Vec<_>>());
         let mut all: Vec<u64> = windows.concat();
-        assert_eq!(merged.count, all.len() as u64);
+        assert_eq!(merged.count(), all.len() as u64);
         let mean = all.iter().sum::<u64>() as f64 / all.len() as f64 / 1e10;
         assert!((merged.mean / mean - 1.0).abs() < 1e-12);
         for (fraction, found) in LatencyRecord::FRACTIONS.into_iter().zip(&merged.quantiles) {
             let exact = quantile(&mut all, fraction).unwrap() / 1e10;
             assert!((found / exact - 1.0).abs() < 2e-3, "{fraction}: {found} {exact}");
         }
-        assert_eq!(merged.curve[0], records.iter().map(|r| r.curve[0]).fold(1e9, f64::min));
-        let highest = records.iter().map(|r| *r.curve.last().unwrap()).fold(0.0, f64::max);
-        assert_eq!(*merged.curve.last().unwrap(), highest);
-        assert!(merged.curve.windows(2).all(|pair| pair[0] <= pair[1]));
+        assert_eq!(
+            merged.known.quantiles()[0],
+            records.iter().map(|r| r.known.quantiles()[0]).fold(1e9, f64::min)
+        );
+        let highest =
+            records.iter().map(|r| *r.known.quantiles().last().unwrap()).fold(0.0, f64::max);
+        assert_eq!(*merged.known.quantiles().last().unwrap(), highest);
+        assert!(merged.known.quantiles().windows(2).all(|pair| pair[0] <= pair[1]));
     }
 
     #[test]
     fn equal_windows_have_the_quantiles_of_one() {
         let one = record(&windows()[0]);
         let merged = LatencyRecord::merged(&[&one, &one, &record(&[])]);
-        for (found, kept) in merged.curve.iter().zip(&one.curve) {
+        for (found, kept) in merged.known.quantiles().iter().zip(one.known.quantiles()) {
             assert!((found / kept - 1.0).abs() < 1e-9, "{found} {kept}");
         }
         let same = record(&[7; 100]);
         assert_eq!(LatencyRecord::merged(&[&same, &same]).quantiles, same.quantiles);
-        assert_eq!(LatencyRecord::merged(&[&record(&[]), &record(&[])]).count, 0);
+        assert_eq!(LatencyRecord::merged(&[&record(&[]), &record(&[])]).count(), 0);
     }
 }

@@ -18,13 +18,13 @@ mod thoughts;
 mod timeline;
 mod watch;
 
+pub use crate::statistics::CDF_FRACTIONS;
 pub use agents::{AgentRuns, BANDS, Bucket, RunCounts, RunEnd, Spent, TURNS_KEPT};
 pub use gauge::Gauge;
 pub use path::{Part, Parts, Path, PathRoom};
 pub use record::{
-    CDF_FRACTIONS, CutOff, JobsRecord, LatencyRecord, PoolRecord, RegionRecord, RunRecord,
-    SessionsRecord, SiteRecord, Stretch, ThinkingRecord, TierRecord, TtftParts, UseCaseRecord,
-    WindowRecord,
+    CutOff, JobsRecord, LatencyRecord, PoolRecord, RegionRecord, RunRecord, SessionsRecord,
+    SiteRecord, Stretch, ThinkingRecord, TierRecord, TtftParts, UseCaseRecord, WindowRecord,
 };
 pub use recorder::{Recorder, Window};
 pub use timeline::{Point, Timeline};

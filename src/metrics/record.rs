@@ -4,26 +4,8 @@ use super::agents::AgentRuns;
 use super::timeline::Timeline;
 use crate::factory::{Count, LEVELS_MAX, ToolPoolRecord};
 use crate::kernel::{Span, TICKS_PER_SECOND, Time};
-use crate::statistics::{Histogram, Sample, Trend};
+use crate::statistics::{CDF_FRACTIONS, Histogram, KnownDistribution, Sample, Trend};
 use serde::{Deserialize, Serialize};
-
-/// Fractions at which latency distributions are kept for charts: every
-/// percent, and finer towards the tail.
-pub const CDF_FRACTIONS: [f64; 107] = {
-    let mut fractions = [0.0; 107];
-    let mut i = 0;
-    while i < 100 {
-        fractions[i] = i as f64 / 100.0;
-        i += 1;
-    }
-    let tail = [0.993, 0.995, 0.997, 0.998, 0.999, 0.9995, 1.0];
-    let mut j = 0;
-    while j < tail.len() {
-        fractions[100 + j] = tail[j];
-        j += 1;
-    }
-    fractions
-};
 
 /// One replication.
 #[derive(Clone, Debug)]
@@ -38,6 +20,8 @@ pub struct RunRecord {
     pub end_s: f64,
     /// Where in the run the measured window starts, s.
     pub window_from_s: f64,
+    /// Whether what arrives is of one law at all times.
+    pub is_stationary: bool,
     /// Why the run was cut off before its end; `None` when it was not.
     pub cut_off: Option<CutOff>,
     /// The measured window.
@@ -323,14 +307,12 @@ impl TierRecord {
 /// A latency in one replication, in seconds.
 #[derive(Clone, Debug, Default)]
 pub struct LatencyRecord {
-    /// Values.
-    pub count: u64,
+    /// How many values there are, and their quantiles.
+    pub known: KnownDistribution,
     /// Mean; 0 without values.
     pub mean: f64,
     /// Quantiles at 50, 90, 95 and 99 %; empty without values.
     pub quantiles: Vec<f64>,
-    /// Quantiles at [`CDF_FRACTIONS`]; empty without values.
-    pub curve: Vec<f64>,
     /// Every value was kept; otherwise a histogram within 0.4 %.
     pub exact: bool,
 }
@@ -338,6 +320,11 @@ pub struct LatencyRecord {
 impl LatencyRecord {
     /// The fractions of [`LatencyRecord::quantiles`].
     pub const FRACTIONS: [f64; 4] = [0.50, 0.90, 0.95, 0.99];
+
+    /// Values.
+    pub fn count(&self) -> u64 {
+        self.known.count()
+    }
 
     /// Reduces a sample of ticks.
     pub fn new(sample: &mut Sample) -> Self {
@@ -369,10 +356,9 @@ impl LatencyRecord {
         let all =
             |ticks: Option<Vec<f64>>| ticks.unwrap_or_default().into_iter().map(seconds).collect();
         LatencyRecord {
-            count,
+            known: KnownDistribution::new(count, all(curve)),
             mean: mean.map_or(0.0, seconds),
             quantiles: all(quantiles),
-            curve: all(curve),
             exact,
         }
     }

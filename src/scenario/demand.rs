@@ -48,6 +48,15 @@ impl Demand {
             && self.curve.days.iter().all(is_mean)
     }
 
+    /// Whether its rate is the same at all times and in all replications, so that only
+    /// the gaps between arrivals are drawn.
+    pub fn has_one_rate(&self) -> bool {
+        self.is_stationary()
+            && self.uncertain.is_empty()
+            && self.variability == Variability::default()
+            && self.tenants.is_none_or(|tenants| tenants.on_off_s.is_none())
+    }
+
     /// Whether anything of it is drawn.
     pub fn is_random(&self) -> bool {
         self.gaps.is_random()

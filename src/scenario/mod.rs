@@ -87,6 +87,16 @@ impl Scenario {
     }
 }
 
+impl Scenario {
+    /// Whether it is a steady state that it measures, and what arrives is of one law
+    /// at all times.
+    pub fn is_stationary(&self) -> bool {
+        self.regime == Regime::Steady
+            && self.windows.is_none()
+            && self.use_cases.iter().all(UseCase::is_stationary)
+    }
+}
+
 /// When replications are enough: as soon as figures are precise.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Stopping {

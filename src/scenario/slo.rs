@@ -8,8 +8,10 @@ pub struct Slo {
 }
 
 /// One promise on one metric.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Target {
+    /// Its key, `ttft_p95`.
+    pub key: String,
     /// The metric bounded from above.
     pub metric: Metric,
     /// The statistic that is promised.

@@ -128,6 +128,18 @@ impl UseCase {
         self.thinking.is_some() || self.crew().is_some_and(thinks)
     }
 
+    /// Whether what arrives is of one law at all times: what a time average of a run
+    /// stands for does not depend on which time that is.
+    pub(super) fn is_stationary(&self) -> bool {
+        self.arrivals.parts().all(|arrivals| match arrivals {
+            Arrivals::Poisson { .. } | Arrivals::Constant { .. } | Arrivals::ClosedLoop { .. } => {
+                true
+            }
+            Arrivals::Varying(demand) => demand.has_one_rate(),
+            Arrivals::Trace { .. } | Arrivals::Batch(_) | Arrivals::Regions(_) => false,
+        })
+    }
+
     /// Whether anything of it is drawn.
     pub(super) fn is_random(&self) -> bool {
         let arrives_at_random = |arrivals: &Arrivals| match arrivals {

@@ -115,6 +115,7 @@ impl<E: Engine> Simulation<'_, E> {
             events: self.events,
             end_s: now.seconds(),
             window_from_s: self.window.from.seconds(),
+            is_stationary: self.scenario.is_stationary(),
             cut_off: self.cut_off,
             whole: Stretch { window_s: length.seconds(), use_cases, pools, tool_pools },
             sections,

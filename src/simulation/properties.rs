@@ -161,7 +161,7 @@ proptest! {
                     .into_iter()
                     .chain(lost)
                     .chain(lengths)
-                    .chain(latencies.map(|latency| latency.count))
+                    .chain(latencies.map(|latency| latency.count()))
                     .collect::<Vec<_>>()
             };
             let of_pool = |pool: &PoolRecord| {

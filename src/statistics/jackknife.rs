@@ -50,6 +50,27 @@ impl Jackknife {
         Some(Jackknife { estimate: top / bottom, without })
     }
 
+    /// Of `estimate`, of which leaving out each replication makes these.
+    pub fn new(estimate: f64, without: Vec<f64>) -> Self {
+        Jackknife { estimate, without }
+    }
+
+    /// The same spread around another estimate, that of all of which these
+    /// replications are parts.
+    pub fn around(self, estimate: f64) -> Self {
+        Jackknife { estimate, ..self }
+    }
+
+    /// The estimate.
+    pub fn estimate(&self) -> f64 {
+        self.estimate
+    }
+
+    /// The estimates without each replication.
+    pub(super) fn without(&self) -> &[f64] {
+        &self.without
+    }
+
     /// This estimate minus `other`, which must come from the same replications.
     pub fn minus(&self, other: &Jackknife, confidence: f64) -> Paired {
         assert_eq!(self.without.len(), other.without.len(), "the same replications");

@@ -141,6 +141,8 @@ impl<'a> Measured<'a> {
         warnings.extend(rejections(names().zip(self.rejected.iter().copied())));
         warnings.extend(give_ups(names().zip(self.given_up.iter().copied())));
         warnings.extend(self.found.dependent_sections());
+        let pools = self.scenario.pools.iter().map(|pool| pool.name.as_str());
+        warnings.extend(self.found.lacking.warnings(pools, &self.stability()));
         let precision = Precision::of(self.scenario, &self.found);
         warnings.extend(precision.iter().flat_map(|it| it.warnings(self.runs, &self.found)));
         warnings

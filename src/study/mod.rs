@@ -50,7 +50,7 @@ pub use replicate::{Replicated, replicate, runs};
 pub use series::{Band, Cdf, FrontierPoint, PoolSeries, Series, UseCaseSeries};
 pub use step_table::{Annotated, Deployment, StepTable, Work};
 pub use summary::{
-    AgentSummary, JobsSummary, Latency, Mean, PoolSummary, RegionSummary, SessionsSummary, Summary,
-    SuppliedSummary, ThinkingSummary, TierSummary, ToolPoolSummary, TotalSummary, TurnSummary,
-    UsdPerMtok, UseCaseSummary,
+    AgentSummary, JobsSummary, Latency, Mean, PoolSummary, PromiseSummary, RegionSummary,
+    SessionsSummary, Summary, SuppliedSummary, ThinkingSummary, TierSummary, ToolPoolSummary,
+    TotalSummary, TurnSummary, UsdPerMtok, UseCaseSummary,
 };

@@ -226,14 +226,32 @@ pub struct UseCaseSummary {
     pub goodput_fraction: Option<Interval>,
     /// Good calls per second; absent without an SLO.
     pub goodput_calls_per_s: Option<Interval>,
-    /// Whether every promised statistic was kept (by its mean over replications).
+    /// Whether every promised statistic was kept by the calls of all replications
+    /// together; null where that is not known.
     pub slo_met: Option<bool>,
+    /// How many replications kept each promise, by its key, and `all` of them; absent
+    /// without an SLO.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub slo: IndexMap<String, PromiseSummary>,
     /// Dollars a call, its pool's cost shared by tokens processed.
     pub usd_per_call: Option<Interval>,
     /// By the region of its users, in scenario order; absent where they are not told
     /// apart.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub regions: IndexMap<String, RegionSummary>,
+}
+
+/// How surely a promise is kept.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct PromiseSummary {
+    /// What is promised, s; absent of all promises together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bound_s: Option<f64>,
+    /// Share of replications whose own statistic kept it, with Wilson's interval.
+    pub kept_fraction: Option<Interval>,
+    /// Share of windows of the horizon that kept it; absent without windows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub windows_kept_fraction: Option<Interval>,
 }
 
 /// What users in one region see.

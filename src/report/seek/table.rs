@@ -38,6 +38,7 @@ fn word(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::SurelyKept => "surely kept",
         Verdict::Kept => "kept",
+        Verdict::NotKnown => "not known",
         Verdict::Missed => "missed",
         Verdict::SurelyMissed => "surely missed",
     }

@@ -55,7 +55,8 @@ fn target(at: &At<'_>, key: &str, text: &str) -> Result<Target, Box<Mistake>> {
     if key == "interactivity_min" {
         let rate = positive(TokenRate::read(text).map_err(wrong)?.value)?;
         let statistic = Statistic::Quantile(0.95);
-        return Ok(Target { metric: Metric::Tpot, statistic, bound_s: 1.0 / rate });
+        let key = key.to_owned();
+        return Ok(Target { key, metric: Metric::Tpot, statistic, bound_s: 1.0 / rate });
     }
     let (metric, statistic) = promise(key).ok_or_else(|| {
         let fix = format!(
@@ -66,7 +67,7 @@ fn target(at: &At<'_>, key: &str, text: &str) -> Result<Target, Box<Mistake>> {
         Box::new(at.mistake("unknown key", fix))
     })?;
     let bound_s = positive(Duration::read(text).map_err(wrong)?.value)?;
-    Ok(Target { metric, statistic, bound_s })
+    Ok(Target { key: key.to_owned(), metric, statistic, bound_s })
 }
 
 fn promise(key: &str) -> Option<(Metric, Statistic)> {

@@ -58,9 +58,9 @@ fn of_member(owner: &str, at: usize, member: usize, pools: &[usize]) -> Vec<Figu
     let success =
         figure("success_fraction", |runs| Share::over(runs.in_time as f64, runs.ended() as f64));
     figures.push(success.steady_on(pools));
-    let mean = figure("run_s.mean", |runs| match runs.latency.mean() {
-        Some(ticks) => Share::Value(ticks / TICKS_PER_SECOND as f64),
-        None => Share::Nothing,
+    let mean = figure("run_s.mean", |runs| {
+        let seconds = runs.latency.sum() as f64 / TICKS_PER_SECOND as f64;
+        Share::over(seconds, runs.latency.count() as f64)
     });
     figures.push(mean.steady_on(pools));
     let alone = figure("alone_s.mean", |runs| {
@@ -74,8 +74,8 @@ fn of_member(owner: &str, at: usize, member: usize, pools: &[usize]) -> Vec<Figu
     for (name, index) in STATISTICS {
         let figure = Figure::new(path(&format!("run_s.{name}")), move |run| {
             let fraction = LatencyRecord::FRACTIONS[index];
-            let ticks = runs(run, at, member).and_then(|runs| runs.latency.quantile(fraction));
-            ticks.map_or(Share::Nothing, |ticks| Share::Value(ticks / TICKS_PER_SECOND as f64))
+            let runs = runs(run, at, member);
+            runs.map_or(Share::Nothing, |runs| Share::quantile(fraction, &runs.known_latency()))
         });
         figures.push(figure.steady_on(pools));
     }

@@ -2,10 +2,12 @@
 //! comparisons, sweeps and everything else that names a figure.
 
 mod agents;
+mod estimator;
 mod figure;
 mod jobs;
 mod outcomes;
 mod pool;
+mod promise;
 mod region;
 mod shares;
 mod tier;
@@ -13,8 +15,10 @@ mod unit;
 mod use_case;
 
 pub use agents::{part_key, runs as agent_runs};
+pub use estimator::{Lack, Terms, memories_of_quantile};
 pub use figure::{Figure, Share};
 pub use pool::{gaps, served_by};
+pub use promise::{ALL as ALL_PROMISES, is_kept};
 pub use shares::Shares;
 pub use tier::{HBM, has_hits};
 pub use unit::Unit;

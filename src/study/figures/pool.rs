@@ -113,6 +113,6 @@ pub fn served_by(scenario: &Scenario, at: usize) -> Vec<usize> {
 /// waited for them.
 pub fn gaps(run: &Stretch, use_cases: &[usize]) -> (f64, f64) {
     use_cases.iter().map(|&at| &run.use_cases[at].itl).fold((0.0, 0.0), |(tokens, seconds), itl| {
-        (tokens + itl.count as f64, seconds + itl.count as f64 * itl.mean)
+        (tokens + itl.count() as f64, seconds + itl.count() as f64 * itl.mean)
     })
 }

@@ -1,6 +1,6 @@
 //! Figures of a use case by the region of its users.
 
-use super::use_case::{STATISTICS, Statistic, statistic_of};
+use super::use_case::{STATISTICS, statistic_of};
 use super::{Figure, Share};
 use crate::kernel::TICKS_PER_SECOND;
 use crate::metrics::{LatencyRecord, RegionRecord, Stretch};
@@ -26,8 +26,8 @@ pub fn figures(scenario: &Scenario, at: usize) -> Vec<Figure> {
             Share::Ratio(of(run, at, index).calls as f64, run.window_s)
         }));
         for (key, latency) in LATENCIES {
-            for (statistic, value) in STATISTICS {
-                let share = share(at, index, latency, value);
+            for (statistic, fraction) in STATISTICS {
+                let share = share(at, index, latency, fraction);
                 let path = path(&format!("{key}.{statistic}"));
                 figures.push(Figure::new(path, share).steady_on(pools));
             }
@@ -65,7 +65,7 @@ fn share(
     at: usize,
     region: usize,
     latency: Latency,
-    value: Statistic,
+    fraction: Option<f64>,
 ) -> impl Fn(&Stretch) -> Share {
-    move |run| statistic_of(latency(of(run, at, region)), value)
+    move |run| statistic_of(latency(of(run, at, region)), fraction)
 }

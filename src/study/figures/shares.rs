@@ -5,9 +5,10 @@
 //! quantile of a section is biased where it has few calls, its spread is what
 //! is wanted of it (sectioning, Asmussen and Glynn 2007, III.5a).
 
-use super::figure::{Figure, Share, interval, jackknife_pair};
+use super::estimator::{Lack, QUANTILE_MIN, Terms};
+use super::figure::{Figure, Share, distributions, jackknife, jackknife_pair};
 use crate::metrics::RunRecord;
-use crate::statistics::{Interval, Paired};
+use crate::statistics::{Interval, Paired, Scale, pooled_quantile, wilson};
 
 /// Shares of one figure, in replication order.
 #[derive(Clone, Debug, Default)]
@@ -27,28 +28,37 @@ impl Shares {
 
     /// Adds what `record` contributes to `figure`.
     pub fn add(&mut self, figure: &Figure, record: &RunRecord) {
-        let sections = record.sections.iter().map(|section| figure.share(section)).collect();
-        self.push(figure.share(&record.whole), sections);
+        self.push(figure.share(record), figure.sections(record));
     }
 
-    /// The figure with its interval; `None` when there is nothing to divide by
-    /// or to average.
-    pub fn interval(&self, confidence: f64) -> Option<Interval> {
-        let whole = interval(&self.whole, confidence)?;
-        let sections = self.flat();
-        if sections.is_empty() {
-            return Some(whole);
+    /// The figure with its interval, and why it has none if it lacks one for another
+    /// reason than that one replication has no spread; `None` when there is nothing to
+    /// divide by or to average.
+    pub fn interval(&self, terms: &Terms) -> Option<(Interval, Option<Lack>)> {
+        let kept = || self.whole.iter().filter(|share| matches!(share, Share::Kept(_)));
+        if kept().next().is_some() {
+            let of_kept = kept().filter(|share| **share == Share::Kept(true)).count();
+            let share = wilson(of_kept as f64, kept().count() as f64, terms.confidence);
+            return share.map(|share| (share, None));
         }
-        let (values, denominators): (Vec<f64>, Vec<f64>) =
-            sections.iter().filter_map(Share::parts).unzip();
-        let is_ratio = sections.iter().any(|share| matches!(share, Share::Ratio(..)));
-        Some(match is_ratio {
-            true => match Interval::ratio_at(&values, &denominators, confidence) {
-                Some(spread) => spread.moved_to(whole.mean),
-                None => Interval { low: None, high: None, ..whole },
-            },
-            false => Interval::sectioned(whole.mean, &values, confidence),
-        })
+        let mean = self.estimate()?;
+        let sections = self.flat();
+        let units = if sections.is_empty() { &self.whole } else { &sections };
+        let none = Interval { mean, low: None, high: None };
+        if units.len() < 2 {
+            return Some((none, None));
+        }
+        let stretch = match terms.stretch(units) {
+            Ok(stretch) => stretch,
+            Err(lack) => return Some((none, Some(lack))),
+        };
+        let (interval, lack) = spread(units, mean, terms, stretch);
+        Some((interval.unwrap_or(none), lack))
+    }
+
+    /// The figure of all replications together.
+    fn estimate(&self) -> Option<f64> {
+        Some(jackknife(self.whole.iter())?.estimate())
     }
 
     /// The figure minus that of `other`, which must be of the same replications.
@@ -66,11 +76,54 @@ impl Shares {
 
     /// The values of the sections of each replication, if it has a value in each.
     pub fn series(&self) -> impl Iterator<Item = Vec<f64>> {
-        let value = |share: &Share| share.parts().map(|(top, bottom)| top / bottom);
-        self.sections.iter().filter_map(move |sections| sections.iter().map(value).collect())
+        self.sections.iter().filter_map(|sections| sections.iter().map(Share::value).collect())
     }
 
     fn flat(&self) -> Vec<Share> {
         self.sections.concat()
+    }
+}
+
+/// The interval around `mean` that `units`, replications or sections, tell of.
+fn spread(
+    units: &[Share],
+    mean: f64,
+    terms: &Terms,
+    stretch: f64,
+) -> (Option<Interval>, Option<Lack>) {
+    let Some((fraction, parts)) = distributions(units.iter()) else {
+        let Some(found) = jackknife(units.iter()) else { return (None, None) };
+        let found = found.around(mean);
+        let interval = found.interval_on(terms.scale, terms.confidence, stretch);
+        return (Some(extreme(interval, terms)), None);
+    };
+    if parts.len() < QUANTILE_MIN {
+        let times = QUANTILE_MIN as f64 / units.len() as f64;
+        let is_same = parts.iter().all(|part| part.quantiles() == parts[0].quantiles());
+        // Where nothing differs nothing has to be told.
+        return match is_same && parts.len() > 1 {
+            true => (Some(Interval::constant(mean)), None),
+            false => (None, Some(Lack::Replications(times.max(1.0)))),
+        };
+    }
+    let found = pooled_quantile(&parts, fraction, terms.confidence, stretch);
+    let found = found.expect("there are values");
+    let Interval { mean: own, low, high } = found.interval;
+    // The whole is not exactly that of its sections.
+    let moved = |end: f64| if own > 0.0 { end * (mean / own) } else { end + (mean - own) };
+    let interval = Interval { mean, low: low.map(moved), high: high.map(moved) };
+    (Some(interval), found.times_more.map(Lack::Replications))
+}
+
+/// A share of a queue that no call was in, or all were: with as many independent
+/// looks as there were memories the chance of another one is small, not zero.
+fn extreme(interval: Interval, terms: &Terms) -> Interval {
+    let is_end = interval.mean == 0.0 || interval.mean == 1.0;
+    match terms.memories {
+        Some(memories) if terms.scale == Scale::Share && is_end => {
+            let looks = (memories / 2.0).max(1.0);
+            wilson(interval.mean * looks, looks, terms.confidence).unwrap_or(interval)
+        }
+        _ => interval,
     }
 }

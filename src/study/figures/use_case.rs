@@ -1,13 +1,12 @@
 //! Figures of a use case.
 
-use super::{Figure, Share, jobs, region, tier};
+use super::{Figure, Share, jobs, promise, region, tier};
 use crate::economics::usd_per_second;
 use crate::kernel::TICKS_PER_SECOND;
 use crate::metrics::{LatencyRecord, Stretch, ThinkingRecord, TtftParts, UseCaseRecord};
 use crate::scenario::{Metric, Scenario, UseCase};
 
 type Count = fn(&UseCaseRecord) -> u64;
-pub(super) type Statistic = fn(&LatencyRecord) -> f64;
 type Ticks = fn(&TtftParts) -> u128;
 
 /// Latencies by the name of their key, in the order of the summary.
@@ -20,13 +19,13 @@ const LATENCIES: [(&str, Metric); 6] = [
     ("queue_s", Metric::Queue),
 ];
 
-/// Statistics of a latency by the name of their key.
-pub(super) const STATISTICS: [(&str, Statistic); 5] = [
-    ("mean", |latency| latency.mean),
-    ("p50", |latency| latency.quantiles[0]),
-    ("p90", |latency| latency.quantiles[1]),
-    ("p95", |latency| latency.quantiles[2]),
-    ("p99", |latency| latency.quantiles[3]),
+/// Statistics of a latency by the name of their key; a fraction is that of a quantile.
+pub(super) const STATISTICS: [(&str, Option<f64>); 5] = [
+    ("mean", None),
+    ("p50", Some(0.50)),
+    ("p90", Some(0.90)),
+    ("p95", Some(0.95)),
+    ("p99", Some(0.99)),
 ];
 
 /// Counts over the calls that arrived in the window.
@@ -70,8 +69,8 @@ pub fn figures(scenario: &Scenario, at: usize) -> Vec<Figure> {
     let thinks = use_case.thinking.is_some();
     let latencies = LATENCIES.into_iter();
     for (key, metric) in latencies.filter(|(_, m)| thinks || *m != Metric::VisibleTtft) {
-        for (statistic, value) in STATISTICS {
-            let share = move |run: &Stretch| statistic_of(latency(run, at, metric), value);
+        for (statistic, fraction) in STATISTICS {
+            let share = move |run: &Stretch| statistic_of(latency(run, at, metric), fraction);
             figures.push(Figure::new(path(&format!("{key}.{statistic}")), share).steady_on(pools));
         }
     }
@@ -89,14 +88,20 @@ pub fn figures(scenario: &Scenario, at: usize) -> Vec<Figure> {
         figures.push(fraction.steady_on(pools));
         figures.push(per_second(path("goodput_calls_per_s"), at, good).steady_on(pools));
     }
+    figures.extend(promise::figures(scenario, at));
     figures.extend(usd_per_call(scenario, path("usd_per_call"), at));
     figures.extend(region::figures(scenario, at));
     figures
 }
 
-/// What a replication contributes to a statistic: nothing without a value.
-pub(super) fn statistic_of(latency: &LatencyRecord, value: Statistic) -> Share {
-    if latency.count == 0 { Share::Nothing } else { Share::Value(value(latency)) }
+/// What a replication contributes to a statistic, the mean without a fraction;
+/// nothing without a value.
+pub(super) fn statistic_of(latency: &LatencyRecord, fraction: Option<f64>) -> Share {
+    let count = latency.count() as f64;
+    match fraction {
+        None => Share::over(latency.mean * count, count),
+        Some(fraction) => Share::quantile(fraction, &latency.known),
+    }
 }
 
 /// The record of `metric` of the use case at index `at`.
@@ -148,17 +153,12 @@ fn thought(run: &Stretch, at: usize) -> &ThinkingRecord {
     run.use_cases[at].thinking.as_ref().expect("its calls may think")
 }
 
-/// A mean over calls, contributed as other latencies are.
+/// A mean over calls.
 fn part(path: String, at: usize, ticks: Ticks) -> Figure {
     Figure::new(path, move |run| {
         let record = &run.use_cases[at];
-        match record.calls {
-            0 => Share::Nothing,
-            calls => {
-                let mean = ticks(&record.ttft_parts) as f64 / calls as f64;
-                Share::Value(mean / TICKS_PER_SECOND as f64)
-            }
-        }
+        let seconds = ticks(&record.ttft_parts) as f64 / TICKS_PER_SECOND as f64;
+        Share::over(seconds, record.calls as f64)
     })
 }
 

@@ -50,7 +50,7 @@ fn use_case_series(
 fn cdf(records: &[RunRecord], at: usize, metric: Metric) -> Cdf {
     let curves: Vec<&[f64]> = records
         .iter()
-        .map(|run| latency(&run.whole, at, metric).curve.as_slice())
+        .map(|run| latency(&run.whole, at, metric).known.quantiles())
         .filter(|curve| !curve.is_empty())
         .collect();
     if curves.is_empty() {

@@ -1,23 +1,23 @@
 //! From the records of all replications to figures with intervals.
 //!
-//! Everything is summed in replication order. A ratio of totals (dollars a
-//! token, share of good calls) is a ratio of sums with a jackknife interval,
-//! never a mean of ratios; a latency statistic is one value a replication with
-//! a Student interval over them.
+//! Everything is summed in replication order; how a figure is estimated and when it
+//! has an interval is said in `study::figures::estimator`.
 
 mod agents;
 mod curves;
+mod memory;
 mod pool;
 mod stability;
 mod total;
 mod use_case;
 
 pub use curves::series;
+pub use memory::{Lacking, memories};
 pub use stability::{Evidence, Stability, counts, mean_in_system};
 pub use use_case::{give_ups, rejections};
 
 use super::capacity::{Load, load_of};
-use super::figures::{Figure, Shares, figures};
+use super::figures::{Figure, Lack, Shares, Terms, figures};
 use super::precision::Precision;
 use super::{PoolSummary, Summary, UseCaseSummary};
 use crate::kernel::Digest;
@@ -27,7 +27,7 @@ use crate::statistics::{Interval, Serial};
 use indexmap::IndexMap;
 
 /// Confidence of every interval in a summary.
-const CONFIDENCE: f64 = 0.95;
+pub const CONFIDENCE: f64 = 0.95;
 
 /// The figure of a use case whose sections are tested for independence: it
 /// holds queueing, prefill and decoding.
@@ -54,6 +54,8 @@ pub fn summary(scenario: &Scenario, records: &[RunRecord], digest: Digest) -> Su
     let precision = Precision::of(scenario, &found);
     let count = records.len() as u32;
     warnings.extend(found.dependent_sections());
+    let names = scenario.pools.iter().map(|pool| pool.name.as_str());
+    warnings.extend(found.lacking.warnings(names, &stability));
     warnings.extend(precision.iter().flat_map(|precision| precision.warnings(count, &found)));
     warnings.extend(scenario.warnings.iter().cloned());
     Summary {
@@ -102,11 +104,16 @@ pub fn stability(scenario: &Scenario, records: &[RunRecord]) -> Vec<Stability> {
 }
 
 /// All figures of a scenario with their intervals, by path.
+#[derive(Default)]
 pub struct Found {
     figures: IndexMap<String, Option<Interval>>,
     /// Sections that are too short to be a sample: which figure tells, and how
     /// much neighbours go together.
     dependent: Vec<(String, Serial)>,
+    /// Figures without an interval that take more than there is.
+    pub lacking: Lacking,
+    /// The verdict on each pool.
+    stability: Vec<Stability>,
 }
 
 impl Found {
@@ -134,10 +141,15 @@ impl Found {
         stability: &[Stability],
         is_random: bool,
     ) -> Self {
-        let mut found = Found { figures: IndexMap::new(), dependent: Vec::new() };
+        let mut found = Found { stability: stability.to_vec(), ..Found::default() };
         for (figure, shares) in figures.iter().zip(shares) {
             let is_withheld = figure.is_withheld(|pool| !stability[pool].is_stable);
-            let value = if is_withheld { None } else { reduced(shares, is_random) };
+            let terms = Terms::of(&figure.path, CONFIDENCE, memories(stability, &figure.steady_on));
+            let reduced = if is_withheld { None } else { reduced(shares, &terms, is_random) };
+            let (value, lack) = reduced.unzip();
+            if let Some(lack) = lack.flatten() {
+                found.lacking.add(&figure.path, lack, stability, &figure.steady_on);
+            }
             if value.is_some() && figure.path.ends_with(TELLTALE) {
                 let serial = Serial::of(&shares.series().collect::<Vec<_>>());
                 let serial = serial.filter(Serial::is_significant);
@@ -146,6 +158,11 @@ impl Found {
             found.figures.insert(figure.path.clone(), value);
         }
         found
+    }
+
+    /// The verdict on each pool.
+    fn stability(&self) -> &[Stability] {
+        &self.stability
     }
 
     /// One warning a use case whose sections go together.
@@ -177,9 +194,13 @@ impl Found {
     }
 }
 
-/// The figure that these shares add up to. Without randomness one run is the
-/// exact answer, not a sample of it.
-pub fn reduced(shares: &Shares, is_random: bool) -> Option<Interval> {
-    let interval = shares.interval(CONFIDENCE)?;
-    Some(if is_random { interval } else { Interval::constant(interval.mean) })
+/// The figure that these shares add up to, and why it has no interval. Without
+/// randomness one run is the exact answer, not a sample of it.
+pub fn reduced(
+    shares: &Shares,
+    terms: &Terms,
+    is_random: bool,
+) -> Option<(Interval, Option<Lack>)> {
+    let (interval, lack) = shares.interval(terms)?;
+    Some(if is_random { (interval, lack) } else { (Interval::constant(interval.mean), None) })
 }

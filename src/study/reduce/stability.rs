@@ -1,9 +1,10 @@
 //! Whether the load of a pool can be sustained.
 
 use super::RunRecord;
+use super::memory::PoolMemory;
 use crate::metrics::{CutOff, Point, PoolRecord};
 use crate::scenario::{Regime, Scenario};
-use crate::statistics::{Trend, drift};
+use crate::statistics::{Memory, Trend, drift};
 use crate::study::Load;
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +17,8 @@ pub struct Stability {
     pub arrivals_per_s: f64,
     /// Calls that finish per second in the window.
     pub finished_per_s: f64,
+    /// How long the number of calls in it remembers; `None` where that is not asked.
+    pub memory: Option<PoolMemory>,
 }
 
 /// What one replication says of one pool: all that the verdict needs of it.
@@ -31,6 +34,11 @@ pub struct Evidence {
     pub left_over: Option<CutOff>,
     /// Growth over it; `None` when the window is too short to tell.
     pub trend: Option<Trend>,
+    /// Time before the window, s.
+    pub warm_up_s: f64,
+    /// How long the number of calls remembers, of which each window tells; `None` where
+    /// the window is too short to tell, or what arrives is not of one law.
+    pub memory: Option<Memory>,
 }
 
 impl Evidence {
@@ -47,6 +55,8 @@ impl Evidence {
             finished,
             left_over: record.cut_off.filter(|_| unfinished > 0),
             trend: Trend::of(counts, interval_s),
+            warm_up_s: record.window_from_s,
+            memory: record.is_stationary.then(|| Memory::of(counts, interval_s)).flatten(),
         }
     }
 }
@@ -79,7 +89,8 @@ impl Stability {
                 !left_over(|why| why == CutOff::Drain) && !grows
             }
         };
-        Stability { is_stable, arrivals_per_s, finished_per_s: rate(|run| run.finished) }
+        let memory = PoolMemory::of(evidence);
+        Stability { is_stable, arrivals_per_s, finished_per_s: rate(|run| run.finished), memory }
     }
 }
 

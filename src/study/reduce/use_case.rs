@@ -1,16 +1,14 @@
 //! Figures of each use case.
 
-use super::Found;
+use super::{Found, Stability, memories};
 use crate::kernel::Span;
-use crate::metrics::{
-    CDF_FRACTIONS, JobsRecord, LatencyRecord, RegionRecord, RunRecord, UseCaseRecord,
-};
+use crate::metrics::{JobsRecord, LatencyRecord, RegionRecord, RunRecord, UseCaseRecord};
 use crate::scenario::{Arrivals, Metric, Origin, Scenario, Statistic, Target};
 use crate::statistics::Interval;
 use crate::study::figures::{self, HBM};
 use crate::study::{
-    JobsSummary, Latency, Mean, RegionSummary, SessionsSummary, SuppliedSummary, ThinkingSummary,
-    UseCaseSummary,
+    JobsSummary, Latency, Mean, PromiseSummary, RegionSummary, SessionsSummary, SuppliedSummary,
+    ThinkingSummary, UseCaseSummary,
 };
 use indexmap::IndexMap;
 
@@ -87,7 +85,6 @@ fn summary(scenario: &Scenario, records: &[RunRecord], found: &Found, at: usize)
     let pool = &scenario.pools[use_case.pool];
     let part = |key: &str| Mean { mean: get(key) };
     let goodput_fraction = get("goodput_fraction");
-    let kept = || use_case.slo.targets.iter().all(|target| is_met(records, at, target));
     UseCaseSummary {
         pool: scenario
             .pools_of(use_case)
@@ -127,7 +124,8 @@ fn summary(scenario: &Scenario, records: &[RunRecord], found: &Found, at: usize)
         preemptions_per_call: get("preemptions_per_call"),
         goodput_fraction,
         goodput_calls_per_s: get("goodput_calls_per_s"),
-        slo_met: goodput_fraction.map(|_| kept()),
+        slo_met: goodput_fraction.and_then(|_| is_met(scenario, records, found.stability(), at)),
+        slo: promises(scenario, found, at),
         usd_per_call: get("usd_per_call"),
         jobs: jobs(scenario, records, found, at),
         regions: regions(scenario, records, found, at),
@@ -279,44 +277,42 @@ pub(super) fn method_of(is_exact: bool) -> String {
     if is_exact { "exact".to_string() } else { "histogram".to_string() }
 }
 
-/// Whether the promised statistic, on average over replications, is kept; a
-/// bound on every call is kept only if no replication broke it. Calls that were
-/// refused or given up count as never answered.
-fn is_met(records: &[RunRecord], at: usize, target: &Target) -> bool {
-    let runs =
-        records.iter().filter(|run| figures::latency(&run.whole, at, target.metric).count > 0);
-    let values: Vec<f64> = runs.map(|run| promised(run, at, target)).collect();
-    let bounds_every_call = target.statistic == Statistic::Quantile(1.0);
-    let value = match values.len() {
-        0 => return records.iter().all(|run| run.whole.use_cases[at].unanswered() == 0),
-        _ if bounds_every_call => values.iter().copied().fold(0.0, f64::max),
-        n => values.iter().sum::<f64>() / n as f64,
+/// By promise, and of all together, how many replications kept it; nothing without any.
+fn promises(scenario: &Scenario, found: &Found, at: usize) -> IndexMap<String, PromiseSummary> {
+    let use_case = &scenario.use_cases[at];
+    let targets = &use_case.slo.targets;
+    let keys = targets.iter().map(|target| (target.key.as_str(), Some(target.bound_s)));
+    let all = (!targets.is_empty()).then_some((figures::ALL_PROMISES, None));
+    let summary = |(key, bound_s): (&str, Option<f64>)| {
+        let get = |what: &str| found.at(&format!("use_cases.{}.slo.{key}.{what}", use_case.name));
+        let summary = PromiseSummary {
+            bound_s,
+            kept_fraction: get("kept_fraction"),
+            windows_kept_fraction: get("windows_kept_fraction"),
+        };
+        (key.to_owned(), summary)
     };
-    value <= target.bound_s
+    keys.chain(all).map(summary).collect()
 }
 
-/// The promised statistic in one replication; infinite where it falls among
-/// calls that were refused or given up.
-fn promised(run: &RunRecord, at: usize, target: &Target) -> f64 {
-    let record = figures::latency(&run.whole, at, target.metric);
-    let calls = run.whole.use_cases[at].calls;
-    let unanswered = run.whole.use_cases[at].unanswered();
-    match target.statistic {
-        Statistic::Mean if unanswered > 0 => f64::INFINITY,
-        Statistic::Mean => record.mean,
-        Statistic::Quantile(fraction) => {
-            let served = fraction * (calls + unanswered) as f64 / calls as f64;
-            if served > 1.0 { f64::INFINITY } else { at_fraction(record, served) }
-        }
+/// Whether the statistics of all replications together keep every promise; not known
+/// where windows hold too few memories for what is promised.
+fn is_met(
+    scenario: &Scenario,
+    records: &[RunRecord],
+    stability: &[Stability],
+    at: usize,
+) -> Option<bool> {
+    let use_case = &scenario.use_cases[at];
+    let memories = memories(stability, use_case.pools()).unwrap_or(f64::INFINITY);
+    let needs = |target: &Target| match target.statistic {
+        Statistic::Quantile(fraction) => figures::memories_of_quantile(fraction.min(0.95)),
+        Statistic::Mean => figures::memories_of_quantile(0.95),
+    };
+    let targets = &use_case.slo.targets;
+    if targets.iter().any(|target| needs(target) > memories) {
+        return None;
     }
-}
-
-/// The quantile at `fraction`: one of those kept, or read off the curve.
-fn at_fraction(record: &LatencyRecord, fraction: f64) -> f64 {
-    let kept = LatencyRecord::FRACTIONS.iter().position(|&kept| kept == fraction);
-    if let Some(at) = kept {
-        return record.quantiles[at];
-    }
-    let above = CDF_FRACTIONS.iter().position(|&kept| kept >= fraction);
-    record.curve[above.unwrap_or(CDF_FRACTIONS.len() - 1)]
+    let runs = records.iter().map(|run| &run.whole);
+    Some(targets.iter().all(|target| figures::is_kept(runs.clone(), at, target).unwrap_or(true)))
 }

@@ -29,6 +29,9 @@ pub enum Verdict {
     SurelyMissed,
     /// An estimate lies beyond its bound, but no whole interval does.
     Missed,
+    /// An estimate has no interval, because there is too little to tell how far off it
+    /// is, or it is withheld because nobody knows whether its pool is steady.
+    NotKnown,
     /// All estimates lie within their bounds, but not all whole intervals.
     Kept,
     /// The whole intervals of all figures lie within their bounds.
@@ -37,8 +40,9 @@ pub enum Verdict {
 
 impl Condition {
     /// What the figure with this interval makes of the bound; a figure that is
-    /// absent or withheld, because its pool is unstable, misses it.
-    pub fn verdict(&self, figure: Option<Interval>) -> Verdict {
+    /// absent or withheld, because its pool is unstable, misses it. Unless it
+    /// `may_lack` one, a figure without interval is not known.
+    pub fn verdict(&self, figure: Option<Interval>, may_lack: bool) -> Verdict {
         let Some(Interval { mean, low, high }) = figure else { return Verdict::SurelyMissed };
         let keeps = |value: f64| match self.side {
             Side::AtMost => value <= self.limit,
@@ -46,6 +50,7 @@ impl Condition {
         };
         let ends = low.zip(high).map(|(low, high)| [keeps(low), keeps(high)]);
         match (keeps(mean), ends) {
+            (_, None) if !may_lack => Verdict::NotKnown,
             (true, Some([true, true])) => Verdict::SurelyKept,
             (true, _) => Verdict::Kept,
             (false, Some([false, false])) => Verdict::SurelyMissed,
@@ -66,7 +71,7 @@ mod tests {
         let verdicts = |mean: f64, half: f64| {
             let (low, high) = (Some(mean - half), Some(mean + half));
             let interval = Some(Interval { mean, low, high });
-            [most.verdict(interval), least.verdict(interval)]
+            [most.verdict(interval, false), least.verdict(interval, false)]
         };
         use Verdict::*;
         assert_eq!(verdicts(8.0, 1.0), [SurelyKept, SurelyMissed]);
@@ -74,9 +79,12 @@ mod tests {
         assert_eq!(verdicts(10.5, 1.0), [Missed, Kept]);
         assert_eq!(verdicts(12.0, 1.0), [SurelyMissed, SurelyKept]);
         assert_eq!(verdicts(10.0, 0.0), [SurelyKept, SurelyKept]);
-        assert_eq!(most.verdict(None), SurelyMissed);
+        assert_eq!(most.verdict(None, false), SurelyMissed);
         let alone = Some(Interval { mean: 8.0, low: None, high: None });
-        assert_eq!([most.verdict(alone), least.verdict(alone)], [Kept, Missed]);
-        assert!(SurelyMissed < Missed && Missed < Kept && Kept < SurelyKept);
+        assert_eq!([most.verdict(alone, true), least.verdict(alone, true)], [Kept, Missed]);
+        assert_eq!([most.verdict(alone, false), least.verdict(alone, false)], [NotKnown; 2]);
+        // What is not known may be kept, but does not count as kept.
+        assert!(SurelyMissed < Missed && Missed < NotKnown && NotKnown < Kept);
+        assert!(Kept < SurelyKept);
     }
 }

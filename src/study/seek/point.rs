@@ -8,9 +8,9 @@ use crate::metrics::{RunRecord, UseCaseRecord};
 use crate::scenario::Scenario;
 use crate::simulation::Options;
 use crate::statistics::Interval;
-use crate::study::figures::{Shares, figures};
+use crate::study::figures::{Shares, Terms, figures};
 use crate::study::precision::Precision;
-use crate::study::reduce::{Found, give_ups, rejections, stability};
+use crate::study::reduce::{Found, give_ups, memories, reduced, rejections, stability};
 use crate::study::replicate::{digest, run_waves};
 use crate::study::runs::Runs;
 use crate::study::transient::Transient;
@@ -86,12 +86,14 @@ pub fn measure(
             }
             let mut shares = Shares::default();
             records.iter().for_each(|record| shares.add(figure, record));
-            let interval = shares.interval(plan.confidence())?;
-            Some(if scenario.is_random() { interval } else { Interval::constant(interval.mean) })
+            let memories = memories(&stability, &figure.steady_on);
+            let terms = Terms::of(&figure.path, plan.confidence(), memories);
+            Some(reduced(&shares, &terms, scenario.is_random())?.0)
         })
         .collect();
     let verdicts = plan.conditions.iter().zip(&bounded);
-    let verdict = verdicts.map(|(condition, figure)| condition.verdict(*figure)).min();
+    let verdict =
+        verdicts.map(|(condition, figure)| condition.verdict(*figure, !plan.has_intervals())).min();
     let unstable = (0..scenario.pools.len()).filter(|&pool| !stability[pool].is_stable);
     let unstable_pools: Vec<String> =
         unstable.map(|pool| scenario.pools[pool].name.clone()).collect();
@@ -102,6 +104,8 @@ pub fn measure(
     let (overloaded_windows, windows) = overloads(&runs, &records);
     warnings.extend(sentence(&overloaded_windows, windows));
     warnings.extend(found.dependent_sections());
+    let names = scenario.pools.iter().map(|pool| pool.name.as_str());
+    warnings.extend(found.lacking.warnings(names, &stability));
     let point = SeekPoint {
         value: serde_json::to_value(plan.range.node(value).to_toml()).expect("TOML is JSON"),
         number: value,

@@ -175,6 +175,7 @@ fn warnings(
     if !plan.has_intervals() {
         warnings.push("one replication has no spread, so the answer has no interval".to_owned());
     }
+    warnings.extend(not_known(plan, points));
     warnings.extend(imprecise(points));
     warnings.extend(sought.and_then(|sought| relapse(plan, sought, points)));
     if outcome == Outcome::Nowhere {
@@ -186,6 +187,19 @@ fn warnings(
         point.warnings.iter().map(move |warning| format!("at {written}: {warning}"))
     }));
     warnings
+}
+
+/// Says at which values nothing is known of a bound.
+fn not_known(plan: &Plan<'_>, points: &[SeekPoint]) -> Option<String> {
+    let unknown = points.iter().filter(|point| point.verdict == Verdict::NotKnown);
+    let values: Vec<String> = unknown.map(|point| plan.written(point.number)).collect();
+    (!values.is_empty()).then(|| {
+        format!(
+            "at {} it is not known whether the bounds are kept, because a figure has no interval; \
+             these do not count as kept, so the answer may lie beyond them",
+            values.join(", ")
+        )
+    })
 }
 
 /// Says at how many values the precision that was asked for was not reached.
@@ -224,7 +238,8 @@ fn relapse(plan: &Plan<'_>, sought: Sought, points: &[SeekPoint]) -> Option<Stri
 /// Says that values between the ends may keep what each end misses.
 fn window(plan: &Plan<'_>, points: &[SeekPoint]) -> Option<String> {
     let misses = |point: &SeekPoint, index: usize| {
-        plan.conditions[index].verdict(point.bounded[index]) < Verdict::Kept
+        let figure = point.bounded[index];
+        plan.conditions[index].verdict(figure, !plan.has_intervals()) < Verdict::Kept
     };
     let (first, last) = points.first().zip(points.last())?;
     let all = 0..plan.conditions.len();

@@ -12,6 +12,7 @@ mod design;
 mod desk;
 mod line;
 mod outline;
+mod packed;
 mod part;
 mod plan;
 mod ready;

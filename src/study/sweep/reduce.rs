@@ -9,9 +9,9 @@ use crate::error::{Error, Mistake, Result};
 use crate::kernel::Digest;
 use crate::scenario::Regime;
 use crate::statistics::Interval;
-use crate::study::figures::{Share, Shares};
+use crate::study::figures::{Share, Shares, Terms};
 use crate::study::precision::Precision;
-use crate::study::reduce::{Evidence, Stability, reduced};
+use crate::study::reduce::{CONFIDENCE, Evidence, Lacking, Stability, memories, reduced};
 use crate::study::windows::{OverloadedWindow, overloaded, sentence};
 use indexmap::IndexMap;
 use schemars::JsonSchema;
@@ -83,8 +83,8 @@ pub(super) fn stability(regime: Regime, pools: usize, runs: &[Run]) -> Vec<Stabi
 pub(super) fn shares(runs: &[Run], index: usize) -> Shares {
     let mut shares = Shares::default();
     for run in runs {
-        let sections = run.sections.iter().map(|section| section[index]).collect();
-        shares.push(run.shares[index], sections);
+        let sections = run.sections.iter().map(|section| section[index].clone()).collect();
+        shares.push(run.shares[index].clone(), sections);
     }
     shares
 }
@@ -310,11 +310,17 @@ fn summary(Finished { point, runs, settled }: Finished) -> (PointSummary, usize)
         .for_each(|run| digest.word(u64::from_str_radix(&run.digest, 16).unwrap_or_default()));
     let stability = stability(point.regime, point.pools.len(), &runs);
     let is_unstable = |pool: &usize| stability.get(*pool).is_none_or(|verdict| !verdict.is_stable);
+    let mut lacking = Lacking::default();
     let figure = |(index, (path, pools)): (usize, (&String, &Vec<usize>))| {
         if pools.iter().any(is_unstable) {
             return None;
         }
-        Some((path.clone(), reduced(&shares(&runs, index), point.is_random)?))
+        let terms = Terms::of(path, CONFIDENCE, memories(&stability, pools));
+        let (value, lack) = reduced(&shares(&runs, index), &terms, point.is_random)?;
+        if let Some(lack) = lack {
+            lacking.add(path, lack, &stability, pools);
+        }
+        Some((path.clone(), value))
     };
     let figures =
         point.figures.iter().zip(&point.steady_on).enumerate().filter_map(figure).collect();
@@ -331,6 +337,7 @@ fn summary(Finished { point, runs, settled }: Finished) -> (PointSummary, usize)
     // A load that grows has no warm-up to find; that it grows says more.
     let mut warnings: Vec<String> =
         point.warning.filter(|_| unstable_pools.is_empty()).into_iter().collect();
+    warnings.extend(lacking.warnings(point.pools.iter().map(String::as_str), &stability));
     warnings.extend(settled.iter().flat_map(|settled| settled.warnings.iter().cloned()));
     let summary = PointSummary {
         point: point.point,

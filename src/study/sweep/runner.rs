@@ -12,8 +12,9 @@ use super::plan::{Plan, Progress};
 use super::ready::Prepared;
 use crate::error::{Error, Result};
 use crate::kernel::Span;
-use crate::metrics::{RunRecord, Stretch};
+use crate::metrics::RunRecord;
 use crate::simulation::{self, Options};
+use crate::study::figures::Share;
 use crate::study::reduce::Evidence;
 use crate::study::runs::run_one;
 use crate::study::transient::Transient;
@@ -135,8 +136,9 @@ impl Crew<'_> {
 
 /// What a run is kept as.
 fn contribution(point: u32, replication: u32, prepared: &Prepared, record: &RunRecord) -> Run {
-    let shares =
-        |stretch: &Stretch| prepared.figures.iter().map(|figure| figure.share(stretch)).collect();
+    let of_sections: Vec<Vec<Share>> =
+        prepared.figures.iter().map(|figure| figure.sections(record)).collect();
+    let section = |at: usize| of_sections.iter().map(|shares| shares[at].clone()).collect();
     Run {
         point,
         replication,
@@ -145,7 +147,7 @@ fn contribution(point: u32, replication: u32, prepared: &Prepared, record: &RunR
         cut_off: record.cut_off,
         pools: (0..record.whole.pools.len()).map(|pool| Evidence::of(record, pool)).collect(),
         windows: prepared.windows.iter().flat_map(|it| WindowEvidence::all(it, record)).collect(),
-        shares: shares(&record.whole),
-        sections: record.sections.iter().map(shares).collect(),
+        shares: prepared.figures.iter().map(|figure| figure.share(record)).collect(),
+        sections: (0..record.sections.len()).map(section).collect(),
     }
 }

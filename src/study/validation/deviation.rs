@@ -55,12 +55,14 @@ impl Comparison {
     /// where either is empty.
     pub fn new(measured: &[f64], simulated: &LatencyRecord) -> Option<Self> {
         let quantiles = quantiles(&mut measured.to_vec(), &CDF_FRACTIONS)?;
-        if simulated.count == 0 {
+        if simulated.count() == 0 {
             return None;
         }
         let mean = measured.iter().sum::<f64>() / measured.len() as f64;
         // The curve has every percent.
-        let at = |percent: usize| Deviation::new(quantiles[percent], simulated.curve[percent]);
+        let at = |percent: usize| {
+            Deviation::new(quantiles[percent], simulated.known.quantiles()[percent])
+        };
         Some(Comparison {
             mean: Deviation::new(mean, simulated.mean),
             p10: at(10),

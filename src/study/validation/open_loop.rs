@@ -146,8 +146,8 @@ fn compare(
     // The curve has every percent.
     let pairs = [
         (mean, Some(measured.mean), simulated.mean),
-        (p90, measured.p90, simulated.curve[90]),
-        (p99, measured.p99, simulated.curve[99]),
+        (p90, measured.p90, simulated.known.quantiles()[90]),
+        (p99, measured.p99, simulated.known.quantiles()[99]),
     ];
     for (name, measured, simulated) in pairs {
         if let Some(measured) = measured {

@@ -109,7 +109,7 @@ pub fn replay(log: &Log, constants: &[Constants]) -> Result<Replay> {
 }
 
 fn arm(constants: Constants, measured: &Measured, simulated: &UseCaseRecord) -> Arm {
-    let curve = |latency: &LatencyRecord| latency.curve.clone();
+    let curve = |latency: &LatencyRecord| latency.known.quantiles().to_vec();
     Arm {
         constants,
         rejected: simulated.rejected,
