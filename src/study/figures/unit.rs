@@ -37,6 +37,7 @@ impl Unit {
             _ if owner.ends_with("_s") && is_statistic => Unit::Seconds,
             "arrivals_s" | "drain_s" => Unit::Seconds,
             _ if owner == "usd_per_mtok" => Unit::UsdPerMtok,
+            _ if owner == "usd_per_hour" => Unit::UsdPerHour,
             _ if owner == "served_fraction" => Unit::Share,
             "read_utilization" | "write_utilization" => Unit::Share,
             "utilization" | "kv_use_mean" | "kv_use_peak" => Unit::Share,
@@ -51,7 +52,7 @@ impl Unit {
             "preemptions_per_s" => Unit::PerSecond,
             _ if last.contains("tok_per_s") => Unit::TokensPerSecond,
             _ if last.ends_with("usd_per_hour") => Unit::UsdPerHour,
-            _ if last.starts_with("usd_per_") => Unit::Usd,
+            _ if last.contains("usd_per_") => Unit::Usd,
             _ => Unit::Number,
         }
     }

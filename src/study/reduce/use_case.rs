@@ -129,6 +129,7 @@ fn summary(scenario: &Scenario, records: &[RunRecord], found: &Found, at: usize)
         goodput_calls_per_s: get("goodput_calls_per_s"),
         slo_met: goodput_fraction.map(|_| kept()),
         usd_per_call: get("usd_per_call"),
+        usage_usd_per_call: get("usage_usd_per_call"),
         arrivals: UseCaseArrivals::of(scenario, found, &use_case.name),
         jobs: jobs(scenario, records, found, at),
         regions: regions(scenario, records, found, at),
