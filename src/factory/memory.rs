@@ -5,8 +5,8 @@
 //! with its reason, `validate` prints them, and the count can be set by hand.
 //!
 //! Of `gpu_memory_utilization` times the memory that CUDA reports, weights, the
-//! peak of activations, buffers of the runtime and the bounded cache of windowed
-//! layers are taken; the rest holds blocks. What was calibrated: vLLM start-up
+//! peak of activations and buffers of the runtime are taken; the rest holds blocks,
+//! one pool of them for all [groups of layers](super::kv_groups). What was calibrated: vLLM start-up
 //! logs of 7 deployments on H100 published with llm-d-benchmark, where the peak
 //! of activations follows vocabulary times `max_num_seqs` (the sampler's
 //! profiling run: 38.4 to 39.6 bytes in 7 of 7), the runtime takes 0.13 GiB on
@@ -16,6 +16,7 @@
 //! loaded 64.4 GiB of weights on H100 where its dimensions make 60.7.
 
 use super::Parallelism;
+use super::kv_groups::{BlockNeeds, KvGroups};
 use super::roofline::BF16_BYTES;
 use super::shard::Shard;
 use crate::catalog::{Catalog, Hardware, Model, Precision};
@@ -63,6 +64,8 @@ pub struct KvPlan {
     pub blocks_computed: u32,
     /// Bytes of one block on each GPU of the rank.
     pub block_bytes: u64,
+    /// The groups of layers that share the blocks.
+    pub groups: KvGroups,
     /// Memory of one GPU that the engine may use, then what is taken from it.
     pub terms: Vec<MemoryTerm>,
 }
@@ -94,6 +97,7 @@ impl KvPlan {
             blocks: placement.blocks.unwrap_or(blocks_computed),
             blocks_computed,
             block_bytes: budget.block_bytes,
+            groups: budget.groups,
             terms: budget.terms,
         })
     }
@@ -101,12 +105,21 @@ impl KvPlan {
     /// A plan of `blocks` blocks whatever the memory, for models of engines
     /// that belong to no GPU.
     pub fn fixed(block_tokens: u32, blocks: u32) -> KvPlan {
-        KvPlan { block_tokens, blocks, blocks_computed: blocks, block_bytes: 0, terms: Vec::new() }
+        let (block_bytes, groups) = (0, KvGroups::PLAIN);
+        KvPlan { block_tokens, blocks, blocks_computed: blocks, block_bytes, groups, terms: vec![] }
     }
 
-    /// Tokens that the blocks of one rank hold.
-    pub fn tokens(&self) -> u64 {
-        u64::from(self.blocks) * u64::from(self.block_tokens)
+    /// What sequences need of the blocks where a step computes at most `step_tokens`
+    /// tokens of a prompt.
+    pub fn needs(&self, step_tokens: u32) -> BlockNeeds {
+        BlockNeeds::new(self.groups, self.block_tokens, step_tokens)
+    }
+
+    /// Bytes on each GPU of what a tier keeps of `block_tokens` tokens: the KV of
+    /// full attention, or of all layers where there is none.
+    pub fn place_bytes(&self) -> u64 {
+        let KvGroups { full, windowed, .. } = self.groups;
+        self.block_bytes * u64::from(if full > 0 { full } else { windowed })
     }
 }
 
@@ -118,8 +131,18 @@ impl fmt::Display for KvPlan {
             let gib = term.bytes as f64 / GIB;
             writeln!(f, "{sign}{gib:>9.2} GiB  {:<22} {}", term.name, term.reason)?;
         }
-        let tokens = self.tokens();
-        write!(f, "= {} blocks of {} tokens ({tokens} tokens)", self.blocks, self.block_tokens)?;
+        write!(f, "= {} blocks of {} tokens", self.blocks, self.block_tokens)?;
+        let KvGroups { layers, full, windowed, window } = self.groups;
+        if windowed == 0 {
+            let tokens = u64::from(self.blocks) * u64::from(self.block_tokens);
+            write!(f, " ({tokens} tokens)")?;
+        } else {
+            write!(
+                f,
+                " in {layers} layers, for {full} groups of full attention and {windowed} with a \
+                 window of {window} tokens"
+            )?;
+        }
         if self.blocks != self.blocks_computed {
             write!(f, ", set by the scenario; memory has room for {}", self.blocks_computed)?;
         }
@@ -131,17 +154,21 @@ impl fmt::Display for KvPlan {
 struct Budget {
     terms: Vec<MemoryTerm>,
     block_bytes: u64,
+    groups: KvGroups,
 }
 
 impl Budget {
     fn new(placement: &Placement<'_>) -> Self {
         let shard = Shard::new(placement.model, placement.parallelism);
-        let kv_bytes = placement.precision.kv_cache.bytes();
         let mut terms = vec![usable(placement), weights(placement, &shard), activations(placement)];
         terms.push(runtime(placement));
-        terms.extend(windowed_cache(placement, shard.kv_elements_windowed * kv_bytes));
-        let token_bytes = shard.kv_elements * kv_bytes;
-        Budget { terms, block_bytes: (token_bytes * f64::from(placement.block_tokens)) as u64 }
+        let groups = KvGroups::of(placement.model);
+        let elements = shard.kv_elements + shard.kv_elements_windowed;
+        let token_bytes = elements / f64::from(placement.model.layers)
+            * f64::from(groups.layers)
+            * placement.precision.kv_cache.bytes();
+        let block_bytes = (token_bytes * f64::from(placement.block_tokens)) as u64;
+        Budget { terms, block_bytes, groups }
     }
 
     /// Bytes left for blocks; negative when there are too few.
@@ -235,20 +262,6 @@ fn runtime(placement: &Placement<'_>) -> MemoryTerm {
         bytes: bytes as u64,
         reason: format!("{what}; CUDA graphs live in what utilization leaves free"),
     }
-}
-
-/// Windowed layers cache a bounded number of tokens a sequence. It is set aside
-/// for every sequence that may run, so that blocks count full attention only.
-fn windowed_cache(placement: &Placement<'_>, token_bytes: f64) -> Option<MemoryTerm> {
-    let window = placement.model.window()?;
-    // A window that starts inside a block keeps that block.
-    let tokens = window.tokens.next_multiple_of(placement.block_tokens) + placement.block_tokens;
-    let bytes = f64::from(placement.max_num_seqs) * f64::from(tokens) * token_bytes;
-    let reason = format!(
-        "{} windowed layers keep {tokens} tokens for each of {} sequences (max_num_seqs)",
-        window.layers, placement.max_num_seqs
-    );
-    Some(MemoryTerm { name: "windowed KV cache", bytes: bytes as u64, reason })
 }
 
 /// The model does not fit; says by how much and what would fit.
@@ -352,9 +365,11 @@ fn gentlest_precision(placement: &Placement<'_>) -> Option<Precision> {
 /// Whether a placement is worth suggesting: it runs, and its cache holds at
 /// least the tokens of one full step.
 fn fits(placement: &Placement<'_>) -> bool {
+    let budget = Budget::new(placement);
+    let step_tokens = placement.max_num_batched_tokens;
+    let needs = BlockNeeds::new(budget.groups, placement.block_tokens, step_tokens);
     placement.parallelism.problems(placement.model, placement.hardware).is_empty()
-        && u64::from(Budget::new(placement).blocks()) * u64::from(placement.block_tokens)
-            >= u64::from(placement.max_num_batched_tokens)
+        && needs.peak(step_tokens) <= u64::from(budget.blocks())
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! The decoding sequences of one rank, in the order in which they change next.
 //!
-//! A sequence changes when it ends, when it has thought and begins to answer, or
+//! A sequence changes when it ends, when it has thought and begins to answer,
 //! when its context outgrows the attention window of windowed layers and stops
-//! adding to their work. An agenda tells who
+//! adding to their work, or when a place slides out of that window that the prefix
+//! cache knows by name. An agenda tells who
 //! changes next and who was admitted last, and running sums tell how much context
 //! they attend together, so no step looks at every sequence.
 
@@ -25,15 +26,24 @@ pub struct Sequence {
     /// Tokens that it still has to produce when it has begun to answer; more than
     /// it has where that is over, or nobody waits for it.
     left_to_answer: u32,
+    /// Tokens that it attends in the step before which a place slides out of its
+    /// window that has to be seen to; [`NEVER`] where there is none to come.
+    slide: u32,
     /// Its context is shorter than the attention window.
     short: bool,
 }
+
+/// No step.
+pub const NEVER: u32 = u32::MAX;
 
 /// What comes of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
     /// A sequence begins to answer.
     Answers(CallId),
+    /// A place slides out of the window of a sequence that attends so many tokens in
+    /// the step that starts; [`Running::slid`] is to be told how it goes on.
+    Slides(CallId, u32),
     /// A sequence has ended.
     Ended(Left),
 }
@@ -58,9 +68,19 @@ impl Sequence {
         (self.change - step) as u32 + self.after
     }
 
+    /// Its rank in the order of admission.
+    pub fn order(&self) -> u64 {
+        self.order
+    }
+
     /// Its call.
     pub fn call(&self) -> CallId {
         self.call
+    }
+
+    /// Tokens that it attends when a place next slides out of its window, or [`NEVER`].
+    pub fn slide(&self) -> u32 {
+        self.slide
     }
 }
 
@@ -75,6 +95,8 @@ pub struct Left {
     pub remaining: u32,
     /// Its last token is the first after thinking.
     pub answers: bool,
+    /// Tokens that it would have attended when a place slid out next, or [`NEVER`].
+    pub slide: u32,
 }
 
 /// The decoding sequences of a rank.
@@ -89,6 +111,8 @@ pub struct Running {
     /// Sequences whose context is shorter than the window, and their context.
     short: u64,
     short_context: u64,
+    /// The sequence that slides.
+    sliding: Option<Sequence>,
 }
 
 impl Running {
@@ -101,6 +125,7 @@ impl Running {
             context: 0,
             short: 0,
             short_context: 0,
+            sliding: None,
         }
     }
 
@@ -138,7 +163,8 @@ impl Running {
 
     /// Adds a sequence that attends `attended` tokens in step `step`, its first,
     /// and decodes for `steps` steps. When `left_to_answer` tokens are left it has
-    /// begun to answer.
+    /// begun to answer, and before it attends `slide` tokens a place slides out of its
+    /// window.
     pub fn admit(
         &mut self,
         call: CallId,
@@ -146,6 +172,7 @@ impl Running {
         attended: u32,
         steps: u32,
         left_to_answer: Option<u32>,
+        slide: u32,
     ) {
         let is_short = self.window.is_some_and(|window| attended < window);
         self.context += u64::from(attended);
@@ -160,6 +187,7 @@ impl Running {
             after: steps,
             final_attended: attended + steps,
             left_to_answer: left_to_answer.unwrap_or(u32::MAX),
+            slide,
             short: is_short,
         };
         self.wait(sequence);
@@ -174,6 +202,9 @@ impl Running {
         if sequence.short {
             let window = self.window.expect("something to be shorter than");
             next = next.min(window - (sequence.final_attended - steps));
+        }
+        if sequence.slide != NEVER {
+            next = next.min(sequence.slide - (sequence.final_attended - steps));
         }
         if sequence.left_to_answer < steps {
             next = next.min(steps - sequence.left_to_answer);
@@ -201,17 +232,29 @@ impl Running {
             if sequence.after == 0 {
                 return Some(Change::Ended(self.leave(&sequence, step)));
             }
-            let answers = self.pass(sequence, crossed);
-            if answers.is_some() {
-                return answers;
+            let change = self.pass(sequence, crossed);
+            if change.is_some() {
+                return change;
             }
         }
         None
     }
 
+    /// The sequence of which [`Change::Slides`] told last goes on: before it attends
+    /// `slide` tokens, more than now, another place slides out.
+    pub fn slid(&mut self, slide: u32) {
+        let sequence = self.sliding.take().expect("a sequence that slides");
+        // What else changes now is still to be told.
+        self.sequences.insert(Sequence { slide, ..sequence });
+    }
+
     /// A sequence goes on after a change.
     fn pass(&mut self, mut sequence: Sequence, crossed: &mut bool) -> Option<Change> {
         let attended = sequence.final_attended - sequence.after;
+        if sequence.slide == attended {
+            self.sliding = Some(sequence);
+            return Some(Change::Slides(sequence.call, attended));
+        }
         if sequence.short && self.window == Some(attended) {
             *crossed = true;
             self.short -= 1;
@@ -248,6 +291,7 @@ impl Running {
             attended,
             remaining: sequence.remaining(step),
             answers: sequence.left_to_answer == 0,
+            slide: sequence.slide,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Pools: of GPUs that serve a model, and of workers that run tools.
 
 use crate::catalog::{GpuHour, Hardware, Model, Precision, Scope, Tier};
-use crate::factory::{CacheRules, KvPlan, Parallelism, Routing, StepTime, Writing};
+use crate::factory::{BlockNeeds, CacheRules, KvPlan, Parallelism, Routing, StepTime, Writing};
 use crate::kernel::Span;
 use std::sync::Arc;
 
@@ -58,7 +58,12 @@ impl Pool {
     pub fn accepts(&self, prompt: u32, output: u32) -> bool {
         let tokens = u64::from(prompt) + u64::from(output);
         tokens <= u64::from(self.engine.max_model_len)
-            && (tokens - 1).div_ceil(u64::from(self.kv.block_tokens)) <= u64::from(self.kv.blocks)
+            && self.needs().peak((tokens - 1) as u32) <= u64::from(self.kv.blocks)
+    }
+
+    /// KV blocks that sequences need.
+    pub fn needs(&self) -> BlockNeeds {
+        self.kv.needs(self.engine.max_num_batched_tokens)
     }
 
     /// What a report must say about the accuracy of its step times.

@@ -7,6 +7,7 @@
 //! rounding and, below HBM, links and the weighing of a fetch.
 
 mod transfers;
+mod windows;
 
 use crate::factory::{
     Batch, CacheEvent, Call, CallId, Calls, Engine, EngineSpec, Eviction, GroupTokens, Hold, Load,
@@ -27,9 +28,12 @@ struct Sequence {
     computed: u32,
     /// Tokens to compute before the next one is sampled.
     known: u32,
-    blocks: u32,
-    /// Of these, blocks that the cache knows.
+    /// Places it has taken, of which each group of layers has a block.
+    places: u32,
+    /// Of these, places that the cache knows.
     published: u32,
+    /// Places that windowed layers need no more.
+    slid: u32,
     /// It has sampled a token since it was admitted.
     decodes: bool,
     /// Tokens computed in the current step.
@@ -56,6 +60,7 @@ struct Rank {
     /// What is resident of each strand, as told last: first block and end.
     told: BTreeMap<Strand, (u32, u32)>,
     number: u32,
+    has_tiers: bool,
     /// Blocks that the cache has dropped since the tiers last heard.
     dropped: Vec<Piece>,
     /// Calls whose blocks are on their way or have arrived, as issued.
@@ -95,7 +100,7 @@ impl Sequence {
 }
 
 impl Rank {
-    fn blocks_for(&self, tokens: u32) -> u32 {
+    fn places_for(&self, tokens: u32) -> u32 {
         tokens.div_ceil(self.limits.block_tokens)
     }
 
@@ -108,7 +113,8 @@ impl Rank {
     fn allocate(&mut self, blocks: u32) {
         for _ in 0..blocks {
             if self.private + self.cache.resident() == self.limits.blocks {
-                for (strand, block) in self.cache.evict(1) {
+                let gone = self.cache.evict(1);
+                for (strand, block) in gone.into_iter().filter(|gone| !gone.0.is_windowed()) {
                     self.dropped.push(Piece { strand, start: block, end: block + 1 });
                 }
             }
@@ -153,8 +159,13 @@ impl Rank {
         while sequence.published < full {
             let mut own = OWN;
             let content = calls.stretches(&calls[sequence.call], &mut own);
-            self.cache.publish(content, sequence.published, sequence.published + 1);
-            self.private -= 1;
+            let place = sequence.published;
+            self.cache.publish(content, place, place + 1);
+            self.private -= self.limits.needs.full;
+            if place >= sequence.slid && self.names_windows(call) {
+                self.cache.share_window(content, place);
+                self.private -= self.limits.needs.windowed;
+            }
             sequence.published += 1;
         }
     }
@@ -163,7 +174,8 @@ impl Rank {
     fn release(&mut self, sequence: &Sequence, said: Hold, around: &mut Around<'_>) {
         let mut sequence = sequence.clone();
         self.publish_sequence(&mut sequence, 0, around.calls);
-        self.private -= sequence.blocks - sequence.published;
+        self.private -= self.limits.needs.full * (sequence.places - sequence.published);
+        self.release_windows(&sequence, around.calls);
         let mut own = OWN;
         let content = around.calls.stretches(&around.calls[sequence.call], &mut own);
         self.cache.leave(content, sequence.published, said);
@@ -172,9 +184,13 @@ impl Rank {
 
     fn preempt_last(&mut self, around: &mut Around<'_>) {
         let victim = self.running.pop().unwrap();
+        let had_names = self.names_windows(&around.calls[victim.call]);
+        around.calls[victim.call].preemptions += 1;
+        if !had_names {
+            self.name_windows(&victim, around.calls);
+        }
         self.release(&victim, Hold::Silent, around);
         let call = &mut around.calls[victim.call];
-        call.preemptions += 1;
         if victim.decodes {
             call.last_token = around.now;
         }
@@ -189,17 +205,21 @@ impl Rank {
         while at < self.running.len() {
             let sequence = &self.running[at];
             let tokens = (sequence.known - sequence.computed).min(budget);
-            let target = self.blocks_for(sequence.computed + tokens);
-            let needed = target.saturating_sub(sequence.blocks);
-            if needed > self.free() {
+            let target = self.places_for(sequence.computed + tokens);
+            let places = target.saturating_sub(sequence.places);
+            let (needs, outside) = (self.limits.needs, self.outside(sequence.computed));
+            let slides = outside.saturating_sub(sequence.slid);
+            let needed = needs.of_place() * places;
+            if needed > self.free() + needs.windowed * slides {
                 self.preempt_last(around);
                 preempted = true;
                 continue;
             }
+            self.slide(at, outside, around.calls);
             self.allocate(needed);
             budget -= tokens;
             let sequence = &mut self.running[at];
-            sequence.blocks += needed;
+            sequence.places += places;
             sequence.now = tokens;
             if !sequence.decodes {
                 self.publish(at, self.in_flight(), around.calls);
@@ -220,14 +240,14 @@ impl Rank {
             let mut own = OWN;
             let content = around.calls.stretches(&call, &mut own);
             let hit = match self.limits.prefix_cache {
-                Some(_) if call.given.is_none() => self.cache.lookup(content, self.sought(&call)),
+                Some(_) if call.given.is_none() => self.lookup(content, self.sought(&call)),
                 _ => Default::default(),
             };
             let computed = call.given.unwrap_or(hit.blocks * self.limits.block_tokens);
             let tokens = (known - computed).min(budget);
             let reserve = if self.limits.reserve_full_prompt { known } else { computed + tokens };
             let watermark = if self.running.is_empty() { 0 } else { self.limits.watermark };
-            let needed = self.blocks_for(reserve) - hit.blocks + watermark;
+            let needed = self.peak(reserve, computed) - self.hit_blocks(hit.blocks) + watermark;
             if needed + hit.idle > self.free() {
                 return;
             }
@@ -238,6 +258,7 @@ impl Rank {
             self.waiting.pop_front();
             let content = around.calls.stretches(&call, &mut own);
             self.cache.acquire(content, hit.blocks);
+            self.acquire_windows(content, hit.blocks, hit.blocks);
             budget -= self.admit(id, hit.blocks, budget, around);
         }
     }
@@ -255,15 +276,18 @@ impl Rank {
         }
         let use_case = call.use_case;
         around.outcomes.push(Outcome::Scheduled(id));
-        let blocks = self.blocks_for(computed + tokens);
-        self.allocate(blocks - hit);
+        let (places, needs) = (self.places_for(computed + tokens), self.limits.needs);
+        let slid = self.outside(computed);
+        let held = needs.full * places + needs.windowed * (places - slid);
+        self.allocate(held - self.hit_blocks(hit));
         self.running.push(Sequence {
             call: id,
             use_case,
             computed,
             known,
-            blocks,
+            places,
             published: hit,
+            slid,
             decodes: false,
             now: tokens,
         });
@@ -281,6 +305,8 @@ impl Rank {
                 self.publish_sequence(&mut sequence, 0, around.calls);
             }
             if sequence.computed < sequence.known {
+                let outside = self.outside(sequence.computed);
+                self.slide_sequence(&mut sequence, outside, around.calls);
                 self.running.push(sequence);
                 continue;
             }
@@ -302,6 +328,7 @@ impl Rank {
                 call.answering = around.now;
                 around.outcomes.push(Outcome::Answering(sequence.call));
             }
+            let has_started = sequence.decodes;
             sequence.decodes = true;
             sequence.known += 1;
             if call.generated == call.output {
@@ -309,6 +336,7 @@ impl Rank {
                 self.release(&sequence, said, around);
                 around.outcomes.push(Outcome::Finished(sequence.call));
             } else {
+                self.slide_in_decoding(&mut sequence, has_started, around.calls);
                 self.running.push(sequence);
             }
         }
@@ -453,9 +481,11 @@ impl Engine for Oracle {
                 spec.limits.prefix_cache.map_or(Eviction::Lru, |rules| rules.eviction),
                 spec.limits.block_tokens,
                 spec.limits.prompt_time,
-            ),
+            )
+            .with_groups(spec.limits.needs.full, spec.limits.needs.windowed),
             told: BTreeMap::new(),
             number,
+            has_tiers: !spec.offload.is_empty(),
             dropped: Vec::new(),
             transfers: Vec::new(),
         };

@@ -51,9 +51,9 @@ struct TierPlan {
 
 impl TierPlan {
     fn level(&mut self, pool: &scenario::Pool, offload: &scenario::Offload) -> Level {
-        let block_bytes = pool.kv.block_bytes * u64::from(pool.parallelism.tensor);
+        let block_bytes = pool.kv.place_bytes() * u64::from(pool.parallelism.tensor);
         let link_bytes = match offload.tier.transfer.per {
-            Per::Gpu => pool.kv.block_bytes,
+            Per::Gpu => pool.kv.place_bytes(),
             Per::Replica | Per::All => block_bytes,
         };
         self.counts += 1;
@@ -166,6 +166,7 @@ fn engine_spec(pool: &scenario::Pool, offload: Vec<Level>) -> EngineSpec {
         max_num_seqs: engine.max_num_seqs,
         max_num_batched_tokens: engine.max_num_batched_tokens,
         block_tokens: pool.kv.block_tokens,
+        needs: pool.needs(),
         blocks: pool.kv.blocks,
         watermark: (f64::from(pool.kv.blocks) * engine.kv_watermark) as u32,
         reserve_full_prompt: engine.reserve_full_prompt,

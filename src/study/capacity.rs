@@ -58,7 +58,8 @@ pub fn frontier(scenario: &Scenario, pool: usize) -> Vec<FrontierPoint> {
 /// 1, 2, 3, 4, 6, 8, 12, ... up to what the batch limit, the KV blocks of a rank
 /// and its token budget allow, and that limit itself.
 fn concurrencies(pool: &Pool, mix: &Mix) -> impl Iterator<Item = u64> {
-    let resident = pool.kv.tokens() as f64 / mix.context.max(1.0);
+    let context = mix.context.max(1.0).min(f64::from(u32::MAX)) as u32;
+    let resident = f64::from(pool.kv.blocks) / pool.needs().decoding(context) as f64;
     // As many sequences as decode when prompts take what is left of the budget.
     let decodes = mix.output - 1.0;
     let fed = budget(pool) / (mix.prompt - mix.cached + decodes) * decodes.max(1.0);

@@ -40,6 +40,9 @@ pub enum Author {
     Agent = 6,
 }
 
+/// The bit of a name that no [`Author`] needs.
+const WINDOWED: u64 = 1 << 47;
+
 impl Strand {
     /// No strand: a placeholder.
     pub const NONE: Strand = Strand(0);
@@ -55,6 +58,25 @@ impl Strand {
     #[inline]
     pub fn is_by(self, author: Author) -> bool {
         self.0 >> 44 & 0xf == author as u64
+    }
+
+    /// Whether it is no strand.
+    #[inline]
+    pub fn is_nameless(self) -> bool {
+        self.0 & !WINDOWED == 0
+    }
+
+    /// Names what windowed layers cache of it, which is kept and dropped apart from
+    /// what the others do.
+    #[inline]
+    pub fn windowed(self) -> Strand {
+        Strand(self.0 | WINDOWED)
+    }
+
+    /// Whether it names what windowed layers cache.
+    #[inline]
+    pub fn is_windowed(self) -> bool {
+        self.0 & WINDOWED != 0
     }
 
     /// The name as a number, for hashing.

@@ -39,8 +39,8 @@ impl Policy for Lru {
     }
 
     #[inline]
-    fn grows_nameless(&self, runs: &Runs) -> Option<u32> {
-        (self.newest != NONE && runs[self.newest].strand == Strand::NONE).then_some(self.newest)
+    fn grows_nameless(&self, runs: &Runs, strand: Strand) -> Option<u32> {
+        (self.newest != NONE && runs[self.newest].strand == strand).then_some(self.newest)
     }
 
     #[inline]

@@ -27,6 +27,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 mod ttl;
+mod window_runs;
 
 pub use agent_hold::Hold;
 pub use event::{CacheEvent, CacheEvents};

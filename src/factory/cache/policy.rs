@@ -3,6 +3,7 @@
 use super::agent_hold::Hold;
 use super::runs::Runs;
 use crate::kernel::Time;
+use crate::workload::Strand;
 
 /// An eviction policy.
 ///
@@ -39,9 +40,9 @@ pub trait Policy {
     /// Run `at` fell idle.
     fn rest(&mut self, runs: &mut Runs, at: u32);
 
-    /// The idle run that blocks without a name that fall idle now can be added
-    /// to, since they would be the next to go after it.
-    fn grows_nameless(&self, _runs: &Runs) -> Option<u32> {
+    /// The idle run that blocks without a name that fall idle now, those of `strand`,
+    /// can be added to, since they would be the next to go after it.
+    fn grows_nameless(&self, _runs: &Runs, _strand: Strand) -> Option<u32> {
         None
     }
 

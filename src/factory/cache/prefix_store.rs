@@ -66,6 +66,32 @@ impl PrefixStore {
         }
     }
 
+    /// The same for places of `full` groups of full attention and `windowed` of
+    /// windowed layers.
+    pub fn with_groups(self, full: u32, windowed: u32) -> Self {
+        match self {
+            PrefixStore::Lru(store) => PrefixStore::Lru(store.with_groups(full, windowed)),
+            PrefixStore::Lfu(store) => PrefixStore::Lfu(store.with_groups(full, windowed)),
+            PrefixStore::S3Fifo(store) => PrefixStore::S3Fifo(store.with_groups(full, windowed)),
+            PrefixStore::Ttl(store) => PrefixStore::Ttl(store.with_groups(full, windowed)),
+            PrefixStore::CostAware(store) => {
+                PrefixStore::CostAware(store.with_groups(full, windowed))
+            }
+            PrefixStore::AgentHold(store) => {
+                PrefixStore::AgentHold(store.with_groups(full, windowed))
+            }
+        }
+    }
+
+    /// The store that keeps what windowed layers cache, in one order with the rest.
+    #[inline]
+    pub fn windows(&mut self) -> &mut Store<Lru> {
+        match self {
+            PrefixStore::Lru(store) => store,
+            _ => unreachable!("other policies keep no windows"),
+        }
+    }
+
     /// Blocks kept.
     #[inline]
     pub fn resident(&self) -> u32 {
@@ -136,11 +162,13 @@ impl PrefixStore {
         each!(self, store => store.retire(blocks));
     }
 
-    /// Takes away `blocks` idle blocks, in the order of the policy, and tells of
-    /// each stretch of them: its strand, first block and end.
+    /// Takes away idle places that make up `blocks` blocks of memory, in the order of
+    /// the policy, and tells of each stretch of them but those of windowed layers: its
+    /// strand, first place and end. Returns by how many blocks the last place was more
+    /// than that.
     #[inline]
-    pub fn evict(&mut self, blocks: u32, tell: impl FnMut(Strand, u32, u32)) {
-        each!(self, store => store.evict(blocks, tell));
+    pub fn evict(&mut self, blocks: u32, tell: impl FnMut(Strand, u32, u32)) -> u32 {
+        each!(self, store => store.evict(blocks, tell))
     }
 
     /// Time has come to `now`, for this and all verbs until the next call: blocks

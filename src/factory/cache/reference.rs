@@ -36,9 +36,16 @@ pub struct ReferenceStore {
     eviction: Eviction,
     block_tokens: u32,
     prompt_time: PromptTime,
+    /// What a block of full attention, and of windowed layers, takes of the memory.
+    full: u32,
+    windowed: u32,
     blocks: BTreeMap<Key, Block>,
-    /// Blocks without users.
+    /// Blocks without users, and their memory.
     idle: u32,
+    idle_memory: u32,
+    memory: u32,
+    /// Blocks of windows without a name so far.
+    nameless: u32,
     now: Time,
     moments: u64,
     /// What the sequence that ends says of its blocks.
@@ -57,8 +64,13 @@ impl ReferenceStore {
             eviction,
             block_tokens,
             prompt_time,
+            full: 1,
+            windowed: 0,
             blocks: BTreeMap::new(),
             idle: 0,
+            idle_memory: 0,
+            memory: 0,
+            nameless: 0,
             now: Time::ZERO,
             moments: 0,
             said: Hold::Silent,
@@ -67,6 +79,54 @@ impl ReferenceStore {
             ghost: VecDeque::new(),
             going: None,
         }
+    }
+
+    pub fn with_groups(self, full: u32, windowed: u32) -> Self {
+        ReferenceStore { full, windowed, ..self }
+    }
+
+    fn weight(&self, (strand, _): Key) -> u32 {
+        if strand.is_windowed() { self.windowed } else { self.full }
+    }
+
+    /// Block `index` of a sequence in windowed layers.
+    fn window_key(&self, content: &[Stretch], index: u32) -> Key {
+        let (strand, index) = self.key(content, index);
+        (strand.windowed(), index)
+    }
+
+    /// The last place, at most `places`, that is here with a window before it.
+    pub fn reached(&self, content: &[Stretch], places: u32, reach: u32) -> u32 {
+        let is_here = |index| self.blocks.contains_key(&self.window_key(content, index));
+        let is_served = |place: &u32| (place.saturating_sub(reach)..*place).all(is_here);
+        (0..=places).rev().find(is_served).unwrap()
+    }
+
+    pub fn idle_windows(&self, content: &[Stretch], from: u32, to: u32) -> u32 {
+        let keys = (from..to).map(|index| self.window_key(content, index));
+        self.windowed * keys.filter(|key| self.blocks[key].users == 0).count() as u32
+    }
+
+    /// One more sequence uses a block of windowed layers; it comes if it is not here.
+    pub fn share_window(&mut self, content: &[Stretch], index: u32) {
+        let key = self.window_key(content, index);
+        match self.blocks.contains_key(&key) {
+            true => self.join(key),
+            false => self.add(key, None),
+        }
+    }
+
+    pub fn release_window(&mut self, content: &[Stretch], index: u32) {
+        let key = self.window_key(content, index);
+        self.let_go(key, index);
+    }
+
+    /// A block of windowed layers falls idle that nobody can ask for.
+    pub fn retire_window(&mut self) {
+        self.nameless += 1;
+        let key = (Strand::NONE.windowed(), self.nameless);
+        self.add(key, None);
+        self.let_go(key, self.nameless);
     }
 
     /// Block `index` of a sequence belongs to the strand of its last token.
@@ -79,7 +139,7 @@ impl ReferenceStore {
     /// First block and end of what is resident of each strand.
     pub fn strands(&self) -> BTreeMap<Strand, (u32, u32)> {
         let mut strands = BTreeMap::new();
-        for &(strand, index) in self.blocks.keys() {
+        for &(strand, index) in self.blocks.keys().filter(|key| !key.0.is_windowed()) {
             let (_, end) = strands.entry(strand).or_insert((index, index));
             assert_eq!(*end, index, "a hole in {strand:?}");
             *end = index + 1;
@@ -88,11 +148,11 @@ impl ReferenceStore {
     }
 
     pub fn resident(&self) -> u32 {
-        self.blocks.len() as u32
+        self.memory
     }
 
     pub fn idle(&self) -> u32 {
-        self.idle
+        self.idle_memory
     }
 
     fn idle_blocks(&self) -> impl Iterator<Item = (&Key, &Block)> {
@@ -104,7 +164,7 @@ impl ReferenceStore {
         while hit.blocks < blocks {
             let Some(block) = self.blocks.get(&self.key(content, hit.blocks)) else { break };
             hit.blocks += 1;
-            hit.idle += u32::from(block.users == 0);
+            hit.idle += self.full * u32::from(block.users == 0);
         }
         hit
     }
@@ -127,14 +187,16 @@ impl ReferenceStore {
                 false => self.add(key, (index > 0).then(|| self.key(content, index - 1))),
             }
         }
-        let duplicates = to - from - (self.resident() - resident);
+        let duplicates = self.full * (to - from) - (self.resident() - resident);
         Published { duplicates, woken: idle - self.idle() }
     }
 
     /// One more sequence uses a block.
     fn join(&mut self, key: Key) {
+        let weight = self.weight(key);
         let block = self.blocks.get_mut(&key).unwrap();
         self.idle -= u32::from(block.users == 0);
+        self.idle_memory -= weight * u32::from(block.users == 0);
         block.users += 1;
         block.uses += 1;
         block.count = 3.min(block.count + 1);
@@ -144,6 +206,7 @@ impl ReferenceStore {
         if let Some(parent) = parent {
             self.blocks.get_mut(&parent).unwrap().children += 1;
         }
+        self.memory += self.weight(key);
         let block = Block {
             users: 1,
             parent,
@@ -182,25 +245,31 @@ impl ReferenceStore {
     pub fn release(&mut self, content: &[Stretch], blocks: u32) -> u32 {
         let before = self.idle();
         for index in (0..blocks).rev() {
-            let key = self.key(content, index);
-            self.moments += 1;
-            let until = self.held_until(index, self.blocks[&key].until);
-            let block = self.blocks.get_mut(&key).unwrap();
-            block.users -= 1;
-            if block.users == 0 {
-                self.idle += 1;
-                (block.idle_since, block.idle_at) = (self.moments, self.now);
-                block.clock = self.clock;
-                block.until = until;
-                if block.place.is_none() {
-                    self.places += 1;
-                    block.place = Some(self.places);
-                    let known = self.ghost.iter().position(|known| *known == key);
-                    block.is_main = known.and_then(|at| self.ghost.remove(at)).is_some();
-                }
-            }
+            self.let_go(self.key(content, index), index);
         }
         self.idle() - before
+    }
+
+    /// One sequence fewer uses a block.
+    fn let_go(&mut self, key: Key, index: u32) {
+        self.moments += 1;
+        let until = self.held_until(index, self.blocks[&key].until);
+        let weight = self.weight(key);
+        let block = self.blocks.get_mut(&key).unwrap();
+        block.users -= 1;
+        if block.users == 0 {
+            self.idle += 1;
+            self.idle_memory += weight;
+            (block.idle_since, block.idle_at) = (self.moments, self.now);
+            block.clock = self.clock;
+            block.until = until;
+            if block.place.is_none() {
+                self.places += 1;
+                block.place = Some(self.places);
+                let known = self.ghost.iter().position(|known| *known == key);
+                block.is_main = known.and_then(|at| self.ghost.remove(at)).is_some();
+            }
+        }
     }
 
     /// Takes away what nobody has used for too long by `now`.
@@ -213,9 +282,15 @@ impl ReferenceStore {
         }
     }
 
-    /// Evicts blocks one by one and tells which.
-    pub fn evict(&mut self, blocks: u32) -> Vec<Key> {
-        (0..blocks).map(|_| self.evict_one()).collect()
+    /// Evicts blocks one by one until they make up so much memory, and tells which.
+    pub fn evict(&mut self, memory: u32) -> Vec<Key> {
+        let (mut gone, mut evicted) = (Vec::new(), 0);
+        while evicted < memory {
+            let key = self.evict_one();
+            evicted += self.weight(key);
+            gone.push(key);
+        }
+        gone
     }
 
     fn evict_one(&mut self) -> Key {
@@ -292,7 +367,7 @@ impl ReferenceStore {
             let is_next = |block: &Block| block.is_main && (block.count > 0 || block.children == 0);
             match (front, self.first(is_next)) {
                 (Some((key, _)), None) => return key,
-                (Some((key, _)), _) if 10 * small_blocks >= self.idle() as usize => return key,
+                (Some((key, _)), _) if 10 * small_blocks >= self.idle as usize => return key,
                 (_, Some((key, block))) if block.count > 0 => {
                     self.move_to_back(key, block.count - 1);
                 }
@@ -317,6 +392,8 @@ impl ReferenceStore {
     fn remove(&mut self, key: Key) -> Block {
         let block = self.blocks.remove(&key).unwrap();
         self.idle -= 1;
+        self.idle_memory -= self.weight(key);
+        self.memory -= self.weight(key);
         if let Some(parent) = block.parent.and_then(|parent| self.blocks.get_mut(&parent)) {
             parent.children -= 1;
         }

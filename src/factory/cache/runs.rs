@@ -85,10 +85,11 @@ impl Runs {
         at
     }
 
-    /// Adds `blocks` idle blocks that have no name: nobody will look for them.
-    pub fn insert_nameless(&mut self, blocks: u32) -> u32 {
+    /// Adds `blocks` idle blocks that have no name, those of `strand`: nobody will
+    /// look for them.
+    pub fn insert_nameless(&mut self, strand: Strand, blocks: u32) -> u32 {
         self.place(Run {
-            strand: Strand::NONE,
+            strand,
             start: 0,
             end: blocks,
             users: 0,
@@ -140,7 +141,7 @@ impl Runs {
         let run = self[at];
         debug_assert!(run.children == 0, "a run is removed from under another");
         match (run.before, run.behind) {
-            (NONE, NONE) if run.strand == Strand::NONE => {}
+            (NONE, NONE) if run.strand.is_nameless() => {}
             (NONE, NONE) => {
                 self.heads.remove(&run.strand);
             }
@@ -173,6 +174,14 @@ impl Runs {
         self[head].children = 1;
         let run = &mut self[at];
         (run.start, run.parent, run.before) = (cut, head, head);
+        head
+    }
+
+    /// [`Runs::split`] for a run that neither continues another nor is continued.
+    pub fn split_apart(&mut self, at: u32, cut: u32) -> u32 {
+        let head = self.split(at, cut);
+        self[head].children = 0;
+        self[at].parent = NONE;
         head
     }
 

@@ -39,21 +39,40 @@ pub struct Published {
 }
 
 /// Blocks under one policy; see the module text.
+///
+/// A block of the module text is a *place* of [groups of layers](crate::factory::KvGroups),
+/// which takes a block of memory in each group; counts are of those.
 #[derive(Clone, Debug)]
 pub struct Store<P> {
-    block_tokens: u32,
-    runs: Runs,
-    order: P,
-    resident: u32,
-    idle: u32,
+    pub(super) block_tokens: u32,
+    /// Groups of full attention, and of windowed layers: blocks of a place.
+    full: u32,
+    windowed: u32,
+    pub(super) runs: Runs,
+    pub(super) order: P,
+    pub(super) resident: u32,
+    pub(super) idle: u32,
     /// Runs that a release walks, kept for its memory.
-    path: Vec<u32>,
+    pub(super) path: Vec<u32>,
 }
 
 impl<P: Policy> Store<P> {
     /// An empty store of blocks of `block_tokens` tokens.
     pub fn new(order: P, block_tokens: u32) -> Self {
-        Store { block_tokens, runs: Runs::default(), order, resident: 0, idle: 0, path: Vec::new() }
+        let (runs, path) = (Runs::default(), Vec::new());
+        let (full, windowed) = (1, 0);
+        Store { block_tokens, full, windowed, runs, order, resident: 0, idle: 0, path }
+    }
+
+    /// The same for `full` groups of full attention and `windowed` of windowed layers.
+    pub fn with_groups(self, full: u32, windowed: u32) -> Self {
+        Store { full, windowed, ..self }
+    }
+
+    /// Blocks of memory that one place of `strand` takes.
+    #[inline]
+    pub(super) fn weight(&self, strand: Strand) -> u32 {
+        if strand.is_windowed() { self.windowed } else { self.full }
     }
 
     /// Blocks kept.
@@ -81,7 +100,7 @@ impl<P: Policy> Store<P> {
                 let run = &self.runs[at];
                 let end = run.end.min(piece.end);
                 if run.users == 0 {
-                    hit.idle += end - hit.blocks;
+                    hit.idle += self.full * (end - hit.blocks);
                 }
                 hit.blocks = end;
                 at = run.behind;
@@ -107,7 +126,7 @@ impl<P: Policy> Store<P> {
     pub fn publish(&mut self, content: &[Stretch], from: u32, to: u32) -> Published {
         let (resident, idle) = (self.resident, self.idle);
         self.share(content, from, to);
-        let duplicates = (to - from) - (self.resident - resident);
+        let duplicates = self.full * (to - from) - (self.resident - resident);
         Published { duplicates, woken: idle - self.idle }
     }
 
@@ -163,31 +182,51 @@ impl<P: Policy> Store<P> {
     /// A sequence that kept blocks to itself ends, and nobody will ever look for
     /// them: `blocks` more are idle, as if they had been published and released.
     pub fn retire(&mut self, blocks: u32) {
-        self.resident += blocks;
-        self.idle += blocks;
-        match self.order.grows_nameless(&self.runs) {
+        self.retire_as(Strand::NONE, blocks);
+    }
+
+    /// [`Store::retire`] for blocks of windowed layers.
+    pub fn retire_windows(&mut self, blocks: u32) {
+        self.retire_as(Strand::NONE.windowed(), blocks);
+    }
+
+    #[inline]
+    fn retire_as(&mut self, strand: Strand, blocks: u32) {
+        let weight = self.weight(strand);
+        self.resident += weight * blocks;
+        self.idle += weight * blocks;
+        match self.order.grows_nameless(&self.runs, strand) {
             // Which of them goes first makes no difference.
             Some(at) => self.runs[at].end += blocks,
             None if blocks == 0 => {}
             None => {
-                let at = self.runs.insert_nameless(blocks);
+                let at = self.runs.insert_nameless(strand, blocks);
                 self.order.add(at);
                 self.order.rest(&mut self.runs, at);
             }
         }
     }
 
-    /// Takes away `blocks` idle blocks, in the order of the policy, and tells of
-    /// each stretch of them: its strand, first block and end.
-    pub fn evict(&mut self, blocks: u32, mut tell: impl FnMut(Strand, u32, u32)) {
+    /// Takes away idle places that make up `blocks` blocks of memory, in the order of
+    /// the policy, and tells of each stretch of them but those of windowed layers: its
+    /// strand, first place and end. Returns by how many blocks the last place was more
+    /// than that.
+    pub fn evict(&mut self, blocks: u32, mut tell: impl FnMut(Strand, u32, u32)) -> u32 {
         let mut left = blocks;
         while left > 0 {
             let victim = self.order.victim(&self.runs);
             let at = victim.expect("as many idle blocks as are evicted");
-            let taken = left.min(self.runs[at].blocks());
+            let (run, weight) = (&self.runs[at], self.weight(self.runs[at].strand));
+            // What takes no memory goes when its turn comes.
+            let most = if weight > 0 { left.div_ceil(weight) } else { u32::MAX };
+            let taken = most.min(run.blocks());
             self.take(at, taken, &mut tell);
-            left -= taken;
+            match left.checked_sub(taken * weight) {
+                Some(fewer) => left = fewer,
+                None => return taken * weight - left,
+            }
         }
+        0
     }
 
     /// Time has come to `now`, for this and all verbs until the next call: blocks
@@ -215,9 +254,12 @@ impl<P: Policy> Store<P> {
         run.end -= blocks;
         let Run { strand, end, parent, .. } = *run;
         let is_empty = run.blocks() == 0;
-        tell(strand, end, end + blocks);
-        self.resident -= blocks;
-        self.idle -= blocks;
+        if !strand.is_windowed() {
+            tell(strand, end, end + blocks);
+        }
+        let memory = self.weight(strand) * blocks;
+        self.resident -= memory;
+        self.idle -= memory;
         self.order.take(&mut self.runs, at, blocks);
         if is_empty {
             self.runs.remove(at);
@@ -229,16 +271,18 @@ impl<P: Policy> Store<P> {
     /// of blocks: one for each block and each sequence that uses it.
     pub fn recount(&self) -> u64 {
         let blocks = |counts: fn(&Run) -> bool| -> u32 {
-            self.runs.iter().filter(|run| counts(run)).map(Run::blocks).sum()
+            let counted = self.runs.iter().filter(|run| counts(run));
+            counted.map(|run| self.weight(run.strand) * run.blocks()).sum()
         };
         assert_eq!(self.resident, blocks(|_| true), "KV blocks kept");
         assert_eq!(self.idle, blocks(|run| run.users == 0), "KV blocks that nobody uses");
-        self.runs.iter().map(|run| u64::from(run.users) * u64::from(run.blocks())).sum()
+        let uses = |run: &Run| run.users * self.weight(run.strand) * run.blocks();
+        self.runs.iter().map(|run| u64::from(uses(run))).sum()
     }
 
     /// The first run of `strand` that reaches beyond `block`.
     #[inline]
-    fn find(&self, strand: Strand, block: u32) -> u32 {
+    pub(super) fn find(&self, strand: Strand, block: u32) -> u32 {
         let mut at = self.runs.head(strand);
         while at != NONE && self.runs[at].end <= block {
             at = self.runs[at].behind;
@@ -295,9 +339,9 @@ impl<P: Policy> Store<P> {
     }
 
     /// One more user of run `at`.
-    fn join(&mut self, at: u32) {
+    pub(super) fn join(&mut self, at: u32) {
         if self.runs[at].users == 0 {
-            self.idle -= self.runs[at].blocks();
+            self.idle -= self.weight(self.runs[at].strand) * self.runs[at].blocks();
             self.order.wake(&mut self.runs, at);
         }
         self.runs[at].users += 1;
@@ -306,7 +350,7 @@ impl<P: Policy> Store<P> {
 
     /// New blocks `start..end` behind run `last`, which the caller uses.
     fn add(&mut self, strand: Strand, start: u32, end: u32, last: u32) -> u32 {
-        self.resident += end - start;
+        self.resident += self.full * (end - start);
         let mut before = NONE;
         if last != NONE && self.runs[last].strand == strand {
             before = last;
@@ -341,9 +385,9 @@ impl<P: Policy> Store<P> {
     }
 
     /// Run `at` loses its last user.
-    fn rest(&mut self, at: u32) {
+    pub(super) fn rest(&mut self, at: u32) {
         self.runs[at].users = 0;
-        self.idle += self.runs[at].blocks();
+        self.idle += self.weight(self.runs[at].strand) * self.runs[at].blocks();
         self.order.rest(&mut self.runs, at);
         let Run { end, behind, children, .. } = self.runs[at];
         let continues = children == 1 && behind != NONE && self.runs[behind].start == end;

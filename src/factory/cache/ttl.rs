@@ -8,6 +8,7 @@ use super::lru::Lru;
 use super::policy::Policy;
 use super::runs::Runs;
 use crate::kernel::{Span, Time};
+use crate::workload::Strand;
 
 /// Idle runs from the oldest to the newest, with the instant they fell idle.
 #[derive(Clone, Debug)]
@@ -53,8 +54,8 @@ impl Policy for Ttl {
         self.set(at, self.now);
     }
 
-    fn grows_nameless(&self, runs: &Runs) -> Option<u32> {
-        self.lru.grows_nameless(runs).filter(|&at| self.since[at as usize] == self.now)
+    fn grows_nameless(&self, runs: &Runs, strand: Strand) -> Option<u32> {
+        self.lru.grows_nameless(runs, strand).filter(|&at| self.since[at as usize] == self.now)
     }
 
     fn wake(&mut self, runs: &mut Runs, at: u32) {

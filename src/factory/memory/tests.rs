@@ -66,7 +66,7 @@ fn llama_8b_on_h100_by_hand() {
     let sampler = 39.0 * 1024.0 * 128_256.0;
     let blocks = (usable - weights - sampler - 0.13 * GIB) / 2_097_152.0;
     assert!((f64::from(plan.blocks) - blocks).abs() <= 1.0);
-    assert_eq!(plan.tokens(), u64::from(plan.blocks) * 16);
+    assert!(plan.to_string().ends_with(&format!("({} tokens)", plan.blocks * 16)), "{plan}");
 }
 
 #[test]
@@ -93,8 +93,8 @@ fn fewer_sequences_leave_the_layers_to_set_the_peak() {
 
 #[test]
 fn tensor_parallelism_divides_weights_and_multiplies_tokens() {
-    let tokens = [1, 2, 4, 8].map(|tensor| plan("llama-3.1-8b", "bf16", tensor).unwrap().tokens());
-    assert!(tokens.windows(2).all(|pair| pair[1] > 2 * pair[0]), "{tokens:?}");
+    let blocks = [1, 2, 4, 8].map(|tensor| plan("llama-3.1-8b", "bf16", tensor).unwrap().blocks);
+    assert!(blocks.windows(2).all(|pair| pair[1] > 2 * pair[0]), "{blocks:?}");
     let weights =
         [1, 8].map(|tensor| gib(&plan("llama-3.1-8b", "bf16", tensor).unwrap(), "weights"));
     assert!((weights[0] / weights[1] - 8.0).abs() < 1e-6);

@@ -23,10 +23,10 @@ impl Rank {
     /// Takes out a call that is in the batch; whether it was.
     fn abort_running(&mut self, turn: &mut Turn, id: CallId) -> bool {
         if let Some(partial) = self.partial.take_if(|partial| partial.call == id) {
-            self.release(turn, id, partial.computed, partial.published);
+            self.release(turn, id, partial.computed, partial.published, partial.slid);
         } else if let Some(left) = self.running.remove(id, turn.step) {
             let published = self.stop_decoding(turn, &left);
-            self.release(turn, id, left.attended - 1, published);
+            self.release(turn, id, left.attended - 1, published, self.slid(&left));
             let call = &mut turn.calls[id];
             call.generated = call.output - left.remaining;
         } else {

@@ -1,6 +1,7 @@
 //! What a rank may hold and compute, and what its cache keeps.
 
 use crate::factory::cache::Eviction;
+use crate::factory::kv_groups::BlockNeeds;
 use crate::factory::step_time::PromptTime;
 
 /// Limits of one rank.
@@ -12,6 +13,8 @@ pub struct RankLimits {
     pub max_num_batched_tokens: u32,
     /// Tokens in a KV block.
     pub block_tokens: u32,
+    /// Blocks that sequences need.
+    pub needs: BlockNeeds,
     /// KV blocks.
     pub blocks: u32,
     /// Blocks that admission leaves free while anything runs.
@@ -29,6 +32,13 @@ pub struct RankLimits {
 }
 
 impl RankLimits {
+    /// Whether windowed layers have places in the prefix cache. Policies other than LRU
+    /// order whole prefixes, not windows.
+    pub fn keeps_windows(&self) -> bool {
+        let is_lru = self.prefix_cache.is_some_and(|rules| rules.eviction == Eviction::Lru);
+        is_lru && self.needs.windowed > 0
+    }
+
     /// Whether blocks of the cache are dropped, or held no longer, when their time
     /// is over.
     pub fn can_expire(&self) -> bool {

@@ -20,6 +20,7 @@ mod offload;
 mod prefix;
 mod recount;
 mod turn;
+mod windows;
 
 use super::blocks::Blocks;
 use super::cache::{CacheEvent, CacheEvents, Hit, Hold, PrefixStore};
@@ -46,6 +47,8 @@ struct Partial {
     chunk: u32,
     /// Its blocks that the prefix cache knows.
     published: u32,
+    /// Its places that have slid out of the window.
+    slid: u32,
     /// The cache has the next one too: somebody else has computed it since.
     shares: bool,
 }
@@ -56,6 +59,8 @@ struct Completing {
     call: CallId,
     /// Its blocks that the prefix cache knows.
     published: u32,
+    /// Its places that have slid out of the window.
+    slid: u32,
 }
 
 /// One data-parallel rank.
@@ -71,6 +76,12 @@ pub struct Rank {
     idle: u32,
     /// Blocks to be evicted before the cache is asked again.
     to_evict: u32,
+    /// Before that, places of windows without a name that have fallen idle since.
+    to_retire: u32,
+    /// The step up to which they are counted.
+    slid_until: u64,
+    /// What slides out of windows stays in the cache.
+    keeps_windows: bool,
     /// Calls that share their text with nobody keep their blocks to themselves.
     sets_apart: bool,
     /// The cache has a time limit.
@@ -91,19 +102,28 @@ impl Rank {
         assert!(limits.max_num_batched_tokens >= limits.max_num_seqs, "checked by the scenario");
         let cache = limits.prefix_cache.map(|rules| {
             let (tokens, time) = (limits.block_tokens, limits.prompt_time);
-            Box::new(PrefixStore::new(rules.eviction, tokens, time))
+            let store = PrefixStore::new(rules.eviction, tokens, time);
+            Box::new(store.with_groups(limits.needs.full, limits.needs.windowed))
         });
+        let keeps_windows = limits.keeps_windows();
+        let keeps_all = limits.prefix_cache.is_some_and(|rules| rules.cache_decoded);
         Rank {
             limits: limits.clone(),
             waiting: VecDeque::new(),
             running: Running::new(limits.window),
-            blocks: Blocks::new(limits.blocks, limits.block_tokens),
+            blocks: Blocks::new(limits.blocks, limits.needs),
             partial: None,
-            // Tiers are offered what HBM drops by name.
-            sets_apart: !offloads && cache.as_ref().is_some_and(|cache| cache.can_retire()),
+            // Tiers are offered what HBM drops by name; and of a window that slides, part
+            // may be kept and part not.
+            sets_apart: !offloads
+                && cache.as_ref().is_some_and(|cache| cache.can_retire())
+                && (keeps_all || !keeps_windows),
             cache,
             idle: 0,
             to_evict: 0,
+            to_retire: 0,
+            slid_until: 0,
+            keeps_windows,
             expires: limits.can_expire(),
             events: CacheEvents::new(limits.tells_cache),
             offload: offloads.then(|| Box::new(Offload::new(number))),
@@ -190,6 +210,10 @@ impl Rank {
         }
         let mut steps = self.running.next_change().map_or(u64::MAX, |change| change - step);
         if let Some(partial) = self.partial.filter(|partial| partial.chunk > 0) {
+            // What slides out of windows is given back when the chunk is over.
+            if self.limits.needs.windowed > 0 {
+                return 1;
+            }
             // Blocks that are published late, or that somebody has fetched or decoded,
             // may be there already, and be given back.
             let is_late = self.limits.prefix_cache.is_some_and(|rules| !rules.dedup_in_flight);
@@ -205,6 +229,7 @@ impl Rank {
     /// Moves past `steps` steps, the current one first.
     #[inline]
     pub fn advance(&mut self, step: u64, steps: u64) {
+        self.keep_sliding(step, steps);
         let needed = self.blocks_needed(step, steps);
         self.take(needed as u32, 0);
         self.running.advance(steps);
@@ -222,6 +247,7 @@ impl Rank {
         while let Some(change) = self.running.pop_change(turn.step, &mut changed) {
             match change {
                 Change::Answers(id) => answers(turn, id),
+                Change::Slides(id, attended) => self.slide_decoding(turn, id, attended),
                 Change::Ended(left) => {
                     changed = true;
                     self.end(turn, &left);
@@ -235,9 +261,11 @@ impl Rank {
         self.completing.clear();
         self.completing_work = Batch::default();
         // Before anything is decided: others may have had the same blocks.
-        if let Some(Partial { call, published, computed, .. }) = self.partial {
-            let published = self.publish(turn.calls, call, published, computed);
-            self.partial = self.partial.map(|partial| Partial { published, ..partial });
+        if let Some(Partial { call, published, computed, slid, .. }) = self.partial {
+            let published = self.publish(turn.calls, call, published, computed, slid);
+            let to = self.limits.needs.slid(computed).max(slid);
+            self.slide(turn.calls, call, slid, to, self.named(published));
+            self.partial = self.partial.map(|partial| Partial { published, slid: to, ..partial });
         }
         if self.offload.is_some() {
             let happened = turn.outcomes.len() > before;
@@ -253,7 +281,7 @@ impl Rank {
             answers(turn, left.call);
         }
         let published = self.stop_decoding(turn, left);
-        self.release(turn, left.call, left.attended - 1, published);
+        self.release(turn, left.call, left.attended - 1, published, self.slid(left));
         // Another end in this very step may give it up before anybody hears of its own.
         let call = &mut turn.calls[left.call];
         call.generated = call.output;
@@ -265,10 +293,15 @@ impl Rank {
     pub fn schedule(&mut self, turn: &mut Turn) -> bool {
         self.preempted = false;
         while self.blocks.needed_in(turn.step) > self.blocks.free() {
+            if self.limits.needs.windowed > 0 {
+                self.take_in_turn(turn);
+                break;
+            }
             // The sequences before the victim have taken all there was.
             self.evict_down_to(0);
             self.preempt_last(turn);
         }
+        self.keep_sliding(turn.step, 1);
         // Running sequences come first: what they take now is not there to be hit.
         self.take(0, self.blocks.needed_in(turn.step));
         let chunk_before = self.partial.map(|partial| partial.chunk);
@@ -301,10 +334,10 @@ impl Rank {
     fn sample_after_prefill(
         &mut self,
         turn: &mut Turn,
-        Completing { call: id, published }: Completing,
+        Completing { call: id, published, slid }: Completing,
     ) {
         let computed = turn.calls[id].known_tokens();
-        let published = self.publish(turn.calls, id, published, computed);
+        let published = self.publish(turn.calls, id, published, computed, slid);
         self.offer(turn, id, published, false);
         let call = &mut turn.calls[id];
         call.generated += 1;
@@ -321,10 +354,13 @@ impl Rank {
         let call = &turn.calls[id];
         if remaining == 0 {
             let published = self.published(call);
-            self.release(turn, id, computed, published);
+            self.release(turn, id, computed, published, slid);
             turn.outcomes.push(Outcome::Finished(id));
         } else {
-            self.running.admit(id, turn.step, computed + 1, remaining, call.left_to_answer());
+            let (left_to_answer, published) = (call.left_to_answer(), self.published(call));
+            let slide = self.begin_sliding(turn, id, computed, published, slid);
+            let call = &turn.calls[id];
+            self.running.admit(id, turn.step, computed + 1, remaining, left_to_answer, slide);
             self.blocks.join(turn.step, computed + 1);
             turn.decoding[usize::from(call.use_case)] += 1;
         }
@@ -336,19 +372,23 @@ impl Rank {
         let call = &turn.calls[left.call];
         turn.decoding[usize::from(call.use_case)] -= 1;
         self.blocks.leave(turn.step, left.attended);
-        self.published(call)
+        let published = self.published(call);
+        self.stop_sliding(turn, left);
+        published
     }
 
-    fn preempt_last(&mut self, turn: &mut Turn) {
+    /// Sends the sequence admitted last back to the queue.
+    fn preempt_last(&mut self, turn: &mut Turn) -> CallId {
         let id = match self.partial.take() {
-            Some(Partial { call, computed, published, .. }) => {
-                self.let_go(turn, call, computed, published, Hold::Silent);
+            Some(Partial { call, computed, published, slid, .. }) => {
+                self.let_go(turn, call, computed, published, slid, Hold::Silent);
                 call
             }
             None => {
                 let left = self.running.pop_last(turn.step).expect("a decode needs a block");
                 let published = self.stop_decoding(turn, &left);
-                self.let_go(turn, left.call, left.attended - 1, published, Hold::Silent);
+                let (computed, slid) = (left.attended - 1, self.slid(&left));
+                self.let_go(turn, left.call, computed, published, slid, Hold::Silent);
                 let call = &mut turn.calls[left.call];
                 call.generated = call.output - left.remaining;
                 call.last_token = turn.now;
@@ -359,6 +399,7 @@ impl Rank {
         self.waiting.push_front(id);
         self.preempted = true;
         turn.outcomes.push(Outcome::Preempted(id));
+        id
     }
 
     fn schedule_partial(&mut self, turn: &mut Turn) {
@@ -423,7 +464,7 @@ impl Rank {
             if is_given || !self.start_fetching(turn, hit, kept) {
                 self.waiting.pop_front();
                 turn.outcomes.push(Outcome::Scheduled(id));
-                self.acquire(turn.calls, id, hit);
+                self.acquire(turn.calls, id, hit, self.slid_before(hit.blocks));
                 return Some(self.start(turn, id, hit.blocks));
             }
         }
@@ -432,7 +473,8 @@ impl Rank {
     /// Call `id`, which holds its first `blocks` blocks, starts to run.
     fn start(&mut self, turn: &mut Turn, id: CallId, blocks: u32) -> Partial {
         let computed = self.known(&turn.calls[id], blocks);
-        let given = self.blocks.holding(computed) - blocks;
+        let (needs, slid) = (self.limits.needs, self.limits.needs.slid(computed));
+        let given = needs.blocks(needs.places(computed), slid) - self.cached(blocks, slid);
         if given > 0 {
             self.take(given, self.blocks.needed_in(turn.step));
         }
@@ -442,25 +484,51 @@ impl Rank {
             call.cached = computed;
         }
         let known = call.known_tokens();
-        Partial { call: id, computed, known, chunk: 0, published: blocks, shares: false }
+        Partial { call: id, computed, known, chunk: 0, published: blocks, slid, shares: false }
+    }
+
+    /// Places that have slid out of the window when the first `places` are computed.
+    #[inline]
+    pub(super) fn slid_before(&self, places: u32) -> u32 {
+        places.saturating_sub(self.limits.needs.reach)
+    }
+
+    /// Blocks of the first `places` places of a sequence in the cache, `slid` of which
+    /// have slid out of its window.
+    #[inline]
+    pub(super) fn cached(&self, places: u32, slid: u32) -> u32 {
+        let needs = &self.limits.needs;
+        let windows = if self.keeps_windows { places.saturating_sub(slid) } else { 0 };
+        needs.full * places + needs.windowed * windows
     }
 
     /// Whether there is room for `call`, which hits `hit`, in a step with
     /// `budget` tokens left, beside `kept` blocks.
     fn can_admit(&self, hit: Hit, call: &Call, budget: u32, kept: u32) -> bool {
         let known = call.known_tokens();
-        let first = self.known(call, hit.blocks).saturating_add(budget);
+        let computed = self.known(call, hit.blocks);
+        let first = computed.saturating_add(budget);
         let tokens = if self.limits.reserve_full_prompt { known } else { known.min(first) };
         // An empty rank takes whatever fits: nobody else would need the rest.
         let watermark = if self.running() > 0 { self.limits.watermark } else { 0 };
-        let needed = self.blocks.holding(tokens) - hit.blocks + watermark;
+        let slid = self.limits.needs.slid(computed);
+        let needed = self.peak(tokens, slid) - self.cached(hit.blocks, slid) + watermark;
         needed + hit.idle + kept <= self.blocks.free()
+    }
+
+    /// Blocks that a sequence takes while it computes up to `tokens` tokens, from when
+    /// `slid` of its places have slid out of the window.
+    #[inline]
+    pub(super) fn peak(&self, tokens: u32, slid: u32) -> u32 {
+        let needs = &self.limits.needs;
+        let places = needs.places(tokens);
+        needs.full * places + needs.windowed * (places - slid).min(needs.most)
     }
 
     /// The last chunk of a prompt is in the step that starts.
     fn complete_this_step(&mut self, partial: &Partial) {
-        let Partial { call, computed, chunk, published, .. } = *partial;
-        self.completing.push(Completing { call, published });
+        let Partial { call, computed, chunk, published, slid, .. } = *partial;
+        self.completing.push(Completing { call, published, slid });
         self.completing_work.add_chunk(computed, chunk, self.limits.window);
     }
 
@@ -491,7 +559,8 @@ impl Rank {
     fn partial_blocks(&self, partial: &Partial, steps: u64) -> u64 {
         let block = u64::from(self.limits.block_tokens);
         let computed = u64::from(partial.computed);
-        (computed + u64::from(partial.chunk) * steps).div_ceil(block) - computed.div_ceil(block)
+        let places = (computed + u64::from(partial.chunk) * steps).div_ceil(block);
+        (places - computed.div_ceil(block)) * u64::from(self.limits.needs.of_place())
     }
 }
 

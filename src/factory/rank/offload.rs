@@ -43,7 +43,7 @@ struct Fetching {
     /// Blocks that were hit in HBM, and the block after the last one fetched.
     hit: u32,
     end: u32,
-    /// Blocks taken beside those hit.
+    /// KV blocks taken beside those hit.
     taken: u32,
     /// It leaves when they have arrived.
     is_aborted: bool,
@@ -55,7 +55,7 @@ struct Ready {
     call: CallId,
     /// Its blocks that the cache knows.
     blocks: u32,
-    /// Blocks taken beside those.
+    /// KV blocks taken beside those.
     spare: u32,
 }
 
@@ -69,11 +69,12 @@ impl Offload {
         (self.fetching.len() + self.ready.len()) as u32
     }
 
-    /// KV blocks that each of them holds, and those of them that the cache knows.
-    pub(super) fn held(&self) -> impl Iterator<Item = (u32, u32)> {
+    /// What each of them holds: its places that the cache knows, those that will be
+    /// there in the end, and KV blocks beside.
+    pub(super) fn held(&self) -> impl Iterator<Item = (u32, u32, u32)> {
         let fetching = self.fetching.iter();
-        let fetching = fetching.map(|fetching| (fetching.hit + fetching.taken, fetching.hit));
-        let ready = self.ready.iter().map(|ready| (ready.blocks + ready.spare, ready.blocks));
+        let fetching = fetching.map(|fetching| (fetching.hit, fetching.end, fetching.taken));
+        let ready = self.ready.iter().map(|ready| (ready.blocks, ready.blocks, ready.spare));
         fetching.chain(ready)
     }
 
@@ -130,8 +131,10 @@ impl Rank {
             let mut view = turn.tiers.view(&turn.spec.offload, turn.replica, offload.number);
             view.arrived(&fetching.parts);
             let Fetching { call, hit, end, taken, is_aborted, .. } = fetching;
-            self.publish(turn.calls, call, hit, end * self.limits.block_tokens);
-            let ready = Ready { call, blocks: end, spare: taken - (end - hit) };
+            let slid = self.slid_before(end);
+            self.publish(turn.calls, call, hit, end * self.limits.block_tokens, slid);
+            let published = self.cached(end, slid) - self.cached(hit, slid);
+            let ready = Ready { call, blocks: end, spare: taken - published };
             turn.outcomes.push(Outcome::Fetched(call));
             if is_aborted {
                 self.give_up_fetched(turn, ready);
@@ -157,8 +160,10 @@ impl Rank {
     /// A call whose blocks have arrived is no longer waited for.
     fn give_up_fetched(&mut self, turn: &mut Turn, ready: Ready) {
         let Ready { call, blocks, spare } = ready;
-        self.blocks.give(spare);
-        self.release(turn, call, blocks * self.limits.block_tokens, blocks);
+        let slid = self.slid_before(blocks);
+        let own = self.limits.needs.blocks(blocks, slid) - self.cached(blocks, slid);
+        self.blocks.give(spare - own);
+        self.release(turn, call, blocks * self.limits.block_tokens, blocks, slid);
         turn.outcomes.push(Outcome::Aborted { call, was_running: false });
     }
 
@@ -203,7 +208,7 @@ impl Rank {
         let (hit_blocks, is_aborted) = (hit.blocks, false);
         let fetching = Fetching { call: id, done, parts, hit: hit_blocks, end, taken, is_aborted };
         offload.fetching.insert(at, fetching);
-        self.acquire(turn.calls, id, hit);
+        self.acquire(turn.calls, id, hit, self.slid_before(end));
         self.take(taken, kept);
         turn.outcomes.push(Outcome::Fetching(id));
         true
@@ -231,7 +236,8 @@ impl Rank {
         let known = call.known_tokens();
         let first = end * self.limits.block_tokens + self.limits.max_num_batched_tokens;
         let tokens = if self.limits.reserve_full_prompt { known } else { known.min(first) };
-        self.blocks.holding(tokens) - hit.blocks
+        let slid = self.slid_before(end);
+        self.peak(tokens, slid) - self.cached(hit.blocks, slid)
     }
 
     /// The first `blocks` blocks of a sequence have been computed; `is_over`:

@@ -16,7 +16,7 @@
 //! a step of undisturbed decoding does not touch the cache.
 
 use super::{Partial, Rank, Turn};
-use crate::factory::cache::{CacheEvents, Hit, Hold, PrefixStore, pieces};
+use crate::factory::cache::{CacheEvents, Hit, Hold, PrefixStore, Published, pieces};
 use crate::factory::call::{Call, CallId, Calls};
 use crate::kernel::Time;
 use crate::workload::{Author, Strand, Stretch};
@@ -28,8 +28,21 @@ impl Rank {
     pub(super) fn find(&mut self, call: &Call, calls: &Calls) -> Hit {
         match self.keepable(call, call.known_tokens() - 1) {
             0 => Hit::default(),
+            most if self.keeps_windows => self.find_windows(call, calls, most),
             most => self.settled().lookup(calls.stretches(call, &mut nothing()), most),
         }
+    }
+
+    /// [`Rank::find`] where the last window of what is found must be there too.
+    fn find_windows(&mut self, call: &Call, calls: &Calls, most: u32) -> Hit {
+        let reach = self.limits.needs.reach;
+        let mut own = nothing();
+        let content = calls.stretches(call, &mut own);
+        let windows = self.settled().windows();
+        let found = windows.lookup(content, most).blocks;
+        let blocks = windows.reached(content, found, reach);
+        let windows_idle = windows.idle_windows(content, blocks.saturating_sub(reach), blocks);
+        Hit { blocks, idle: windows.lookup(content, blocks).idle + windows_idle }
     }
 
     /// Tokens of `call`, which holds its first `blocks` blocks, that need not be
@@ -63,13 +76,19 @@ impl Rank {
         tokens.min(most) / self.limits.block_tokens
     }
 
-    /// Holds the blocks that were hit.
-    pub(super) fn acquire(&mut self, calls: &Calls, id: CallId, hit: Hit) {
+    /// Holds the blocks that were hit, but of windows only those from `slid` on.
+    pub(super) fn acquire(&mut self, calls: &Calls, id: CallId, hit: Hit, slid: u32) {
         if hit.blocks > 0 {
             let mut own = nothing();
-            self.settled().acquire(calls.stretches(&calls[id], &mut own), hit.blocks);
-            self.idle -= hit.idle;
-            self.blocks.take(hit.idle);
+            let content = calls.stretches(&calls[id], &mut own);
+            let keeps_windows = self.keeps_windows;
+            let cache = self.settled();
+            let mut woken = cache.acquire(content, hit.blocks);
+            if keeps_windows && slid < hit.blocks {
+                woken += cache.windows().share_windows(content, slid, hit.blocks).woken;
+            }
+            self.idle -= woken;
+            self.blocks.take(woken);
         }
     }
 
@@ -78,8 +97,8 @@ impl Rank {
     pub(super) fn start_chunk(&mut self, turn: &Turn, partial: &mut Partial) {
         let Some(rules) = self.limits.prefix_cache else { return };
         let in_flight = if rules.dedup_in_flight { partial.chunk } else { 0 };
-        let tokens = partial.computed + in_flight;
-        partial.published = self.publish(turn.calls, partial.call, partial.published, tokens);
+        let (tokens, slid) = (partial.computed + in_flight, partial.slid);
+        partial.published = self.publish(turn.calls, partial.call, partial.published, tokens, slid);
     }
 
     /// Whether the cache has the block behind those of `partial` that it knows. Only
@@ -95,13 +114,15 @@ impl Rank {
     }
 
     /// Lets the cache know the full blocks of the first `tokens` tokens of a
-    /// sequence, of which it knows `published`. Returns how many it knows now.
+    /// sequence, of which it knows `published`, and `slid` have slid out of its window.
+    /// Returns how many it knows now.
     pub(super) fn publish(
         &mut self,
         calls: &Calls,
         id: CallId,
         published: u32,
         tokens: u32,
+        slid: u32,
     ) -> u32 {
         let full = self.keepable(&calls[id], tokens);
         if full <= published {
@@ -109,11 +130,24 @@ impl Rank {
         }
         let mut own = nothing();
         let content = calls.stretches(&calls[id], &mut own);
-        let added = self.settled().publish(content, published, full);
+        let mut added = self.settled().publish(content, published, full);
+        self.share_windows(content, published.max(slid), full, &mut added);
         self.idle -= added.woken;
         self.blocks.give(added.duplicates - added.woken);
         tell_stored(&mut self.events, content, self.limits.block_tokens, published, full);
         full
+    }
+
+    /// Lets the cache know the windows of places `from..to` of a sequence as well, if it
+    /// keeps them.
+    #[inline]
+    fn share_windows(&mut self, content: &[Stretch], from: u32, to: u32, added: &mut Published) {
+        if self.keeps_windows && from < to {
+            let cache = self.cache.as_mut().expect("it keeps windows");
+            let windows = cache.windows().share_windows(content, from, to);
+            added.duplicates += windows.duplicates;
+            added.woken += windows.woken;
+        }
     }
 
     /// Blocks of a decoding sequence that the cache knows: those of its prompt,
@@ -123,46 +157,67 @@ impl Rank {
     }
 
     /// A call with KV of `tokens` tokens is over; the cache knows `published` of
-    /// its blocks.
+    /// its blocks, and `slid` have slid out of its window.
     #[inline]
-    pub(super) fn release(&mut self, turn: &mut Turn, id: CallId, tokens: u32, published: u32) {
+    pub(super) fn release(
+        &mut self,
+        turn: &mut Turn,
+        id: CallId,
+        tokens: u32,
+        published: u32,
+        slid: u32,
+    ) {
         let call = &turn.calls[id];
         if self.is_apart(call) {
+            let needs = self.limits.needs;
             let full = self.kept_at_end(call, tokens);
-            self.blocks.give(self.blocks.holding(tokens));
+            self.blocks.give(needs.blocks(needs.places(tokens), slid));
+            if self.keeps_windows && full > slid {
+                self.settled().windows().retire_windows(full - slid);
+                self.idle += needs.windowed * (full - slid);
+            }
             self.settled().retire(full);
-            self.idle += full;
+            self.idle += needs.full * full;
         } else {
             let said = call.hold.in_blocks(self.limits.block_tokens);
-            self.let_go(turn, id, tokens, published, said);
+            self.let_go(turn, id, tokens, published, slid, said);
         }
     }
 
     /// A sequence with KV of `tokens` tokens ends here; the cache knows
     /// `published` of its blocks and keeps the other full ones too, of which it says
-    /// `said`.
+    /// `said`. What its window still holds falls idle before the rest.
     pub(super) fn let_go(
         &mut self,
         turn: &mut Turn,
         id: CallId,
         tokens: u32,
         published: u32,
+        slid: u32,
         said: Hold,
     ) {
-        let held = self.blocks.holding(tokens);
+        let needs = self.limits.needs;
+        let held = needs.blocks(needs.places(tokens), slid);
         let full = self.kept_at_end(&turn.calls[id], tokens);
         if self.cache.is_none() {
             return self.blocks.give(held);
         }
+        let before = self.cached(published, slid);
         let cache = self.settled();
         let mut own = nothing();
         let content = turn.calls.stretches(&turn.calls[id], &mut own);
-        let added = cache.publish(content, published, full);
-        let fallen_idle = cache.leave(content, full, said);
+        let mut added = cache.publish(content, published, full);
+        self.share_windows(content, published.max(slid), full, &mut added);
+        let cache = self.cache.as_mut().expect("it was there before");
+        let mut fallen_idle = 0;
+        if self.keeps_windows && full > slid {
+            fallen_idle += cache.windows().release_windows(content, slid, full);
+        }
+        fallen_idle += cache.leave(content, full, said);
         self.idle = self.idle + fallen_idle - added.woken;
         tell_stored(&mut self.events, content, self.limits.block_tokens, published, full);
-        let kept = full - published - added.duplicates;
-        self.blocks.give(held - published - kept + fallen_idle - added.woken);
+        let kept = self.cached(full, slid) - before - added.duplicates;
+        self.blocks.give(held - before - kept + fallen_idle - added.woken);
         self.offer(turn, id, full, true);
     }
 
@@ -185,16 +240,19 @@ impl Rank {
     /// Carries out the evictions that are due.
     #[inline]
     pub(super) fn settle_evictions(&mut self) {
-        if self.to_evict > 0 {
+        if self.to_evict > 0 || self.to_retire > 0 {
             self.evict();
         }
     }
 
     fn evict(&mut self) {
         let cache = self.cache.as_mut().expect("what is idle is in the cache");
+        if self.to_retire > 0 {
+            cache.windows().retire_windows(std::mem::take(&mut self.to_retire));
+        }
         let events = &mut self.events;
         let mut offload = self.offload.as_mut();
-        cache.evict(std::mem::take(&mut self.to_evict), |strand, start, end| {
+        self.idle -= cache.evict(std::mem::take(&mut self.to_evict), |strand, start, end| {
             if let Some(offload) = &mut offload {
                 offload.evicted(strand, start, end);
             }
@@ -204,7 +262,7 @@ impl Rank {
 
     /// The cache of a rank that has one, all evictions carried out.
     #[inline]
-    fn settled(&mut self) -> &mut PrefixStore {
+    pub(super) fn settled(&mut self) -> &mut PrefixStore {
         self.settle_evictions();
         self.cache.as_mut().expect("only asked where there is a cache")
     }

@@ -10,24 +10,35 @@ impl Rank {
     pub fn recount(&self, step: u64, calls: &Calls) -> u64 {
         let attended = || self.running.iter().map(|sequence| sequence.attended(step));
         // Blocks that each sequence holds, and those of them that the cache knows.
+        let needs = &self.limits.needs;
+        let of = |tokens: u32, slid: u32, published: u32| {
+            (needs.blocks(needs.places(tokens), slid), self.cached(published, slid))
+        };
         let decoding = self.running.iter().map(|sequence| {
-            let held = self.blocks.holding(sequence.attended(step) - 1);
-            (held, self.published(&calls[sequence.call()]))
+            let attended = sequence.attended(step);
+            let slid = self.slid_of(attended, sequence.slide());
+            of(attended - 1, slid, self.published(&calls[sequence.call()]))
         });
         let partial = self.partial.iter();
-        let partial =
-            partial.map(|partial| (self.blocks.holding(partial.computed), partial.published));
-        let completing = self.completing.iter().map(|prompt| {
-            (self.blocks.holding(calls[prompt.call].known_tokens()), prompt.published)
-        });
+        let partial = partial.map(|partial| of(partial.computed, partial.slid, partial.published));
+        let completing = self
+            .completing
+            .iter()
+            .map(|prompt| of(calls[prompt.call].known_tokens(), prompt.slid, prompt.published));
         let set_aside = self.offload.iter().flat_map(|offload| offload.held());
+        let set_aside = set_aside.map(|(places, end, beside)| {
+            let known = self.cached(places, self.slid_before(end));
+            (known + beside, known)
+        });
         let sequences = decoding.chain(partial).chain(completing).chain(set_aside);
         let (held, known) = sequences.fold((0, 0), |(held_by_all, known), (held, published)| {
             (held_by_all + u64::from(held), known + u64::from(published))
         });
         let (shared, uses) = match &self.cache {
             Some(cache) => {
-                assert_eq!(cache.idle(), self.idle + self.to_evict, "idle KV blocks");
+                let sliding = self.to_retire * needs.windowed;
+                let idle = self.idle + self.to_evict;
+                assert_eq!(cache.idle() + sliding, idle, "idle KV blocks");
                 (cache.resident() - cache.idle(), cache.recount())
             }
             None => (0, 0),

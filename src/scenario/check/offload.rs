@@ -65,7 +65,7 @@ impl Check<'_> {
             return None;
         };
         let stores = if scope == Scope::Rank { pool.parallelism.data } else { 1 };
-        let block_bytes = pool.kv.block_bytes * u64::from(pool.parallelism.tensor);
+        let block_bytes = pool.kv.place_bytes() * u64::from(pool.parallelism.tensor);
         let capacity_bytes = bytes.min(BYTES_MAX) as u64;
         if bytes > BYTES_MAX {
             self.wrong(&place, "is more than an exabyte", "write a size such as \"512 GB\"");

@@ -141,13 +141,13 @@ impl Check<'_> {
                 raw.name, kv.blocks, kv.blocks_computed
             ));
         }
-        if kv.tokens() < u64::from(engine.max_model_len) {
+        let needs = kv.needs(engine.max_num_batched_tokens);
+        let longest = needs.longest(kv.blocks, engine.max_model_len);
+        if longest < engine.max_model_len {
             self.warnings.push(format!(
-                "pool {}: the KV cache holds {} tokens; calls between that and max_model_len ({}) \
-                 will be refused",
-                raw.name,
-                kv.tokens(),
-                engine.max_model_len
+                "pool {}: the KV cache holds {longest} tokens of one sequence; calls between that \
+                 and max_model_len ({}) will be refused",
+                raw.name, engine.max_model_len
             ));
         }
     }

@@ -10,7 +10,7 @@ pub(super) struct Transfer {
     pub(super) call: CallId,
     pub(super) done: Time,
     pub(super) parts: Parts,
-    /// Blocks that the cache knows, blocks to be fetched, blocks held beside.
+    /// Places that the cache knows, places to be fetched, KV blocks held beside.
     pub(super) published: u32,
     fetched: u32,
     pub(super) spare: u32,
@@ -45,7 +45,7 @@ impl Rank {
         let mut own = OWN;
         let content = around.calls.stretches(&call, &mut own);
         let most = self.sought(&call);
-        let hit = self.cache.lookup(content, most);
+        let hit = self.lookup(content, most);
         let mut tiers = around.tiers.view(&spec.offload, around.replica, self.number);
         let mut parts = tiers.find(now, content, tokens, hit.blocks, most);
         let seconds =
@@ -55,7 +55,11 @@ impl Rank {
         let end = hit.blocks + fetched;
         let first_chunk = end * tokens + self.limits.max_num_batched_tokens;
         let reserve = if self.limits.reserve_full_prompt { known } else { known.min(first_chunk) };
-        let held = self.blocks_for(reserve) - hit.blocks;
+        let slid = self.outside(end * tokens);
+        let windows = if self.keeps_windows() { hit.blocks.saturating_sub(slid) } else { 0 };
+        let needs = self.limits.needs;
+        let held =
+            self.peak(reserve, end * tokens) - needs.full * hit.blocks - needs.windowed * windows;
         if parts.is_empty() || held + hit.idle > room {
             return false;
         }
@@ -64,6 +68,7 @@ impl Rank {
             tiers.owe(id, &parts, tokens, |piece| seconds(piece.start, piece.end));
         }
         self.cache.acquire(content, hit.blocks);
+        self.acquire_windows(content, hit.blocks, end);
         if call.scheduled == Time::MAX {
             around.calls[id].fetch = done.since(now);
         }
@@ -76,7 +81,7 @@ impl Rank {
             parts,
             published: hit.blocks,
             fetched,
-            spare: held - fetched,
+            spare: held,
             has_arrived: false,
             is_aborted: false,
         });
@@ -96,13 +101,21 @@ impl Rank {
     fn drop_transfer(&mut self, transfer: &Transfer, around: &mut Around<'_>) {
         let Transfer { call, published, spare, .. } = *transfer;
         let computed = published * self.limits.block_tokens;
+        let slid = self.outside(computed);
+        // What it holds of windows without a name is given back with the sequence.
+        let nameless = match self.keeps_windows() {
+            true => 0,
+            false => self.limits.needs.windowed * (published - slid),
+        };
+        self.private -= spare - nameless;
         let sequence = Sequence {
             call,
             use_case: around.calls[call].use_case,
             computed,
             known: computed + 1,
-            blocks: published + spare,
+            places: published,
             published,
+            slid,
             decodes: false,
             now: 0,
         };
@@ -123,10 +136,18 @@ impl Rank {
             tiers.arrived(&transfer.parts);
             let mut own = OWN;
             let content = around.calls.stretches(&around.calls[transfer.call], &mut own);
+            let end = transfer.published + transfer.fetched;
+            let slid = self.outside(end * self.limits.block_tokens);
             for _ in 0..transfer.fetched {
                 let block = transfer.published;
                 self.cache.publish(content, block, block + 1);
-                self.private -= 1;
+                let mut memory = self.limits.needs.full;
+                if self.keeps_windows() && block >= slid {
+                    self.cache.share_window(content, block);
+                    memory += self.limits.needs.windowed;
+                }
+                self.private -= memory;
+                transfer.spare -= memory;
                 transfer.published += 1;
             }
             transfer.has_arrived = true;

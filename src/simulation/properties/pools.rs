@@ -2,7 +2,8 @@
 
 use crate::catalog::{Catalog, GpuHour, Per, Scope, Tier, Transfer};
 use crate::factory::{
-    CacheRules, Eviction, Experts, KvPlan, Parallelism, Policy, Routing, StepTime, Writing,
+    CacheRules, Eviction, Experts, KvGroups, KvPlan, Parallelism, Policy, Routing, StepTime,
+    Writing,
 };
 use crate::kernel::Span;
 use crate::scenario::{Engine, Offload, Pool};
@@ -138,12 +139,23 @@ fn offload() -> impl Strategy<Value = Vec<Offload>> {
     })
 }
 
+/// Layers in one group, or in several with windows of a few places or of many.
+fn groups() -> impl Strategy<Value = KvGroups> {
+    let hybrid = (0..3u32, 1..4u32, prop_oneof![1..40u32, 1..400u32]);
+    prop_oneof![
+        1 => Just(KvGroups::PLAIN),
+        1 => hybrid.prop_map(|(full, windowed, window)| KvGroups { layers: 1, full, windowed, window }),
+    ]
+}
+
 const BLOCK_BYTES: u64 = 1000;
 
 pub fn pool() -> impl Strategy<Value = Pool> {
-    let kv = (1..33u32, 10..150u32, 1..4u64).prop_map(|(block_tokens, blocks, size)| KvPlan {
+    let kv = (1..33u32, 10..150u32, 1..4u64, groups());
+    let kv = kv.prop_map(|(block_tokens, blocks, size, groups)| KvPlan {
         block_bytes: size * BLOCK_BYTES / 2,
-        ..KvPlan::fixed(block_tokens, blocks)
+        groups,
+        ..KvPlan::fixed(block_tokens, blocks * groups.all())
     });
     (step_time(), engine(), router(), 1..4u32, 1..4u32, kv, offload()).prop_map(
         |(step_time, engine, router, replicas, data, kv, offload)| Pool {

@@ -94,11 +94,11 @@ fn fill_s(scenario: &Scenario, at: usize, horizon: &Horizon) -> Option<f64> {
     (tokens_per_s > 0.0).then(|| cache_tokens(pool) / tokens_per_s)
 }
 
-/// Tokens that HBM and the tiers of a pool hold.
+/// Tokens computed one after the other that HBM and the tiers of a pool hold.
 fn cache_tokens(pool: &Pool) -> f64 {
     let ranks = f64::from(pool.replicas) * f64::from(pool.parallelism.data);
-    let block_bytes = pool.kv.block_bytes as f64 * f64::from(pool.parallelism.tensor);
-    let tiers: f64 = pool.offload.iter().map(|offload| offload.bytes_for(pool) / block_bytes).sum();
-    let blocks = f64::from(pool.kv.blocks) * ranks + tiers;
-    blocks * f64::from(pool.kv.block_tokens)
+    let place_bytes = pool.kv.place_bytes() as f64 * f64::from(pool.parallelism.tensor);
+    let tiers: f64 = pool.offload.iter().map(|offload| offload.bytes_for(pool) / place_bytes).sum();
+    let hbm = f64::from(pool.kv.blocks) / f64::from(pool.kv.groups.all()) * ranks;
+    (hbm + tiers) * f64::from(pool.kv.block_tokens)
 }
