@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use tokenmill::catalog::Catalog;
+use tokenmill::factory::Eviction;
+use tokenmill::kernel::Span;
 use tokenmill::scenario::Scenario;
 use toml::{Table, Value};
 
@@ -77,6 +79,19 @@ fn the_page_lists_every_default_as_it_is_on_each_gpu() {
             assert_eq!(actual, listed, "{gpu}");
         }
     }
+}
+
+/// Parameters of eviction policies have defaults too, as docs/scenario.md says.
+#[test]
+fn eviction_policies_have_the_parameters_of_the_page() {
+    let eviction = |name: &str| {
+        let pool = "model = \"llama-3.1-8b\"\nhardware = \"h100-sxm\"";
+        let pool = format!("{pool}\nengine = {{ eviction = {name:?} }}");
+        scenario(&pool).pools[0].engine.prefix_cache.unwrap().eviction
+    };
+    assert_eq!(eviction("lru"), Eviction::Lru);
+    assert_eq!(eviction("ttl"), Eviction::Ttl { ttl: Span::from_seconds(300.0) });
+    assert_eq!(eviction("agent-hold"), Eviction::AgentHold { hold: Span::from_seconds(60.0) });
 }
 
 const LLAMA_70B: &str =

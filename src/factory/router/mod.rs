@@ -64,6 +64,11 @@ pub enum Policy {
 }
 
 impl Policy {
+    /// The weight of a KV-aware router that is told none. Dynamo has 1; this one
+    /// was the best compromise of first tokens and whole calls over agents, chats,
+    /// documents and shared prompts (scenarios/routers.toml, docs/model.md).
+    pub const OVERLAP_WEIGHT: f64 = 12.0;
+
     /// Whether lanes are ranks, not replicas.
     pub fn chooses_ranks(self) -> bool {
         match self {

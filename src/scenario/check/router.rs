@@ -18,7 +18,7 @@ impl Check<'_> {
             RawPolicy::LeastLoaded => Policy::LeastLoaded,
             RawPolicy::PowerOfTwo => Policy::PowerOfTwo,
             RawPolicy::KvAware => Policy::KvAware {
-                overlap_weight: *raw.overlap_weight.get_or_insert(1.0),
+                overlap_weight: *raw.overlap_weight.get_or_insert(Policy::OVERLAP_WEIGHT),
                 temperature: *raw.temperature.get_or_insert(0.0),
             },
             RawPolicy::SessionAffinity => Policy::SessionAffinity,
