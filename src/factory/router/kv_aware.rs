@@ -27,8 +27,9 @@ use crate::workload::Stretch;
 /// Resolution of the weight.
 const UNIT: f64 = 1024.0;
 
-/// At most this many holders of a strand are looked at one by one.
-const FEW: usize = 8;
+/// At most this many holders of a strand are looked at one by one. A holder costs
+/// a look-up; where more hold it, few lanes are passed until one of them comes.
+const FEW: usize = 64;
 
 /// Loads, and who holds what; see the module text.
 #[derive(Clone, Debug)]
@@ -42,6 +43,8 @@ pub struct KvAware {
     order: MinTree<(u64, u64)>,
     changes: u64,
     index: PrefixIndex,
+    /// Holders of a strand that are looked at one by one.
+    few: usize,
     stream: Stream,
     /// Costs of all lanes, kept for its memory.
     costs: Vec<u64>,
@@ -89,6 +92,7 @@ impl KvAware {
             order: MinTree::new((0..u64::from(lanes)).map(|lane| (0, lane)).collect()),
             changes: u64::from(lanes),
             index: PrefixIndex::new(block_tokens),
+            few: FEW,
             stream,
             costs: Vec::new(),
         }
@@ -157,7 +161,7 @@ impl KvAware {
         };
         let mut most = 0;
         for part in path.0.iter().rev() {
-            if part.holders.len() > FEW {
+            if part.holders.len() > self.few {
                 most = part.end;
                 break;
             }
@@ -360,9 +364,10 @@ mod tests {
         fn chooses_what_a_search_of_all_finds(
             steps in steps(),
             lanes in 1..30u32,
-            weight in prop_oneof![Just(0.0), Just(1.0), 0.0..3.0],
+            weight in prop_oneof![Just(0.0), Just(1.0), 0.0..3.0, 5.0..30.0],
+            few in prop_oneof![Just(0), Just(4), Just(FEW)],
         ) {
-            let mut router = router(lanes, weight, 0.0);
+            let mut router = KvAware { few, ..router(lanes, weight, 0.0) };
             let mut held = Held::new();
             let mut all: Vec<(u64, u64, u64)> = (0..u64::from(lanes)).map(|lane| (0, 0, lane)).collect();
             let mut computing: Vec<(Choice, u32)> = Vec::new();
