@@ -179,6 +179,7 @@ impl PoolRecord {
             arrived: sum(|part| part.arrived),
             finished: sum(|part| part.finished),
             unfinished: sum(|part| part.unfinished),
+            started: sum(|part| part.started),
             preemptions: sum(|part| part.preemptions),
             input_tokens: sum(|part| part.input_tokens),
             cached_tokens: sum(|part| part.cached_tokens),

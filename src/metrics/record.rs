@@ -281,7 +281,9 @@ pub struct PoolRecord {
     pub unfinished: u64,
     /// Preemptions.
     pub preemptions: u64,
-    /// Prompt tokens of calls whose first token was sampled.
+    /// Calls whose first token was sampled.
+    pub started: u64,
+    /// Their prompt tokens.
     pub input_tokens: u64,
     /// Of these, tokens found in the cache.
     pub cached_tokens: u64,

@@ -63,6 +63,7 @@ pub(super) struct Pool {
     arrived: u64,
     finished: u64,
     preemptions: u64,
+    started: u64,
     input_tokens: u64,
     cached_tokens: u64,
     saved_s: f64,
@@ -241,6 +242,7 @@ impl Recorder {
         if self.is_open {
             let pool = &mut self.pools[pool];
             let cached = u64::from(call.cached);
+            pool.started += 1;
             pool.input_tokens += u64::from(call.prompt);
             pool.cached_tokens += cached;
             pool.saved_s += saved_s;
@@ -377,6 +379,7 @@ impl Pool {
             finished: self.finished - then.finished,
             unfinished: 0,
             preemptions: self.preemptions - then.preemptions,
+            started: self.started - then.started,
             input_tokens: self.input_tokens - then.input_tokens,
             cached_tokens: self.cached_tokens - then.cached_tokens,
             saved_s: self.saved_s - then.saved_s,

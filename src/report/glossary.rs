@@ -47,14 +47,17 @@ pub const GLOSSARY: [(&str, &str); 17] = [
     ),
     (
         "Load and capacity",
-        "Calls that arrive per second over those that the pool could finish, a closed-form \
-         estimate from mean lengths. Waiting grows fast from about 80 % on; above 100 % it never \
-         ends.",
+        "Calls that arrive per second over those that the pool could finish, by a closed form \
+         with the hit rate of the cache and the mean lengths that the run measured. Waiting grows \
+         fast from about 80 % on; above 100 % it never ends. It is a mean over the run, bursts \
+         included, and more calls evict more of the cache: what is left to 100 % is not all \
+         headroom.",
     ),
     (
         "Utilization",
         "Share of time in which the engine was computing a step. A batching engine steps nearly \
-         always, long before it is full: look at the load for headroom.",
+         always, long before it is full. How much more a pool can take is found by asking it: \
+         `tokenmill seek` looks for the load at which a promise is just kept.",
     ),
     (
         "Arrivals and drain",

@@ -199,9 +199,9 @@ pub fn pool(pool: &PoolSummary) -> String {
     format!("{}.", parts.join(", "))
 }
 
-/// Open arrivals over capacity.
+/// Open arrivals over capacity at the measured hit rate.
 pub fn load(pool: &PoolSummary) -> Option<f64> {
-    Some(pool.offered_calls_per_s? / pool.capacity_calls_per_s?)
+    pool.load
 }
 
 fn calls_per_s(rate: f64) -> String {

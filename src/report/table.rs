@@ -44,6 +44,8 @@ impl Row {
     }
 }
 
+/// Smallest difference of two capacities that is shown, as a share.
+const DIFFERENCE_MIN: f64 = 0.02;
 /// What stands where nothing was measured.
 pub const ABSENT: &str = "–";
 /// What stands where an unstable load has no steady-state figure.
@@ -231,7 +233,7 @@ fn pools(summary: &Summary) -> Table {
         }
     };
     let capacity = Row {
-        name: Cow::Borrowed("capacity, estimated"),
+        name: Cow::Borrowed("capacity at these hits"),
         cells: all
             .iter()
             .map(|p| match p.capacity_calls_per_s {
@@ -240,6 +242,20 @@ fn pools(summary: &Summary) -> Table {
             })
             .collect(),
     };
+    let differs = |p: &&PoolSummary| {
+        let both = p.never_evicting_calls_per_s.zip(p.capacity_calls_per_s);
+        both.is_some_and(|(ideal, measured)| (ideal / measured - 1.0).abs() > DIFFERENCE_MIN)
+    };
+    let never_evicting = all.iter().any(|p| differs(&p)).then(|| Row {
+        name: Cow::Borrowed("capacity, nothing evicted"),
+        cells: all
+            .iter()
+            .map(|p| match p.never_evicting_calls_per_s {
+                Some(rate) => Figure::exact(rate, Measure::Plain("calls/s")).plain(),
+                None => ABSENT.to_string(),
+            })
+            .collect(),
+    });
     let sustainable = all.iter().any(|p| p.sustainable_calls_per_s.is_some()).then(|| Row {
         name: Cow::Borrowed("sustainable load"),
         cells: all
@@ -255,6 +271,7 @@ fn pools(summary: &Summary) -> Table {
         Some(count("KV blocks per rank", |p| p.kv_blocks)),
         Some(Row { name: Cow::Borrowed("load"), cells: all.iter().map(load).collect() }),
         Some(capacity),
+        never_evicting,
         sustainable,
         row("utilization", Measure::Fraction, |p| p.utilization.as_ref()),
         row("sequences running", Measure::Plain(""), |p| p.running_mean.as_ref()),

@@ -5,13 +5,15 @@
 //! ended. More sequences share the reading of the weights and slow each other
 //! down: throughput against interactivity is that trade, and its best point is
 //! the capacity. Variance is ignored, and so is what latent attention spends on
-//! the earlier chunks of a long prompt: queues grow long somewhat below it. The
-//! cache is taken to hold all that was there before; where it evicts, the pool
-//! does less.
+//! the earlier chunks of a long prompt: queues grow long somewhat below it.
+//!
+//! Before a run the cache is taken to hold all that was there before; where it evicts,
+//! the pool does less. After it, hits and lengths are those that the run measured.
 
 use super::mix::Mix;
 use super::series::FrontierPoint;
 use crate::factory::{Batch, GroupTokens};
+use crate::metrics::PoolRecord;
 use crate::scenario::{Pool, Scenario};
 
 /// Offered load and capacity of one pool.
@@ -21,22 +23,63 @@ pub struct Load {
     pub offered_calls_per_s: f64,
     /// Calls per second that the pool can finish.
     pub capacity_calls_per_s: f64,
+    /// The same with a cache that never evicts.
+    pub never_evicting_calls_per_s: f64,
     /// Sequences that each rank runs at that capacity.
     pub concurrency: u64,
+    /// The calls that it is of.
+    mix: Mix,
 }
 
-/// The load of the pool at index `pool`; `None` when no use case names it.
+impl Load {
+    /// The load of `pool` with the hits and lengths that `records`, all runs of it,
+    /// measured; the same where they measured nothing.
+    pub fn measured<'r>(
+        self,
+        pool: &Pool,
+        records: impl Iterator<Item = &'r PoolRecord>,
+    ) -> Load {
+        let sums = records.fold([0.0; 4], |sums, record| {
+            let PoolRecord { started, input_tokens, cached_tokens, output_tokens, .. } = record;
+            let counts = [started, input_tokens, cached_tokens, output_tokens];
+            std::array::from_fn(|at| sums[at] + *counts[at] as f64)
+        });
+        let [started, prompt, cached, output] = sums;
+        if started == 0.0 || output < started {
+            return self;
+        }
+        let mix = self.mix.measured(prompt / started, cached / started, output / started);
+        let (concurrency, capacity_calls_per_s) = best(pool, &mix);
+        Load { capacity_calls_per_s, concurrency, ..self }
+    }
+
+    /// Offered over capacity; `None` where only closed loops ask, which adapt.
+    pub fn share(&self) -> Option<f64> {
+        let share = self.offered_calls_per_s / self.capacity_calls_per_s;
+        (self.offered_calls_per_s > 0.0).then_some(share)
+    }
+}
+
+/// The load of the pool at index `pool` with a cache that never evicts; `None` when no use case names it.
 pub fn load_of(scenario: &Scenario, pool: usize) -> Option<Load> {
     let mix = Mix::of(scenario, pool)?;
     let pool = &scenario.pools[pool];
-    let ranks = f64::from(pool.replicas) * f64::from(pool.parallelism.data);
-    let rate = |n: u64| ranks * Steady::at(pool, &mix, n).calls_per_s;
-    let best = concurrencies(pool, &mix).max_by(|a, b| rate(*a).total_cmp(&rate(*b)))?;
+    let (concurrency, capacity_calls_per_s) = best(pool, &mix);
     Some(Load {
         offered_calls_per_s: mix.calls_per_s,
-        capacity_calls_per_s: rate(best),
-        concurrency: best,
+        capacity_calls_per_s,
+        never_evicting_calls_per_s: capacity_calls_per_s,
+        concurrency,
+        mix,
     })
+}
+
+/// Sequences a rank at which `pool` finishes most calls of `mix`, and how many a second.
+fn best(pool: &Pool, mix: &Mix) -> (u64, f64) {
+    let ranks = f64::from(pool.replicas) * f64::from(pool.parallelism.data);
+    let rate = |n: u64| (n, ranks * Steady::at(pool, mix, n).calls_per_s);
+    let all = concurrencies(pool, mix).map(rate);
+    all.max_by(|a, b| a.1.total_cmp(&b.1)).expect("one sequence at least")
 }
 
 /// Throughput against interactivity of the pool at index `pool`, one point a concurrency.

@@ -31,6 +31,8 @@ pub struct Mix {
     pub cached: f64,
     /// (query, key) pairs of what is computed of a prompt.
     pub pairs: f64,
+    /// Such pairs of a whole prompt.
+    pub all_pairs: f64,
     /// Tokens attended by a decode: long answers stay longer, so this is more
     /// than the mean prompt and half of the mean output.
     pub context: f64,
@@ -63,8 +65,28 @@ impl Mix {
             cached: mean(|mix| mix.cached),
             output: mean(|mix| mix.output),
             pairs: mean(|mix| mix.pairs),
+            all_pairs: mean(|mix| mix.all_pairs),
             context: mean(|mix| mix.context),
         })
+    }
+
+    /// The same calls as a run found them: so many tokens a call of prompt, of it in the
+    /// cache, and of output. A cache that evicts loses prefixes as a whole, so the pairs
+    /// that it spares go with the tokens that it finds.
+    pub fn measured(&self, prompt: f64, cached: f64, output: f64) -> Mix {
+        let longer = prompt / self.prompt;
+        let all_pairs = self.all_pairs * longer * longer;
+        let share = cached / prompt;
+        let spared = match self.cached / self.prompt {
+            found if found > 0.0 => (1.0 - self.pairs / self.all_pairs) * share / found,
+            // Found where none was expected, and at the beginning of prompts.
+            _ => share * share,
+        };
+        // Each token that is computed attends to itself at least.
+        let pairs = (all_pairs * (1.0 - spared)).max(prompt - cached);
+        let attended = |prompt: f64, output: f64| prompt + output / 2.0;
+        let context = self.context * attended(prompt, output) / attended(self.prompt, self.output);
+        Mix { prompt, cached, output, pairs, all_pairs, context, ..*self }
     }
 
     /// The mean call of one use case, which is at index `at` of the scenario.
@@ -360,6 +382,7 @@ struct Sums<'p> {
     output: f64,
     thinking: f64,
     pairs: f64,
+    all_pairs: f64,
     /// Context times the tokens that attend it.
     attended: f64,
 }
@@ -377,6 +400,7 @@ impl<'p> Sums<'p> {
             output: zero,
             thinking: zero,
             pairs: zero,
+            all_pairs: zero,
             attended: zero,
         }
     }
@@ -420,6 +444,7 @@ impl<'p> Sums<'p> {
         self.output += weight * output;
         self.thinking += weight * f64::from(ask.thinking);
         self.pairs += weight * (prompt * (prompt + 1.0) - cached * (cached + 1.0)) / 2.0;
+        self.all_pairs += weight * prompt * (prompt + 1.0) / 2.0;
         self.attended += weight * output * (prompt + output / 2.0);
     }
 
@@ -453,6 +478,7 @@ impl<'p> Sums<'p> {
             cached: self.cached / self.calls,
             output: self.output / self.calls,
             pairs: self.pairs / self.calls,
+            all_pairs: self.all_pairs / self.calls,
             context: self.attended / self.output,
         }
     }

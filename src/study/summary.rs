@@ -379,9 +379,15 @@ pub struct PoolSummary {
     pub sustainable_calls_per_s: Option<Interval>,
     /// Calls per second that open arrivals bring; absent without any.
     pub offered_calls_per_s: Option<f64>,
-    /// Calls per second that the pool can finish: a closed-form estimate from mean lengths,
-    /// with a prefix cache that never evicts.
+    /// Offered over capacity; absent without open arrivals.
+    #[serde(default)]
+    pub load: Option<f64>,
+    /// Calls per second that the pool can finish at the hit rate and the mean lengths that
+    /// the run measured: a closed form.
     pub capacity_calls_per_s: Option<f64>,
+    /// The same with a prefix cache that never evicts, which needs no run.
+    #[serde(default)]
+    pub never_evicting_calls_per_s: Option<f64>,
     /// Share of time in which replicas were stepping.
     pub utilization: Option<Interval>,
     /// Mean sequences running.

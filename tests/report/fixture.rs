@@ -80,6 +80,8 @@ fn pool(gpus: u32, output: f64) -> PoolSummary {
         stable: true,
         sustainable_calls_per_s: None,
         offered_calls_per_s: Some(0.011 * output),
+        load: Some(0.75),
+        never_evicting_calls_per_s: None,
         capacity_calls_per_s: Some(0.016 * output),
         utilization: interval(0.713, 0.02),
         running_mean: interval(86.0, 0.05),

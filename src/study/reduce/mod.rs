@@ -6,6 +6,7 @@
 //! a Student interval over them.
 
 mod agents;
+mod crowd;
 mod curves;
 mod pool;
 mod stability;
@@ -42,9 +43,13 @@ pub fn summary(scenario: &Scenario, records: &[RunRecord], digest: Digest) -> Su
     let stability = stability(scenario, records);
     let found = Found::new(scenario, records, &stability);
     let use_cases = use_case::summaries(scenario, records, &found);
-    let loads: Vec<Option<Load>> =
-        (0..scenario.pools.len()).map(|pool| load_of(scenario, pool)).collect();
+    let load = |at: usize| {
+        let of_pool = records.iter().map(|record| &record.whole.pools[at]);
+        Some(load_of(scenario, at)?.measured(&scenario.pools[at], of_pool))
+    };
+    let loads: Vec<Option<Load>> = (0..scenario.pools.len()).map(load).collect();
     let mut warnings = stability::warnings(scenario, records, &stability, &loads);
+    warnings.extend(crowd::warnings(scenario, records, &use_cases, &loads));
     warnings.extend(episode::warning(|path| found.at(path)));
     warnings.extend(use_case::unmeasured(&use_cases));
     let rejected = use_cases.iter().map(|(name, use_case)| (name.as_str(), use_case.rejected));

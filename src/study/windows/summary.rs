@@ -132,6 +132,7 @@ pub fn summarize(
     for (at, pool) in summary.pools.values_mut().enumerate() {
         let offered = mean_calls_per_s(plan, at, records.len());
         pool.offered_calls_per_s = Some(offered).filter(|&rate| rate > 0.0);
+        pool.load = pool.offered_calls_per_s.zip(pool.capacity_calls_per_s).map(|(a, b)| a / b);
     }
     (summary.horizon, summary.windows) = (Some(horizon), windows);
     series(&plan.horizon)
@@ -172,6 +173,8 @@ fn window(
     let seconds = length.seconds();
     let of_window = |(pool, load): (usize, &Option<Load>)| {
         let offered_calls_per_s = horizon.calls_of[pool][at] / seconds;
+        let of_pool = records.iter().map(|record| &record.whole.pools[pool]);
+        let load = load.map(|load| load.measured(&scenario.pools[pool], of_pool));
         load.map(|load| Load { offered_calls_per_s, ..load })
     };
     let loads: Vec<Option<Load>> = loads.iter().enumerate().map(of_window).collect();
