@@ -337,7 +337,7 @@ const BUSY: [(&str, &str); 3] = [
 ];
 /// A quiet night, and an evening of the sale.
 const NIGHT_AND_SALE: &str = "at = [\"2026-03-03T04:00\", \"2026-03-05T20:00\"]\n\
-                              length = \"10 min\"\nwarm_up = \"5 min\"";
+                              length = \"10 min\"\nwarm_up = \"20 min\"";
 
 #[test]
 fn overloaded_windows_are_named() {

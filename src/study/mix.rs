@@ -67,6 +67,11 @@ impl Mix {
         })
     }
 
+    /// Calls that the mean number of calls of a session of `use_case` is drawn from.
+    pub fn calls_drawn(use_case: &UseCase) -> f64 {
+        if use_case.crew().is_some() { AGENT_CALLS } else { f64::from(DRAWS) }
+    }
+
     /// The same call where the cache finds this share of its prompt.
     pub fn with_hit_fraction(&self, share: f64) -> Mix {
         let cached = share * self.prompt;

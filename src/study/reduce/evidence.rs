@@ -17,6 +17,8 @@ pub struct Evidence {
     pub finished: u64,
     /// Calls that were in the pool at its end less those at its beginning.
     pub growth: i64,
+    /// Sessions that began in it, and that ended, of the use cases of the pool.
+    pub sessions: [u64; 2],
     /// Why calls of it were left over; `None` when none were.
     pub left_over: Option<CutOff>,
     /// Growth over it; `None` when the window is too short to tell.
@@ -41,6 +43,8 @@ pub struct Offered {
     pub calls_per_s: f64,
     /// Variance of the calls of a second, those of a session all at once.
     pub variance_per_s: f64,
+    /// Variance of the rate itself, which is the mean of drawn sessions.
+    pub variance_of_rate: f64,
 }
 
 /// Share of prompt tokens found in the cache in each half of a window.
@@ -82,6 +86,7 @@ impl Evidence {
             arrived,
             finished,
             growth: ends.map_or(0, |(first, last)| inside(last) - inside(first)),
+            sessions: [0, 0],
             left_over: record.cut_off.filter(|_| unfinished > 0),
             trend: Trend::of(counts, interval_s),
             is_of_windows: false,

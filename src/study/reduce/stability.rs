@@ -127,6 +127,7 @@ fn doubt(evidence: &[Evidence], trends: &[Trend], arrivals_per_s: f64) -> Option
         .or_else(|| too_few_calls(evidence, 2.0 * ran_s))
         .or_else(|| overload(evidence, trends, arrivals_per_s))
         .or_else(|| growth(evidence, 2.0 * ran_s))
+        .or_else(|| more_sessions(evidence, 2.0 * ran_s))
         .or_else(|| hits(evidence, 2.0 * ran_s))
 }
 
@@ -161,11 +162,11 @@ fn cut_off(evidence: &[Evidence]) -> Option<Doubt> {
 
 /// Sessions bring fewer calls than they do in the long run.
 fn too_few_calls(evidence: &[Evidence], wants_s: f64) -> Option<Doubt> {
-    let Offered { calls_per_s, variance_per_s } = evidence.first()?.offered?;
+    let Offered { calls_per_s, variance_per_s, variance_of_rate } = evidence.first()?.offered?;
     let all_s: f64 = evidence.iter().map(|run| run.window_s).sum();
     let arrived: u64 = evidence.iter().map(|run| run.arrived).sum();
     let measured = arrived as f64 / all_s;
-    let error = libm::sqrt(variance_per_s / all_s);
+    let error = libm::sqrt(variance_per_s / all_s + variance_of_rate);
     let most = (SHORTFALL_MAX * calls_per_s).max(ERRORS * error);
     (calls_per_s - measured > most).then(|| Doubt {
         reason: format!(
@@ -206,14 +207,8 @@ fn overload(evidence: &[Evidence], trends: &[Trend], arrivals_per_s: f64) -> Opt
 
 /// More calls arrive than leave.
 fn growth(evidence: &[Evidence], wants_s: f64) -> Option<Doubt> {
-    let arrived: u64 = evidence.iter().map(|run| run.arrived).sum();
-    let growth: Vec<f64> = evidence.iter().map(|run| run.growth as f64).collect();
-    if growth.len() < REPLICATIONS_MIN || arrived == 0 {
-        return None;
-    }
-    let mean = growth.iter().sum::<f64>() / growth.len() as f64;
-    let share = mean * growth.len() as f64 / arrived as f64;
-    (share > GROWTH_MAX && mean > ERRORS * error(&growth)).then(|| Doubt {
+    let grown = |run: &Evidence| (run.growth as f64, run.arrived);
+    grows(evidence, grown).map(|share| Doubt {
         reason: format!(
             "of the calls that arrived in it {:.1} % had not left at its end, more than were there \
              at its beginning",
@@ -221,6 +216,36 @@ fn growth(evidence: &[Evidence], wants_s: f64) -> Option<Doubt> {
         ),
         remedy: Some(duration(wants_s)),
     })
+}
+
+/// More sessions begin than end.
+fn more_sessions(evidence: &[Evidence], wants_s: f64) -> Option<Doubt> {
+    let grown = |run: &Evidence| {
+        let [began, ended] = run.sessions;
+        (began as f64 - ended as f64, began)
+    };
+    grows(evidence, grown).map(|share| Doubt {
+        reason: format!(
+            "{:.1} % more sessions began in it than ended: answers hold them up, or they last longer \
+             than the run",
+            share * 100.0
+        ),
+        remedy: Some(duration(wants_s)),
+    })
+}
+
+/// The share of what came by which it grew, if that matters and is no accident; `of` tells
+/// both of a run.
+fn grows(evidence: &[Evidence], of: impl Fn(&Evidence) -> (f64, u64)) -> Option<f64> {
+    let (growth, came): (Vec<f64>, Vec<u64>) = evidence.iter().map(of).unzip();
+    let came: u64 = came.iter().sum();
+    if growth.len() < REPLICATIONS_MIN || came == 0 {
+        return None;
+    }
+    let sum = growth.iter().sum::<f64>();
+    let share = sum / came as f64;
+    let is_no_accident = sum / growth.len() as f64 > ERRORS * error(&growth);
+    (share > GROWTH_MAX && is_no_accident).then_some(share)
 }
 
 /// The hit rate of the second half is not that of the first.

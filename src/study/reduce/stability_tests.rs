@@ -12,6 +12,7 @@ const EVEN: Evidence = Evidence {
     arrived: 3_600,
     finished: 3_600,
     growth: 0,
+    sessions: [0, 0],
     left_over: None,
     trend: Some(Trend { slope: 0.0, walk_per_s: 0.01, window_s: 3_600.0 }),
     is_of_windows: false,
@@ -49,7 +50,7 @@ fn a_warm_up_that_sessions_need_is_asked_for() {
 #[test]
 fn missing_calls_are_held_to_what_is_offered() {
     let offered = |calls_per_s, variance_per_s| Evidence {
-        offered: Some(Offered { calls_per_s, variance_per_s }),
+        offered: Some(Offered { calls_per_s, variance_per_s, variance_of_rate: 0.0 }),
         ..EVEN
     };
     // 3,600 calls in 3,600 s; with one replication the error is 1/60 for plain calls.
@@ -58,6 +59,9 @@ fn missing_calls_are_held_to_what_is_offered() {
     // Sessions of sixty calls spread more: 3.5 x 0.13 are no accident yet.
     assert_eq!(doubt(&[offered(1.4, 60.0)]), None);
     assert!(doubt(&[offered(1.5, 60.0)]).is_some());
+    // A rate that is known to 0.03 calls/s is not missed by 0.1.
+    let rough = Offered { calls_per_s: 1.1, variance_per_s: 1.0, variance_of_rate: 9e-4 };
+    assert_eq!(doubt(&[Evidence { offered: Some(rough), ..EVEN }]), None);
     // More calls than expected are no sessions to come.
     assert_eq!(doubt(&[offered(0.5, 1.0)]), None);
 }
@@ -84,6 +88,15 @@ fn growth_that_is_no_accident_is_told() {
     assert!(doubt(&[grown(90), grown(100), grown(110)]).unwrap().contains("2.8 %"));
     assert_eq!(doubt(&[grown(-300), grown(100), grown(500)]), None, "an accident");
     assert_eq!(doubt(&[grown(100); 2]), None, "too few to tell");
+}
+
+#[test]
+fn sessions_that_do_not_end_are_told() {
+    let sessions = |ended| Evidence { sessions: [1_000, ended], ..EVEN };
+    assert_eq!(doubt(&[sessions(985), sessions(984), sessions(983)]), None);
+    let text = doubt(&[sessions(975), sessions(974), sessions(973)]).unwrap();
+    assert!(text.contains("2.6 % more sessions began"), "{text}");
+    assert_eq!(doubt(&[sessions(900), sessions(1_000), sessions(1_010)]), None);
 }
 
 #[test]

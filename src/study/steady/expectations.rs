@@ -1,7 +1,7 @@
 //! What is known of a scenario before it runs, to hold its runs to.
 
 use super::Settling;
-use crate::metrics::{PoolRecord, RunRecord};
+use crate::metrics::{PoolRecord, RunRecord, SessionsRecord};
 use crate::scenario::{Arrivals, Regime, Scenario};
 use crate::study::Mix;
 use crate::study::capacity::capacity_at;
@@ -46,8 +46,15 @@ impl Expectations {
     /// What `record` says of the pool at index `pool`.
     pub fn evidence(&self, scenario: &Scenario, record: &RunRecord, pool: usize) -> Evidence {
         let needs_s = self.needs_s(scenario, pool, record.window_from_s, record.whole.window_s);
+        let served = scenario.use_cases.iter().zip(&record.whole.use_cases);
+        let served = served.filter(|(use_case, _)| use_case.pools().contains(&pool));
+        let sessions = served.fold([0, 0], |[began, ended], (_, it)| {
+            let SessionsRecord { began: more, completed, aborted, .. } = it.sessions;
+            [began + more, ended + completed + aborted]
+        });
         Evidence {
             needs_s,
+            sessions,
             hits: Hits::of(record, pool),
             offered: self.offered(scenario, record, pool),
             capacity: self.capacity(scenario, record, pool),
@@ -95,14 +102,20 @@ impl Expectations {
             return None;
         }
         let calls_per_s = self.mix(scenario, pool)?.calls_per_s;
-        let spread = |at: &usize| {
-            let rate = scenario.use_cases[*at].arrivals.mean_rate();
-            match &self.settling[*at] {
-                Settling::Sessions(ages) => rate * ages.calls_mean_square(),
-                Settling::AtOnce | Settling::Clients { .. } => rate,
-            }
-        };
-        Some(Offered { calls_per_s, variance_per_s: served.iter().map(spread).sum() })
+        let (mut variance_per_s, mut variance_of_rate) = (0.0, 0.0);
+        for &at in &served {
+            let use_case = &scenario.use_cases[at];
+            let rate = use_case.arrivals.mean_rate();
+            let Settling::Sessions(ages) = &self.settling[at] else {
+                variance_per_s += rate;
+                continue;
+            };
+            let (mean, square) = (ages.calls_mean(), ages.calls_mean_square());
+            variance_per_s += rate * square;
+            let drawn = Mix::calls_drawn(use_case) / mean;
+            variance_of_rate += rate * rate * (square - mean * mean) / drawn;
+        }
+        Some(Offered { calls_per_s, variance_per_s, variance_of_rate })
     }
 
     /// Calls a second that open arrivals bring and that a pool which is hardly ever idle
