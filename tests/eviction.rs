@@ -82,8 +82,8 @@ fn a_parameter_of_a_policy_is_swept_too() {
 /// Agents that wait ten seconds for their tools, beside prompts that nobody repeats:
 /// what the agents go on from is about half of 3,000 KV blocks.
 const AGENTS: &str = r#"name = "s"
-duration = "300 s"
-warm_up = "60 s"
+duration = "20 min"
+warm_up = "10 min"
 replications = 2
 
 [[pool]]

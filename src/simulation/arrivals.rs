@@ -65,7 +65,7 @@ impl<E: Engine> Simulation<'_, E> {
         for use_case in 0..self.sources.len() {
             match &mut self.sources[use_case].source {
                 Source::Open(_) => self.schedule_arrival(Time::ZERO, use_case),
-                Source::Batch(_) => self.schedule_release(Time::ZERO, use_case),
+                Source::Batch(_) => self.schedule_release(use_case),
                 Source::Closed(clients) => {
                     let started = (0..clients.clients()).take_while(|_| clients.start()).count();
                     for client in 0..started as u32 {
@@ -73,7 +73,7 @@ impl<E: Engine> Simulation<'_, E> {
                         self.schedule_if_in_time(slot, Time::ZERO);
                     }
                     if started == 0 {
-                        self.source_ended(Time::ZERO);
+                        self.sources_left -= 1;
                     }
                 }
             }
@@ -82,11 +82,14 @@ impl<E: Engine> Simulation<'_, E> {
 
     pub(super) fn on_arrival(&mut self, now: Time, use_case: usize) {
         self.arrivals_due -= 1;
-        if let Source::Batch(_) = self.sources[use_case].source {
-            return self.on_release(now, use_case);
+        match self.sources[use_case].source {
+            Source::Batch(_) => self.on_release(now, use_case),
+            Source::Open(_) | Source::Closed(_) => {
+                self.begin(now, use_case, None);
+                self.schedule_arrival(now, use_case);
+            }
         }
-        self.begin(now, use_case, None);
-        self.schedule_arrival(now, use_case);
+        self.look_for_arrivals_end(now);
     }
 
     pub(super) fn on_client(&mut self, now: Time, use_case: usize, client: u32) {
@@ -94,7 +97,8 @@ impl<E: Engine> Simulation<'_, E> {
         self.begin(now, use_case, Some(client));
         let UseCase { source, issued, .. } = &self.sources[use_case];
         if matches!(source, Source::Closed(clients) if clients.requests() == Some(*issued)) {
-            self.source_ended(now);
+            self.sources_left -= 1;
+            self.look_for_arrivals_end(now);
         }
     }
 
@@ -155,16 +159,16 @@ impl<E: Engine> Simulation<'_, E> {
         };
         match Process::next(process, now) {
             Some(next) => self.schedule_if_in_time(self.slots.arrival(use_case), next),
-            None => self.source_ended(now),
+            None => self.sources_left -= 1,
         }
     }
 
-    /// A source has brought all that it brings, the last of it at `now`. Where no
-    /// duration says when arrivals end, they do with the last source.
-    pub(super) fn source_ended(&mut self, now: Time) {
-        self.sources_left -= 1;
-        if self.sources_left == 0 && self.is_episode() && self.scenario.duration.is_none() {
-            self.pending.schedule(self.slots.arrivals_end(), now);
+    /// Where no duration says when the arrivals of an episode end, they do with what the
+    /// last source brings, which has just come.
+    pub(super) fn look_for_arrivals_end(&mut self, now: Time) {
+        let has_ended = self.sources_left == 0 && self.arrivals.is_none();
+        if has_ended && self.is_episode() && self.scenario.duration.is_none() {
+            self.on_arrivals_end(now);
         }
     }
 

@@ -19,13 +19,13 @@ use crate::workload::{Errand, Job, JobId};
 
 impl<E: Engine> Simulation<'_, E> {
     /// Schedules the release of the next job of a use case.
-    pub(super) fn schedule_release(&mut self, now: Time, use_case: usize) {
+    pub(super) fn schedule_release(&mut self, use_case: usize) {
         let Source::Batch(jobs) = &self.sources[use_case].source else {
             unreachable!("only batches release jobs");
         };
         match jobs.next() {
             Some(next) => self.schedule_if_in_time(self.slots.arrival(use_case), next),
-            None => self.source_ended(now),
+            None => self.sources_left -= 1,
         }
     }
 
@@ -49,7 +49,7 @@ impl<E: Engine> Simulation<'_, E> {
         self.recorder.job_released(use_case);
         let at = self.due_jobs.partition_point(|&other| self.jobs[other].deadline <= deadline);
         self.due_jobs.insert(at, job);
-        self.schedule_release(now, use_case);
+        self.schedule_release(use_case);
         let scenario = self.scenario;
         let pools = scenario.use_cases[use_case].choices();
         // One after the other where most is free, so that a small job is not all in one

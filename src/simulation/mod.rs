@@ -136,7 +136,7 @@ pub struct Simulation<'s, E: Engine = Replica> {
     watch: Option<Box<Watch>>,
     /// Arrivals pending.
     arrivals_due: u64,
-    /// Sources of an episode without a duration that have not brought all yet.
+    /// Sources that have not brought all yet.
     sources_left: usize,
     /// What an episode did while calls were arriving, and until when they were.
     arrivals: Option<Box<(Time, Stretch)>>,
@@ -332,6 +332,8 @@ impl<'s, E: Engine> Simulation<'s, E> {
         if self.window.until < Time::MAX {
             self.pending.schedule(self.slots.close(), self.window.until);
         }
+        // Nothing may come at all.
+        self.look_for_arrivals_end(Time::ZERO);
     }
 
     /// Sends a call to a replica of the pool at index `at`, or rejects it if none can
