@@ -11,6 +11,7 @@
 use super::content::{Content, Strand};
 use super::strands::{Contradiction, Fork, Weaver};
 use super::tape::{Reader, Tape, TapeWriter};
+use super::ticks::{LOOKED_AT as TICK_LOOKED_AT, TickSpreader, tick_of};
 use crate::kernel::{Digest, Span};
 use std::io;
 use std::sync::Arc;
@@ -35,6 +36,9 @@ pub struct Trace {
     pub contradiction: Option<Contradiction>,
     /// Fold of all calls and ids.
     pub digest: u64,
+    /// The tick over which its calls have been spread, where the recorder's clock
+    /// had a coarse one.
+    pub spread: Option<Span>,
     /// Broken lines left out on request.
     pub skipped_lines: u64,
     /// Calls recorded as failed, left out.
@@ -75,6 +79,57 @@ impl Trace {
             writer.write(call, &prompt).expect("a temporary file can be written");
         }
         writer.finish(block_tokens).expect("a temporary file can be written")
+    }
+
+    /// The tick of the recorder's clock, if it shows.
+    pub fn tick(self: &Arc<Self>) -> Option<u64> {
+        let first = self.cursor().take(TICK_LOOKED_AT as usize);
+        tick_of(first.map(|call| i128::from(call.at.ticks())).collect())
+    }
+
+    /// The same calls, spread over the ticks of a clock of which each is `tick` long.
+    pub fn spread_over(self: &Arc<Self>, tick: u64) -> io::Result<Trace> {
+        let (mut spreader, mut writer) = (TickSpreader::new(tick), TraceWriter::default());
+        writer.digest.word(self.digest);
+        // One looks ahead how many calls a tick has, the other takes them.
+        let (mut ahead, mut calls) = (self.cursor(), self.cursor());
+        let (mut next, mut first) = (ahead.next(), None);
+        while let Some(begins) = next {
+            let began = begins.at.ticks();
+            let mut together = 0;
+            while next.is_some_and(|call| together == 0 || spreader.is_of(began, call.at.ticks())) {
+                together += 1;
+                next = ahead.next();
+            }
+            for within in spreader.within(together) {
+                let call = calls.next().expect("it was looked at");
+                let at = (began + within).max(writer.length.ticks() + first.unwrap_or(0));
+                let at = Span::from_ticks(at - *first.get_or_insert(at));
+                writer.write(TraceCall { at, ..call }, &calls.prompt)?;
+            }
+        }
+        let Trace { tape, length, digest, .. } = writer.finish(0)?;
+        let spread = Some(Span::from_ticks(tick));
+        let Trace { calls, block_tokens, nodes, contradiction, .. } = **self;
+        let Trace { skipped_lines, failed_calls, raised_calls, .. } = **self;
+        let Trace { unsorted_calls, out_of_order, too_few_ids, too_many_ids, .. } = **self;
+        Ok(Trace {
+            tape,
+            calls,
+            length,
+            block_tokens,
+            nodes,
+            contradiction,
+            digest,
+            spread,
+            skipped_lines,
+            failed_calls,
+            raised_calls,
+            unsorted_calls,
+            out_of_order,
+            too_few_ids,
+            too_many_ids,
+        })
     }
 
     /// Reads along the calls from the first on.

@@ -6,7 +6,7 @@ use super::{Check, HORIZON_S_MAX};
 use crate::error::Mistake;
 use crate::kernel::TICKS_PER_SECOND;
 use crate::scenario::Arrivals;
-use crate::scenario::raw::{RawFormat, RawTimeUnit, RawTrace, RawTurns};
+use crate::scenario::raw::{RawFormat, RawStamps, RawTimeUnit, RawTrace, RawTurns};
 use crate::scenario::tree::At;
 use crate::workload::{
     CsvLayout, Format, ReadOptions, TimeUnit, Trace, Turns, is_unsorted, open_trace, read_trace,
@@ -32,6 +32,7 @@ struct Reading {
     path: PathBuf,
     format: Option<Format>,
     options: ReadOptions,
+    stamps: RawStamps,
 }
 
 impl Check<'_> {
@@ -53,6 +54,7 @@ impl Check<'_> {
                 session_gap_ticks: (gap_s * TICKS_PER_SECOND as f64 + 0.5) as u64,
                 csv: layout(raw),
             },
+            stamps: raw.stamps,
         };
         match self.traces.calls.get(&reading, || read(at, &reading)) {
             Ok((format, trace)) => {
@@ -91,6 +93,14 @@ impl Check<'_> {
             self.wrong(&at.key("time_scale"), "stretches the trace beyond ten years", fix);
         }
         self.tell_contradiction(&raw.path, trace.contradiction);
+        if let Some(tick) = trace.spread {
+            self.warnings.push(format!(
+                "{}: its clock ticks every {} s: the calls of a tick are spread evenly over it; \
+                 `stamps = \"exact\"` takes them as they stand",
+                raw.path,
+                tick.seconds()
+            ));
+        }
         let counts = [
             (trace.skipped_lines, "broken lines left out"),
             (trace.failed_calls, "calls recorded as failed, without output tokens, left out"),
@@ -145,7 +155,11 @@ fn read(at: &At<'_>, reading: &Reading) -> Result<Found, Vec<Mistake>> {
         let input = open_trace(&reading.path).map_err(&unreadable)?;
         found = read_unsorted_trace(format, input, &name, reading.options.clone());
     }
-    Ok((format, found?))
+    let mut trace = found?;
+    if let Some(tick) = trace.tick().filter(|_| reading.stamps == RawStamps::Spread) {
+        trace = Arc::new(trace.spread_over(tick).map_err(&unreadable)?);
+    }
+    Ok((format, trace))
 }
 
 fn format(raw: RawFormat) -> Format {

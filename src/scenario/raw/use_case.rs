@@ -205,6 +205,20 @@ pub struct RawTrace {
     /// Unit of numeric time stamps of plain CSV; told by the name of their column
     /// when absent.
     pub time_unit: Option<RawTimeUnit>,
+    /// How its time stamps are taken where their clock ticks coarsely.
+    #[serde(default)]
+    pub stamps: RawStamps,
+}
+
+/// How recorded time stamps are taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum RawStamps {
+    /// Calls are spread over the ticks of the recorder's clock, where that shows.
+    #[default]
+    Spread,
+    /// Calls come at the instants that are recorded.
+    Exact,
 }
 
 /// Names of the columns of a CSV file.

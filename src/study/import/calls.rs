@@ -1,7 +1,7 @@
 //! Imports a recording of calls.
 
 use super::burst::{self, Bursts, Chain, Setting};
-use super::clock::{Clock, tick_of};
+use super::clock::Clock;
 use super::counts::Dispersion;
 use super::fragment::{Fragment, LengthLaw, Varying};
 use super::gaps::{GapCounts, RenewalCounts};
@@ -11,14 +11,14 @@ use super::sessions::{Beginnings, Sample, Sessions};
 use super::{DispersionFit, GapFit, Imported, LengthFit, QuantileFit, SessionFit, again, course};
 use crate::error::Mistake;
 use crate::kernel::TICKS_PER_SECOND;
-use crate::workload::{BadLine, Format, ReadOptions, Record, Sink, Tally, read_calls};
+use crate::workload::{
+    BadLine, Format, ReadOptions, Record, Sink, TICK_LOOKED_AT, Tally, read_calls, tick_of,
+};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use std::io::BufRead;
 
-/// Calls at the beginning that tell the tick of the clock.
-const LOOKED_AT: u64 = 20_000;
 /// From this length on, dispersion is that within hours, s: before, the course
 /// of the day is part of it.
 const LONG_S: f64 = 6.0 * 3_600.0;
@@ -134,7 +134,7 @@ pub fn import_calls<R: BufRead>(
     open: impl Fn() -> Result<R, Vec<Mistake>>,
 ) -> Result<Imported, Vec<Mistake>> {
     let mut look = Look::default();
-    let few = ReadOptions { calls_max: Some(LOOKED_AT), ..question.options.clone() };
+    let few = ReadOptions { calls_max: Some(TICK_LOOKED_AT), ..question.options.clone() };
     // What is wrong with the file is told when all of it is read.
     let tally = read_calls(question.format, open()?, &question.file, few, &mut look);
     let tick = tick_of(look.stamps);

@@ -4,49 +4,21 @@
 use super::counts::Counts;
 use super::gaps::GapCounts;
 use crate::kernel::TICKS_PER_SECOND;
-use crate::random::{Component, Stream, Streams};
-use crate::workload::BadLine;
+use crate::workload::{BadLine, TickSpreader};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 /// Calls that wait for others which the file has later.
 pub const REORDERED_MAX: usize = 1 << 16;
-/// Share of gaps that are multiples of a tick, and how nearly, where there is one.
-const TICKING: f64 = 0.98;
-const NEARLY: f64 = 0.05;
-/// A tick that is less than this of the mean gap does not show.
-const SHOWS: f64 = 0.05;
 /// Longest recording, as for scenarios: ten years.
 const TICKS_MAX: i128 = 3_653 * 86_400 * TICKS_PER_SECOND as i128;
-
-/// The tick of a clock that wrote `stamps`, in kernel ticks; `None` where it is
-/// too fine to show between calls.
-pub fn tick_of(mut stamps: Vec<i128>) -> Option<u64> {
-    stamps.sort_unstable();
-    let mut gaps: Vec<i128> =
-        stamps.windows(2).map(|pair| pair[1] - pair[0]).filter(|gap| *gap > 0).collect();
-    gaps.sort_unstable();
-    if gaps.len() < 10 {
-        return None;
-    }
-    let mean = (stamps[stamps.len() - 1] - stamps[0]) as f64 / (stamps.len() - 1) as f64;
-    let candidates = [gaps[gaps.len() / 10], gaps[0]];
-    let ticks = candidates.into_iter().find(|&tick| {
-        let is_multiple = |gap: &&i128| {
-            let ratio = **gap as f64 / tick as f64;
-            (ratio - ratio.round()).abs() <= NEARLY
-        };
-        tick as f64 >= SHOWS * mean
-            && gaps.iter().filter(is_multiple).count() as f64 >= TICKING * gaps.len() as f64
-    })?;
-    u64::try_from(ticks).ok()
-}
 
 /// Takes recorded instants and counts them.
 #[derive(Debug)]
 pub struct Clock {
-    /// Tick of the recorder's clock; 0: it does not show.
-    tick: u64,
+    /// Of the recorder's clock; `None`: it does not show.
+    spreader: Option<TickSpreader>,
+    is_fine: bool,
     waiting: BinaryHeap<Reverse<i128>>,
     /// The first instant that was let through, and the last.
     first: i128,
@@ -55,9 +27,8 @@ pub struct Clock {
     pub unsorted: u64,
     newest: i128,
     /// Calls of the tick under way.
-    together: Vec<u64>,
+    together: usize,
     began: u64,
-    stream: Stream,
     /// How far into its hour the day's clock is at an instant, ticks.
     into_hour: i128,
     pub counts: Counts,
@@ -69,15 +40,15 @@ impl Clock {
     /// A clock with this tick; an hour begins at the instant `into_hour`.
     pub fn new(tick: Option<u64>, into_hour: i128) -> Clock {
         Clock {
-            tick: tick.unwrap_or(0),
+            spreader: tick.map(TickSpreader::new),
+            is_fine: tick.is_none(),
             waiting: BinaryHeap::new(),
             first: 0,
             last: None,
             unsorted: 0,
             newest: i128::MIN,
-            together: Vec::new(),
+            together: 0,
             began: 0,
-            stream: Streams::new(0, 0).stream(Component::Arrivals, 0, 0),
             into_hour,
             counts: Counts::default(),
             gaps: GapCounts::default(),
@@ -142,31 +113,28 @@ impl Clock {
         }
         self.last = Some(at);
         let at = (at - self.first) as u64;
-        if self.tick == 0 {
-            return self.count(at);
-        }
-        if at >= self.began + self.tick / 2 {
+        let Some(spreader) = &self.spreader else { return self.count(at) };
+        if !spreader.is_of(self.began, at) {
             self.strike();
             self.began = at;
         }
-        self.together.push(self.stream.next_u64());
+        self.together += 1;
     }
 
-    /// Spreads the calls of a tick evenly over it.
+    /// Spreads the calls of a tick over it.
     fn strike(&mut self) {
-        let mut together = std::mem::take(&mut self.together);
-        together.sort_unstable();
-        for draw in together.drain(..) {
-            let within = ((u128::from(draw) * u128::from(self.tick)) >> 64) as u64;
+        let Some(mut spreader) = self.spreader.take() else { return };
+        for within in spreader.within(std::mem::take(&mut self.together)) {
             let at = (self.began + within).max(self.counts.last);
             self.count(at);
         }
-        self.together = together;
+        self.spreader = Some(spreader);
     }
 
     fn count(&mut self, at: u64) {
         self.counts.call(at);
-        if let Some(before) = self.before.replace(at).filter(|_| self.tick == 0) {
+        // Gaps of calls that were spread are nobody's.
+        if let Some(before) = self.before.replace(at).filter(|_| self.is_fine) {
             self.gaps.add(at - before);
         }
     }
@@ -175,6 +143,8 @@ impl Clock {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::random::{Component, Streams};
+    use crate::workload::tick_of;
 
     const MS: i128 = TICKS_PER_SECOND as i128 / 1_000;
 
