@@ -112,7 +112,7 @@ fn answers_that_are_not_needed_any_more_are_called_off() {
     let [x, y] = &calls.agents[..] else { panic!("two agents") };
     assert_eq!((x.done, y.done, y.abandoned), (1, 1, 1));
     let pool = &record.whole.pools[0];
-    assert_eq!(x.spent.tokens, [pool.input_tokens + pool.output_tokens]);
+    assert_eq!(x.spent.work, [pool.work.use_cases[0].all()]);
     let summary = replicate(&scenario, false, |_| {}).summary;
     let goodput = summary.use_cases["agents"].goodput_fraction.as_ref().unwrap();
     assert_eq!(goodput.mean, 1.0);
@@ -138,7 +138,7 @@ fn dollars_of_given_up_runs_are_those_of_their_pool() {
     for limits in ["timeout = \"1 s\", retries = 2", "patience = \"1500 ms\""] {
         let record = measured(&scenario(&impatient(limits), ""));
         let pool = &record.whole.pools[0];
-        let spent = &record.whole.use_cases[0].agents[0].spent.tokens;
-        assert_eq!(*spent, [pool.input_tokens + pool.output_tokens], "{limits}");
+        let spent = &record.whole.use_cases[0].agents[0].spent.work;
+        assert_eq!(*spent, [pool.work.use_cases[0].all()], "{limits}");
     }
 }

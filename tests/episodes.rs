@@ -80,15 +80,16 @@ fn arrivals_of_a_trace_end_with_its_last_call() {
     let pool = &summary.pools["a"];
     near(pool.utilization.unwrap().mean, 11.0 / 12.0);
     near(pool.output_tok_per_s_per_gpu.unwrap().mean, 110.0 / 12.0);
-    near(pool.usd_per_mtok.output.unwrap().mean, 0.012 / 110e-6);
+    // 3 of 110 steps compute prompts, and 2 of the 10 before the last call.
+    near(pool.usd_per_mtok.output.unwrap().mean, 0.012 * 107.0 / 110.0 / 110e-6);
     let arrivals = pool.arrivals.as_ref().unwrap();
     near(arrivals.utilization.unwrap().mean, 0.5);
     near(arrivals.finished_calls_per_s.unwrap().mean, 1.0);
     near(arrivals.output_tok_per_s_per_gpu.unwrap().mean, 5.0);
     near(arrivals.input_tok_per_s_per_gpu.unwrap().mean, 200.0);
     near(arrivals.tok_per_s_per_user.unwrap().mean, 10.0);
-    near(arrivals.usd_per_mtok.output.unwrap().mean, 0.002 / 10e-6);
-    near(arrivals.usd_per_mtok.input.unwrap().mean, 0.002 / 400e-6);
+    near(arrivals.usd_per_mtok.output.unwrap().mean, 0.002 * 0.8 / 10e-6);
+    near(arrivals.usd_per_mtok.input.unwrap().mean, 0.002 * 0.2 / 400e-6);
     near(arrivals.usd_per_mtok.total.unwrap().mean, 0.002 / 410e-6);
     near(arrivals.tok_per_s_per_mw.unwrap().mean, 205.0 / 1.25e-3);
     let use_case = &summary.use_cases["u"];

@@ -143,8 +143,8 @@ fn one_call_alone() {
     let pool = &record.whole.pools[0];
     assert_eq!((pool.input_tokens, pool.output_tokens), (1_000, 250));
     assert_eq!([pool.busy_s, record.whole.window_s, record.end_s].map(ticks), [ttft + decode; 3]);
-    // Four events and the samples of the timeline, not 250.
-    assert!(record.events - record.timeline.len() as u64 <= 4, "{} events", record.events);
+    // Four events, the end of arrivals and the samples of the timeline, not 250.
+    assert!(record.events - record.timeline.len() as u64 <= 5, "{} events", record.events);
 }
 
 /// With decodes at half, a step without prompts takes half, the weights included; the
@@ -194,7 +194,7 @@ fn thinking_comes_before_the_answer() {
         assert_eq!(use_case.output_tokens, u64::from(100 + answer));
         // One event more than without thinking, unless the answer is one token.
         let events = record.events - record.timeline.len() as u64;
-        assert!(events <= 5, "{events} events");
+        assert!(events <= 6, "{events} events");
     }
 }
 
@@ -348,6 +348,12 @@ fn the_newest_is_preempted_when_blocks_run_out() {
         assert_eq!([0, 1].map(|number| record.whole.use_cases[number].preemptions), [0, 1]);
         assert_eq!(record.whole.pools[0].preemptions, 1);
         assert_eq!(peak_blocks(&record, &scenario), 6);
+        // Both prompts, and what was computed anew, of which all but the last sampled
+        // token had been there before.
+        let work = &record.whole.pools[0].work.use_cases;
+        let tokens = |at: usize| (work[at].computed_tokens, work[at].recomputed_tokens);
+        let anew = 32 + 17 - left;
+        assert_eq!([tokens(0), tokens(1)], [(32, 0), (32 + anew, anew - 1)]);
         // The longest gap between its tokens is the one it waited out.
         let longest = *record.whole.use_cases[1].itl.curve.last().expect("gaps");
         let (longest, gap) = (longest * TICKS_PER_SECOND as f64, (first_alone + again) as f64);

@@ -57,6 +57,10 @@ fn what_was_evicted_comes_back_over_the_link() {
     let seconds = 10e-6 + bytes as f64 / (0.8 * 64e9);
     let ticks = (seconds * TICKS_PER_SECOND as f64).round() as u128;
     assert_eq!(calls.ttft_parts.fetch, ticks);
+    // Nothing else could step meanwhile: the GPU waited, and somebody pays for it.
+    let held = pool(&record).work.held_s() * TICKS_PER_SECOND as f64;
+    assert_eq!(held.round() as u128, ticks);
+    assert_eq!(pool(&record).used_s(), pool(&record).busy_s + pool(&record).work.held_s());
     // Both agents hit all of their first turn's blocks, wherever those were.
     assert_eq!(calls.cached_tokens, 2 * 101 * 16);
     assert_eq!(calls.tier_tokens, [94 * 16, 0, 0, 0]);

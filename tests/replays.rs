@@ -465,8 +465,9 @@ fn recorded_models_have_pools_of_their_own() {
         let more = format!("pool = \"gpu\"\npools = {{ {pools} }}\n{small}");
         let loaded = open(&keys, &more, folder.path()).unwrap();
         let record = common::simulate(&loaded.scenario);
-        let tokens = &record.whole.use_cases[0].site_tokens;
-        assert_eq!(tokens.iter().sum::<u64>(), 128 + 192 + 64 + 128 + 256 + 320 + 6);
+        let pools = record.whole.pools.iter();
+        let tokens = pools.map(|pool| pool.input_tokens + pool.output_tokens).sum::<u64>();
+        assert_eq!(tokens, 128 + 192 + 64 + 128 + 256 + 320 + 6);
         record.whole.pools.iter().map(|pool| pool.finished).collect::<Vec<u64>>()
     };
     assert_eq!(served("", ""), [6, 0]);

@@ -33,8 +33,8 @@ pub struct Gone {
     pub why: Why,
     /// Which agent of the crew it is.
     pub member: u16,
-    /// Tokens that its run has paid for.
-    pub paid: u32,
+    /// Work that its run has paid for, in grains.
+    pub paid: u64,
 }
 
 /// Why a call is no longer waited for.
@@ -99,6 +99,15 @@ pub struct Call {
     pub pool: u16,
     /// How often it was preempted.
     pub preemptions: u16,
+    /// Tokens whose KV it had when it was preempted last.
+    pub reached: u32,
+    /// GPU time that it has taken, in grains, as far as it has been settled, and the
+    /// counter of shared work and the attended tokens up to which that is.
+    pub work: u64,
+    /// See `work`.
+    pub settled: u64,
+    /// See `work`; only while it decodes.
+    pub attended: u32,
     /// A budget cut its thinking.
     pub is_cut: bool,
     /// It is part of a batch job.
@@ -137,6 +146,10 @@ impl Call {
             network: Span::ZERO,
             pool: 0,
             preemptions: 0,
+            reached: 0,
+            work: 0,
+            settled: 0,
+            attended: 0,
             is_cut: false,
             is_of_a_job: false,
             hold: Hold::Silent,

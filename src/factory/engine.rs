@@ -10,6 +10,7 @@ use super::rank::{Outcome, RankLimits};
 use super::segment::Segment;
 use super::step_time::StepTime;
 use super::tier::{Level, Store, Tiers};
+use super::work::{Ledger, WorkRates};
 use crate::kernel::Time;
 use std::sync::Arc;
 
@@ -22,6 +23,8 @@ pub struct EngineSpec {
     pub ranks: u32,
     /// Duration of a rank's step.
     pub step_time: StepTime,
+    /// What the things in a step add to it.
+    pub rates: WorkRates,
     /// The tiers below HBM, from near to far.
     pub offload: Vec<Level>,
 }
@@ -55,6 +58,8 @@ pub struct Progress {
     pub segment: Segment,
     /// KV blocks in use at their end on the fullest rank.
     pub blocks_used: u64,
+    /// Of what all ranks stepped, what no sequence added itself, in grains.
+    pub rest: i128,
 }
 
 /// How busy an engine is.
@@ -85,14 +90,21 @@ pub trait Engine {
     /// steps that end by `now` have ended.
     fn abort(&mut self, now: Time, id: CallId) -> Rescheduled;
 
-    /// Output tokens that call `id` has sampled by `now`.
-    fn sampled(&self, now: Time, id: CallId, calls: &Calls) -> u32;
+    /// GPU time that call `id` has taken by `now`, in grains.
+    fn worked(&self, spec: &EngineSpec, now: Time, id: CallId, calls: &Calls) -> u64;
 
     /// Accounts for the steps that have ended by `now`, between boundaries.
-    fn settle(&mut self, now: Time) -> Option<Progress>;
+    fn settle(&mut self, spec: &EngineSpec, now: Time) -> Option<Progress>;
 
     /// Accounts for the steps up to the boundary that is due now.
-    fn finish_segment(&mut self) -> Option<Progress>;
+    fn finish_segment(&mut self, spec: &EngineSpec) -> Option<Progress>;
+
+    /// Enters in the ledger what calls have taken by `now`, when all steps that have
+    /// ended by then are settled.
+    fn settle_work(&mut self, spec: &EngineSpec, now: Time, calls: &mut Calls, ledger: &mut Ledger);
+
+    /// Use cases whose only sequences in the current step are prompts.
+    fn prompting(&self) -> &[u16];
 
     /// A step boundary: tells what the last step brought, decides the next one
     /// and returns what comes after it.
@@ -102,6 +114,7 @@ pub trait Engine {
         now: Time,
         calls: &mut Calls,
         tiers: &mut Tiers<Self::Store>,
+        ledger: &mut Ledger,
         outcomes: &mut Vec<Outcome>,
     ) -> Next;
 

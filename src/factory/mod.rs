@@ -25,6 +25,7 @@ mod shard;
 mod step_time;
 mod tier;
 mod tool_pool;
+mod work;
 
 #[cfg(test)]
 pub(crate) use cache::ReferenceStore;
@@ -48,6 +49,7 @@ pub use tier::{
 };
 
 pub use tool_pool::{ToolPool, ToolPoolRecord};
+pub use work::{Chunks, GRAINS, Ledger, StepWork, UseCaseWork, WorkRates};
 
 /// Most steps planned at once; longer stretches are planned again, to the same effect.
 const STEPS_MAX: u64 = 1 << 20;

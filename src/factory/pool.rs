@@ -2,6 +2,7 @@
 
 use super::engine::{Engine, EngineSpec};
 use super::router::Router;
+use super::work::Ledger;
 
 /// Replicas of one model and the router before them.
 #[derive(Clone, Debug)]
@@ -12,6 +13,8 @@ pub struct Pool<E> {
     pub engines: Vec<E>,
     /// Chooses among them.
     pub router: Router,
+    /// What calls took of its GPU time.
+    pub ledger: Ledger,
     /// Slot of the first replica in the pending set; the others follow.
     pub first_slot: u32,
 }
@@ -26,7 +29,8 @@ impl<E: Engine> Pool<E> {
         first_slot: u32,
     ) -> Self {
         let engines = (0..replicas).map(|number| E::new(&spec, number, use_cases)).collect();
-        Pool { spec, engines, router, first_slot }
+        let ledger = Ledger::new(use_cases, spec.ranks);
+        Pool { spec, engines, router, ledger, first_slot }
     }
 
     /// KV blocks of all ranks.

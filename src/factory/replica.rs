@@ -9,10 +9,11 @@
 use super::cache::CacheEvent;
 use super::call::{CallId, Calls};
 use super::engine::{Engine, EngineSpec, Load, Next, Progress, Rescheduled};
-use super::rank::{Outcome, Rank, Turn};
+use super::rank::{Counters, Outcome, Rank, Turn};
 use super::segment::Segment;
-use super::step_time::{GroupTokens, StepTime};
+use super::step_time::GroupTokens;
 use super::tier::{TierStore, Tiers};
+use super::work::{Ledger, StepWork};
 use crate::kernel::{Span, Time};
 use smallvec::SmallVec;
 
@@ -43,6 +44,13 @@ pub struct Replica {
     step: u64,
     segment: Option<Segment>,
     decoding: SmallVec<[u32; 4]>,
+    /// Use cases whose only sequences in the current step are prompts.
+    prompting: SmallVec<[u16; 4]>,
+    /// How work is shared in the steps of the present composition, and what has been.
+    work: StepWork,
+    counters: Counters,
+    /// Nothing runs until a transfer is over: since when that has been counted.
+    waits_since: Option<Time>,
     /// Where the search for the least loaded rank starts, so that ties rotate.
     next_rank: u32,
     /// Calls that leave before the next step.
@@ -63,6 +71,10 @@ impl Engine for Replica {
             step: 0,
             segment: None,
             decoding: SmallVec::from_elem(0, use_cases),
+            prompting: SmallVec::new(),
+            work: StepWork::default(),
+            counters: Counters::default(),
+            waits_since: None,
             next_rank: 0,
             aborts: Vec::new(),
             minds_time: spec.limits.can_expire() || !spec.offload.is_empty(),
@@ -90,20 +102,40 @@ impl Engine for Replica {
         self.segment.as_mut().map_or(Rescheduled::Wake, |segment| cut(segment, now))
     }
 
-    fn sampled(&self, now: Time, id: CallId, calls: &Calls) -> u32 {
+    fn worked(&self, spec: &EngineSpec, now: Time, id: CallId, calls: &Calls) -> u64 {
         let steps = self.segment.map_or(0, |segment| segment.ended_by(now));
-        let of_rank = |rank: &Rank| rank.sampled(self.step, steps, &calls[id], id);
-        self.ranks().find_map(of_rank).unwrap_or(calls[id].generated)
+        let mut at = self.counters;
+        at.shared = at.shared.wrapping_add(self.work.shared(steps));
+        at.held = at.held.wrapping_add(self.held_until(spec, now));
+        let of_rank = |rank: &Rank| rank.worked(spec, (self.step, steps), at, &calls[id], id);
+        self.ranks().find_map(of_rank).unwrap_or(calls[id].work)
     }
 
-    fn settle(&mut self, now: Time) -> Option<Progress> {
+    fn settle(&mut self, spec: &EngineSpec, now: Time) -> Option<Progress> {
         let steps = self.segment.as_ref()?.ended_by(now);
-        (steps > 0).then(|| self.advance(steps))
+        (steps > 0).then(|| self.advance(spec, steps))
     }
 
-    fn finish_segment(&mut self) -> Option<Progress> {
+    fn finish_segment(&mut self, spec: &EngineSpec) -> Option<Progress> {
         let steps = self.segment.as_ref()?.steps;
-        Some(self.advance(steps))
+        Some(self.advance(spec, steps))
+    }
+
+    fn settle_work(
+        &mut self,
+        spec: &EngineSpec,
+        now: Time,
+        calls: &mut Calls,
+        ledger: &mut Ledger,
+    ) {
+        self.wait_until(spec, now);
+        for lane in &mut self.lanes {
+            lane.rank.settle_work(spec, self.step, self.counters, calls, ledger);
+        }
+    }
+
+    fn prompting(&self) -> &[u16] {
+        &self.prompting
     }
 
     fn turn(
@@ -112,12 +144,15 @@ impl Engine for Replica {
         now: Time,
         calls: &mut Calls,
         tiers: &mut Tiers<TierStore>,
+        ledger: &mut Ledger,
         outcomes: &mut Vec<Outcome>,
     ) -> Next {
         let was_idle = self.segment.is_none();
-        let Replica { lanes, number, step, decoding, aborts, .. } = self;
-        let (replica, step) = (*number, *step);
-        let mut turn = Turn { spec, replica, now, step, calls, outcomes, decoding, tiers };
+        self.wait_until(spec, now);
+        let Replica { lanes, number, step, decoding, aborts, counters, .. } = self;
+        let (replica, step, counters) = (*number, *step, *counters);
+        let mut turn =
+            Turn { spec, replica, now, step, calls, outcomes, decoding, tiers, ledger, counters };
         let mut changed = was_idle;
         for lane in lanes.iter_mut() {
             lane.rank.expire(now);
@@ -136,10 +171,12 @@ impl Engine for Replica {
             self.segment = None;
             let transfer = self.next_fetched();
             assert!(transfer.is_some() || self.is_idle(), "calls wait for an empty replica");
+            self.waits_since = transfer.map(|_| now);
             return transfer.map_or(Next::Nothing, Next::Transfer);
         }
+        self.waits_since = None;
         if changed {
-            self.measure(&spec.step_time);
+            self.measure(spec, calls);
         }
         let segment = self.plan(now);
         self.segment = Some(segment);
@@ -206,7 +243,7 @@ impl Replica {
         chosen
     }
 
-    fn advance(&mut self, steps: u64) -> Progress {
+    fn advance(&mut self, spec: &EngineSpec, steps: u64) -> Progress {
         let segment = self.segment.as_mut().expect("only a stepping replica advances");
         let segment_done = Segment { steps, ..*segment };
         segment.skip(steps);
@@ -217,22 +254,66 @@ impl Replica {
             blocks_used = blocks_used.max(rank.blocks_used());
         }
         self.step += steps;
-        Progress { segment: segment_done, blocks_used: blocks_used.into() }
+        self.counters.shared = self.counters.shared.wrapping_add(self.work.shared(steps));
+        let all = spec.rates.of_replica(segment_done.span(steps));
+        let rest = all as i128 - self.work.advance(steps) as i128;
+        Progress { segment: segment_done, blocks_used: blocks_used.into(), rest }
     }
 
-    /// Takes each rank's line anew after the composition has changed.
-    fn measure(&mut self, step_time: &StepTime) {
+    /// Counts waiting for transfers up to `now`.
+    #[inline]
+    fn wait_until(&mut self, spec: &EngineSpec, now: Time) {
+        if self.waits_since.is_some() {
+            self.counters.held = self.counters.held.wrapping_add(self.held_until(spec, now));
+            self.waits_since = self.waits_since.map(|_| now);
+        }
+    }
+
+    /// What each call that fetches takes of waiting from when it was counted to `now`.
+    fn held_until(&self, spec: &EngineSpec, now: Time) -> u64 {
+        let fetching = self.ranks().map(|rank| rank.fetching().count() as u128).sum::<u128>();
+        self.waits_since
+            .map_or(0, |since| (spec.rates.of_replica(now.since(since)) / fetching.max(1)) as u64)
+    }
+
+    /// Takes each rank's line anew after the composition has changed, and how work is
+    /// shared.
+    fn measure(&mut self, spec: &EngineSpec, calls: &Calls) {
+        let step_time = &spec.step_time;
         let mut group = GroupTokens::default();
         if step_time.minds_group() {
             self.ranks().for_each(|rank| group.add(&rank.batch()));
         }
+        let (mut work, mut sequences, mut prompts) = (StepWork::default(), 0, 0);
         for Lane { rank, line } in &mut self.lanes {
             let batch = rank.batch();
             let (base, increment) = match batch.is_empty() {
                 true => (0, 0),
-                false => step_time.line(&batch, &rank.growth(), group),
+                false => {
+                    let growth = rank.growth();
+                    sequences += work.add(&spec.rates, &batch, &growth);
+                    step_time.line(&batch, &growth, group)
+                }
             };
+            prompts += batch.prefills;
             *line = Line { base, increment };
+        }
+        let Line { base, increment } = self.lines().max().unwrap_or_default();
+        work.share(&spec.rates, sequences, (base, increment));
+        self.work = work;
+        self.prompting.clear();
+        if prompts > 0 {
+            self.list_prompting(calls);
+        }
+    }
+
+    fn list_prompting(&mut self, calls: &Calls) {
+        let Replica { lanes, prompting, decoding, .. } = self;
+        for id in lanes.iter().flat_map(|lane| lane.rank.prompts()) {
+            let use_case = calls[id].use_case;
+            if decoding[usize::from(use_case)] == 0 && !prompting.contains(&use_case) {
+                prompting.push(use_case);
+            }
         }
     }
 

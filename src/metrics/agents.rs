@@ -63,38 +63,42 @@ impl RunCounts {
 /// What runs used of the factory, sub-agents included.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Spent {
-    /// Prompt and output tokens of their calls, those that were called off too, by pool.
-    pub tokens: Vec<u64>,
+    /// GPU time that their calls took, those that were called off too, by pool, in
+    /// grains; see [`UseCaseWork::all`](crate::factory::UseCaseWork::all).
+    pub work: Vec<u128>,
     /// Ticks that a slot ran their tool calls, or started up for them, by tool pool.
-    pub tools: Vec<u64>,
+    pub tools: Vec<u128>,
 }
 
 impl Spent {
     /// Forgets all.
     pub fn clear(&mut self) {
-        self.tokens.clear();
+        self.work.clear();
         self.tools.clear();
     }
 
     /// Adds a call on `pool`.
-    pub fn add_tokens(&mut self, pool: usize, tokens: u64) {
-        *place(&mut self.tokens, pool) += tokens;
+    pub fn add_work(&mut self, pool: usize, grains: u128) {
+        *place(&mut self.work, pool) += grains;
     }
 
     /// Adds a tool call on tool pool `pool`.
     pub fn add_tool(&mut self, pool: usize, ticks: u64) {
-        *place(&mut self.tools, pool) += ticks;
+        *place(&mut self.tools, pool) += u128::from(ticks);
     }
 
     /// Adds what others used.
     pub fn add(&mut self, other: &Spent) {
-        other.tokens.iter().enumerate().for_each(|(pool, &tokens)| self.add_tokens(pool, tokens));
-        other.tools.iter().enumerate().for_each(|(pool, &ticks)| self.add_tool(pool, ticks));
+        let add = |ours: &mut Vec<u128>, theirs: &[u128]| {
+            theirs.iter().enumerate().for_each(|(at, more)| *place(ours, at) += more);
+        };
+        add(&mut self.work, &other.work);
+        add(&mut self.tools, &other.tools);
     }
 }
 
 /// The value at `at`, 0 where there was none.
-fn place(values: &mut Vec<u64>, at: usize) -> &mut u64 {
+fn place(values: &mut Vec<u128>, at: usize) -> &mut u128 {
     if at >= values.len() {
         values.resize(at + 1, 0);
     }

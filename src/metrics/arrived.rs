@@ -23,7 +23,6 @@ pub struct Arrived {
     cached_tokens: u64,
     tier_tokens: [u64; LEVELS_MAX],
     output_tokens: u64,
-    site_tokens: Vec<u64>,
     preemptions: u64,
     ttft: Sample,
     tpot: Sample,
@@ -112,7 +111,6 @@ impl Arrived {
             cached_tokens: 0,
             tier_tokens: [0; LEVELS_MAX],
             output_tokens: 0,
-            site_tokens: vec![0; use_case.pools().len()],
             preemptions: 0,
             ttft: sample(),
             tpot: sample(),
@@ -139,7 +137,6 @@ impl Arrived {
         self.prompt_tokens += u64::from(call.prompt);
         self.cached_tokens += u64::from(call.cached);
         self.output_tokens += u64::from(call.output);
-        self.site_tokens[usize::from(call.site)] += u64::from(call.prompt) + u64::from(call.output);
         self.preemptions += u64::from(call.preemptions);
         self.ttft.record(ttft.ticks());
         self.e2e.record(e2e.ticks());
@@ -195,7 +192,6 @@ impl Arrived {
             cached_tokens: self.cached_tokens,
             tier_tokens: self.tier_tokens,
             output_tokens: self.output_tokens,
-            site_tokens: self.site_tokens.clone(),
             preemptions: self.preemptions,
             ttft: LatencyRecord::new(&mut self.ttft),
             thinking: self.thoughts.as_mut().map(|thoughts| thoughts.reduce()),

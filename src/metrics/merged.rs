@@ -102,8 +102,6 @@ impl UseCaseRecord {
             merged.agents.iter_mut().zip(&part.agents).for_each(|(sum, runs)| sum.add(runs));
             let tiers = merged.tier_tokens.iter_mut().zip(part.tier_tokens);
             tiers.for_each(|(sum, tokens)| *sum += tokens);
-            let sites = merged.site_tokens.iter_mut().zip(&part.site_tokens);
-            sites.for_each(|(sum, tokens)| *sum += tokens);
         }
         merged
     }
@@ -172,6 +170,8 @@ impl PoolRecord {
         let total = |of: fn(&PoolRecord) -> f64| parts.iter().map(|(_, part)| of(part)).sum();
         let tiers = (0..parts[0].1.tiers.len())
             .map(|at| TierRecord::merged(parts.iter().map(|(_, part)| &part.tiers[at])));
+        let works = parts.iter().skip(1).map(|(_, part)| &part.work);
+        let work = works.fold(parts[0].1.work.clone(), |sum, work| sum.and(work));
         PoolRecord {
             busy_s: total(|part| part.busy_s),
             running_mean: mean(|part| part.running_mean),
@@ -184,6 +184,7 @@ impl PoolRecord {
             cached_tokens: sum(|part| part.cached_tokens),
             saved_s: total(|part| part.saved_s),
             output_tokens: sum(|part| part.output_tokens),
+            work,
             kv_use_mean: mean(|part| part.kv_use_mean),
             kv_use_peak: parts.iter().map(|(_, part)| part.kv_use_peak).fold(0.0, f64::max),
             tiers: tiers.collect(),

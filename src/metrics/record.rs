@@ -2,7 +2,7 @@
 
 use super::agents::AgentRuns;
 use super::timeline::Timeline;
-use crate::factory::{Count, LEVELS_MAX, ToolPoolRecord};
+use crate::factory::{Count, LEVELS_MAX, Ledger, ToolPoolRecord};
 use crate::kernel::{Span, TICKS_PER_SECOND, Time};
 use crate::statistics::{Histogram, Sample, Trend};
 use serde::{Deserialize, Serialize};
@@ -117,8 +117,6 @@ pub struct UseCaseRecord {
     pub tier_tokens: [u64; LEVELS_MAX],
     /// Output tokens of `calls`.
     pub output_tokens: u64,
-    /// Tokens of `calls`, prompt and output, that each of its pools processed.
-    pub site_tokens: Vec<u64>,
     /// Preemptions of `calls`.
     pub preemptions: u64,
     /// Its sessions.
@@ -289,12 +287,21 @@ pub struct PoolRecord {
     pub saved_s: f64,
     /// Output tokens sampled.
     pub output_tokens: u64,
+    /// What calls took of its GPU time.
+    pub work: Ledger,
     /// Mean share of KV blocks in use, over the samples of the timeline.
     pub kv_use_mean: f64,
     /// Largest share of KV blocks in use on any rank at a step boundary.
     pub kv_use_peak: f64,
     /// By tier, from near to far.
     pub tiers: Vec<TierRecord>,
+}
+
+impl PoolRecord {
+    /// Replica-seconds spent stepping, or waiting for KV blocks with nothing to step.
+    pub fn used_s(&self) -> f64 {
+        self.busy_s + self.work.held_s()
+    }
 }
 
 impl TierRecord {

@@ -11,7 +11,7 @@ use super::gauge::Gauge;
 use super::record::{PoolRecord, Stretch, TierRecord, UseCaseRecord};
 use super::sections::Sections;
 use super::timeline::Flow;
-use crate::factory::{Call, Count, Credit, Progress, Why};
+use crate::factory::{Call, Count, Credit, Ledger, Progress, Why};
 use crate::kernel::{Span, Time};
 use crate::scenario::{self, Scenario};
 
@@ -69,6 +69,7 @@ pub(super) struct Pool {
     saved_s: f64,
     output_tokens: u64,
     pub blocks_peak: u64,
+    work: Ledger,
     /// By tier, from near to far.
     tiers: Vec<TierRecord>,
     /// All that has passed, whether or not the window is open.
@@ -286,6 +287,11 @@ impl Recorder {
         tiers.iter_mut().zip(counts).for_each(|(tier, count)| tier.count(count));
     }
 
+    /// What calls have taken of `pool` since the window opened.
+    pub fn worked(&mut self, pool: usize, ledger: &Ledger) {
+        self.pools[pool].work.clone_from(ledger);
+    }
+
     /// A preempted call sampled its next token after `gap`.
     pub fn resumed(&mut self, pool: usize, call: &Call, gap: Span) {
         if self.is_open {
@@ -394,6 +400,7 @@ impl Pool {
             cached_tokens: self.cached_tokens - then.cached_tokens,
             saved_s: self.saved_s - then.saved_s,
             output_tokens: self.output_tokens - then.output_tokens,
+            work: self.work.since(&then.work),
             kv_use_mean: 0.0,
             kv_use_peak: self.blocks_peak as f64 / kv_blocks as f64,
             tiers: (0..)

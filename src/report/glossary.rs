@@ -65,8 +65,9 @@ pub const GLOSSARY: [(&str, &str); 17] = [
     ),
     (
         "$/Mtok",
-        "The whole cost of a pool over its tokens of one kind, in millions. Each row carries \
-         the whole cost, so rows do not add up.",
+        "The cost of a pool, idle time included, over millions of its tokens. Each kind, \
+         computed and cached input and output, bears the GPU time that it took, so that rates \
+         times tokens add up to the bill; the row of all tokens is the whole bill over all.",
     ),
     (
         "± and 95 % interval",

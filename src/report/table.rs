@@ -284,9 +284,13 @@ fn pools(summary: &Summary) -> Table {
         row("output per user", tok, |p| p.tok_per_s_per_user.as_ref()),
         row("prompt from cache", Measure::Fraction, |p| p.cache_hit_fraction.as_ref()),
         row("input computed per GPU", tok, |p| p.computed_tok_per_s_per_gpu.as_ref()),
+        row("of it again, after preemption", tok, |p| {
+            p.recomputed_tok_per_s_per_gpu.as_ref().filter(|again| again.mean > 0.0)
+        }),
         row("saved by the cache, per hour", usd, |p| p.cache_saved_usd_per_hour.as_ref()),
+        row("idle GPUs, per hour", usd, |p| p.usd_per_hour.idle.as_ref()),
         row("$/Mtok of output", usd, |p| p.usd_per_mtok.output.as_ref()),
-        row("$/Mtok of input", usd, |p| p.usd_per_mtok.input.as_ref()),
+        row("$/Mtok of computed input", usd, |p| p.usd_per_mtok.input.as_ref()),
         row("$/Mtok of cached input", usd, |p| p.usd_per_mtok.cached_input.as_ref()),
         row("$/Mtok of all tokens", usd, |p| p.usd_per_mtok.total.as_ref()),
         row("tokens/s per MW, in + out", Measure::Plain(""), |p| p.tok_per_s_per_mw.as_ref()),

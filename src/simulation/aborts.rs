@@ -1,35 +1,34 @@
 //! Calls that nobody waits for any more, and how their pools hear of it.
 //!
 //! Whoever gives a call up closes its connection, which the pool hears half a round
-//! trip later. The call leaves at the next step boundary there; its tokens so far
-//! have been computed, and are paid for.
+//! trip later. The call leaves at the next step boundary there; the GPU time that it
+//! has taken by then is paid for.
 
 use super::Simulation;
 use super::event::Event;
 use super::network::ways;
-use crate::factory::{Call, CallId, Engine, Gone, Waiter};
+use crate::factory::{Call, CallId, Engine, Gone, Pool, Waiter};
 use crate::kernel::Time;
 
 impl<E: Engine> Simulation<'_, E> {
-    /// Tokens of a call that its pool has served by now: its prompt, once that has
-    /// been computed, and its output so far.
-    pub(super) fn served_tokens(&self, now: Time, id: CallId) -> u32 {
+    /// GPU time that a call has taken of its pool by now, in grains.
+    pub(super) fn worked(&self, now: Time, id: CallId) -> u64 {
         let call = &self.calls[id];
-        let pool = &self.pools[usize::from(call.pool)];
-        let (replica, _) = pool.router.place(call.lane);
-        served(call, pool.engines[replica as usize].sampled(now, id, &self.calls))
+        let Pool { spec, engines, router, .. } = &self.pools[usize::from(call.pool)];
+        let (replica, _) = router.place(call.lane);
+        engines[replica as usize].worked(spec, now, id, &self.calls)
     }
 
-    /// A call that nobody waited for has left with `sampled` tokens. What it was served beyond what its run
-    /// has paid for, the runs of its agent and those of its session's pay together.
-    pub(super) fn settle_gone(&mut self, call: &Call, sampled: u32, gone: Gone) {
+    /// A call that nobody waited for has left. What it took beyond what its run has
+    /// paid for, the runs of its agent and those of its session's pay together.
+    pub(super) fn settle_gone(&mut self, call: &Call, gone: Gone) {
         let (use_case, pool) = (usize::from(call.use_case), usize::from(call.pool));
-        let rest = served(call, sampled) - gone.paid;
+        let rest = call.work - gone.paid;
         let of_session = 0;
         let member = usize::from(gone.member);
         for member in [Some(of_session), (member != of_session).then_some(member)] {
             if let Some(runs) = member.and_then(|member| self.recorder.runs(use_case, member)) {
-                runs.spent.add_tokens(pool, rest.into());
+                runs.spent.add_work(pool, rest.into());
             }
         }
     }
@@ -83,7 +82,7 @@ impl<E: Engine> Simulation<'_, E> {
             self.tiers.settle(id);
         }
         let Waiter::Gone(gone) = call.waiter else { unreachable!("nobody waits for it") };
-        self.settle_gone(&call, call.generated, gone);
+        self.settle_gone(&call, gone);
         self.recorder.aborted(now, pool, &call, was_running, gone.why);
         self.audit.aborted(now, &call);
         if let Some(watch) = &mut self.watch {
@@ -96,9 +95,4 @@ impl<E: Engine> Simulation<'_, E> {
         }
         router.left(now, &call);
     }
-}
-
-/// Tokens served to a call that has sampled `sampled` tokens.
-fn served(call: &Call, sampled: u32) -> u32 {
-    if sampled > 0 { call.prompt + sampled } else { 0 }
 }

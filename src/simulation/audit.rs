@@ -3,13 +3,14 @@
 //! Kept apart from the code it checks and fed by the same events: calls that
 //! were sent are on their way or arrived; calls that arrived are finished, aborted,
 //! rejected or in the system; tokens sampled are those that calls asked for; an engine at rest holds no KV block; the time engines
-//! are seen stepping is the sum of their steps; time never goes back; and the
+//! are seen stepping is the sum of their steps, and of what calls took of it and
+//! what was one for all; time never goes back; and the
 //! integral of the calls in the system is the sum of their sojourns (Little's
 //! law, exact on integers). Every now and then all sums are held against a full
 //! recount. A violation is a bug and panics. O(1) an event; on in debug builds
 //! and with `--audit`.
 
-use crate::factory::{Call, Load, Progress};
+use crate::factory::{Call, EngineSpec, Load, Progress};
 use crate::kernel::Time;
 use crate::metrics::Gauge;
 
@@ -36,6 +37,8 @@ pub struct Audit {
     /// Engines stepping, and the duration of the steps they took.
     stepping: Gauge,
     step_ticks: u128,
+    /// The same of all ranks, in grains of work.
+    step_grains: i128,
     now: Time,
 }
 
@@ -73,12 +76,14 @@ impl Audit {
 
     /// Decoding sequences got a token a step.
     #[inline]
-    pub fn progressed(&mut self, progress: &Progress, decoding: &[u32]) {
+    pub fn progressed(&mut self, progress: &Progress, decoding: &[u32], spec: &EngineSpec) {
         if self.is_on {
             let sequences: u64 = decoding.iter().map(|&count| u64::from(count)).sum();
             self.tokens_sampled += sequences * progress.segment.steps;
             let segment = &progress.segment;
-            self.step_ticks += u128::from(segment.span(segment.steps).ticks());
+            let span = segment.span(segment.steps);
+            self.step_ticks += u128::from(span.ticks());
+            self.step_grains += spec.rates.of_replica(span) as i128;
         }
     }
 
@@ -179,12 +184,14 @@ impl Audit {
         self.is_on
     }
 
-    /// The run is over with `left` still in the system, and others on their way.
+    /// The run is over with `left` still in the system, and others on their way, when
+    /// `worked` grains of steps have been entered in ledgers.
     pub fn close<'c>(
         &mut self,
         left: impl Iterator<Item = &'c Call>,
         on_their_way: usize,
         is_empty: bool,
+        worked: i128,
     ) {
         assert_eq!(self.sent, self.arrived + on_their_way as u64, "calls sent, and calls arrived");
         for call in left {
@@ -194,6 +201,7 @@ impl Audit {
         if is_empty {
             let stepping = self.stepping.integral(self.now);
             assert_eq!(stepping, self.step_ticks, "time spent stepping, and steps taken");
+            assert_eq!(worked, self.step_grains, "work of calls and of steps, and steps taken");
         }
     }
 }

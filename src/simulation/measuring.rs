@@ -3,7 +3,7 @@
 
 use super::watching::points;
 use super::{Simulation, setup};
-use crate::factory::{Engine, ToolPoolRecord};
+use crate::factory::{Engine, Pool, ToolPoolRecord};
 use crate::kernel::{Slot, Span, Time};
 use crate::metrics::{Point, PoolRecord, RunRecord, Stretch};
 
@@ -28,6 +28,7 @@ impl<E: Engine> Simulation<'_, E> {
     /// that no step counts twice or half.
     pub(super) fn on_open(&mut self, now: Time) {
         self.settle_engines(now);
+        self.pools.iter_mut().for_each(|pool| pool.ledger.open());
         self.recorder.open(now);
         self.tool_pools.iter_mut().for_each(|pool| pool.open(now));
         self.tiers.open(now);
@@ -85,22 +86,27 @@ impl<E: Engine> Simulation<'_, E> {
         self.measured = Some(Measured { pools, tool_pools, length });
     }
 
-    /// Tells the recorder what has passed over the links to tiers in the window.
+    /// Tells the recorder what has passed over the links to tiers in the window, and
+    /// what calls took of the pools.
     pub(super) fn count_traffic(&mut self, now: Time) {
         for (at, pool) in self.pools.iter().enumerate() {
             let (spec, replicas) = (&pool.spec, pool.engines.len() as u32);
             let counts = self.tiers.counted(&spec.offload, replicas, spec.ranks, now);
             self.recorder.traffic(at, &counts);
+            self.recorder.worked(at, &pool.ledger);
         }
     }
 
     pub(super) fn settle_engines(&mut self, now: Time) {
         for (at, pool) in self.pools.iter_mut().enumerate() {
-            for engine in &mut pool.engines {
-                if let Some(progress) = engine.settle(now) {
+            let Pool { spec, engines, ledger, .. } = pool;
+            for engine in engines {
+                if let Some(progress) = engine.settle(spec, now) {
                     self.recorder.progressed(at, &progress, engine.decoding());
-                    self.audit.progressed(&progress, engine.decoding());
+                    self.audit.progressed(&progress, engine.decoding(), spec);
+                    ledger.stepped_beside(progress.rest, engine.decoding(), engine.prompting());
                 }
+                engine.settle_work(spec, now, &mut self.calls, ledger);
             }
         }
     }
@@ -112,7 +118,9 @@ impl<E: Engine> Simulation<'_, E> {
         let Measured { mut pools, tool_pools, length } = self.measured.take().expect("closed");
         if self.audit.wants_close() {
             self.recount(now);
-            self.audit.close(self.calls.iter(), self.flights.len(), self.calls.is_empty());
+            let stepped = self.pools.iter().map(|pool| pool.ledger.stepped()).sum();
+            let is_empty = self.calls.is_empty();
+            self.audit.close(self.calls.iter(), self.flights.len(), is_empty, stepped);
         }
         self.kv_use(&mut pools, self.window.from, now);
         let arrivals = self.arrivals.take().map(|arrivals| {

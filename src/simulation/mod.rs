@@ -384,15 +384,17 @@ impl<'s, E: Engine> Simulation<'s, E> {
 
     /// A step boundary, or the wake of an idle replica.
     fn on_boundary(&mut self, now: Time, pool: usize, replica: u32) {
-        let Pool { spec, engines, first_slot, router } = &mut self.pools[pool];
+        let Pool { spec, engines, first_slot, router, ledger } = &mut self.pools[pool];
         let engine = &mut engines[replica as usize];
         let slot = *first_slot + replica;
-        let progress = engine.finish_segment();
+        let progress = engine.finish_segment(spec);
         if let Some(progress) = &progress {
             self.recorder.progressed(pool, progress, engine.decoding());
-            self.audit.progressed(progress, engine.decoding());
+            self.audit.progressed(progress, engine.decoding(), spec);
+            ledger.stepped_beside(progress.rest, engine.decoding(), engine.prompting());
         }
-        let next = engine.turn(spec, now, &mut self.calls, &mut self.tiers, &mut self.outcomes);
+        let (calls, tiers) = (&mut self.calls, &mut self.tiers);
+        let next = engine.turn(spec, now, calls, tiers, ledger, &mut self.outcomes);
         if spec.limits.tells_cache && !self.outcomes.is_empty() {
             engine.tell_caches(|rank, event| router.told(now, replica, rank, event));
         }
@@ -485,7 +487,7 @@ impl<'s, E: Engine> Simulation<'s, E> {
             Waiter::Nobody => self.calls.recycle(content),
             Waiter::Gone(gone) => {
                 self.calls.recycle(content);
-                self.settle_gone(&call, call.output, gone);
+                self.settle_gone(&call, gone);
             }
         }
         // Behind those who go on at once.

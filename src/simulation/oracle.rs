@@ -7,11 +7,12 @@
 //! rounding and, below HBM, links and the weighing of a fetch.
 
 mod transfers;
+mod work;
 
 use crate::factory::{
-    Batch, CacheEvent, Call, CallId, Calls, Engine, EngineSpec, Eviction, GroupTokens, Hold, Load,
-    Next, Outcome, Piece, Progress, RankLimits, ReferenceStore, ReferenceTier, Rescheduled,
-    Segment, Tiers,
+    Batch, CacheEvent, Call, CallId, Calls, Engine, EngineSpec, Eviction, GroupTokens, Hold,
+    Ledger, Load, Next, Outcome, Piece, Progress, RankLimits, ReferenceStore, ReferenceTier,
+    Rescheduled, Segment, Tiers,
 };
 use crate::kernel::{Span, Time};
 use crate::workload::{Strand, Stretch};
@@ -34,6 +35,8 @@ struct Sequence {
     decodes: bool,
     /// Tokens computed in the current step.
     now: u32,
+    /// Tokens at its start that count as cached.
+    cached: u32,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -78,6 +81,13 @@ pub struct Oracle {
     replica: u32,
     next_rank: usize,
     decoding: Vec<u32>,
+    prompting: Vec<u16>,
+    /// What each sequence takes of the rest of a step, in grains.
+    share: u64,
+    /// By how much that grows with each step of a composition.
+    longer: u64,
+    /// Nothing runs until a transfer is over; up to when that has been counted.
+    waits_since: Option<Time>,
     composition: Vec<Vec<Member>>,
     /// The step's composition may be continued by the next one.
     is_regular: bool,
@@ -178,6 +188,7 @@ impl Rank {
         if victim.decodes {
             call.last_token = around.now;
         }
+        call.reached = call.reached.max(victim.computed);
         self.waiting.push_front(victim.call);
         around.outcomes.push(Outcome::Preempted(victim.call));
     }
@@ -253,7 +264,7 @@ impl Rank {
             call.scheduled = around.now;
             call.cached = computed;
         }
-        let use_case = call.use_case;
+        let (use_case, cached) = (call.use_case, call.cached.min(computed));
         around.outcomes.push(Outcome::Scheduled(id));
         let blocks = self.blocks_for(computed + tokens);
         self.allocate(blocks - hit);
@@ -266,6 +277,7 @@ impl Rank {
             published: hit,
             decodes: false,
             now: tokens,
+            cached,
         });
         self.publish(self.running.len() - 1, self.in_flight(), around.calls);
         tokens
@@ -464,6 +476,10 @@ impl Engine for Oracle {
             replica: number,
             next_rank: 0,
             decoding: vec![0; use_cases],
+            prompting: Vec::new(),
+            share: 0,
+            longer: 0,
+            waits_since: None,
             composition: Vec::new(),
             is_regular: false,
             lines: Vec::new(),
@@ -490,21 +506,35 @@ impl Engine for Oracle {
         if self.current.is_none() { Rescheduled::Wake } else { Rescheduled::Unmoved }
     }
 
-    fn sampled(&self, now: Time, id: CallId, calls: &Calls) -> u32 {
+    fn worked(&self, spec: &EngineSpec, now: Time, id: CallId, calls: &Calls) -> u64 {
         let is_over = self.current.is_some_and(|step| step.end() <= now);
-        let sequences = self.ranks.iter().flat_map(|rank| &rank.running);
-        let mut samples = sequences.filter(|s| s.call == id && s.computed + s.now == s.known);
-        calls[id].generated + u32::from(is_over && samples.next().is_some())
+        let in_step = if is_over { self.in_step(spec, id) } else { 0 };
+        calls[id].work + in_step + self.held_by(now, id)
     }
 
-    fn settle(&mut self, _now: Time) -> Option<Progress> {
+    fn settle(&mut self, _spec: &EngineSpec, _now: Time) -> Option<Progress> {
         None
     }
 
-    fn finish_segment(&mut self) -> Option<Progress> {
+    fn finish_segment(&mut self, spec: &EngineSpec) -> Option<Progress> {
         let segment = self.current?;
         let used = |rank: &Rank| u64::from(rank.limits.blocks - rank.free());
-        Some(Progress { segment, blocks_used: self.ranks.iter().map(used).max().unwrap() })
+        let blocks_used = self.ranks.iter().map(used).max().unwrap();
+        Some(Progress { segment, blocks_used, rest: self.rest(spec, segment.base) })
+    }
+
+    fn settle_work(
+        &mut self,
+        _spec: &EngineSpec,
+        now: Time,
+        calls: &mut Calls,
+        ledger: &mut Ledger,
+    ) {
+        self.enter_waiting(now, calls, ledger);
+    }
+
+    fn prompting(&self) -> &[u16] {
+        &self.prompting
     }
 
     fn turn(
@@ -513,8 +543,14 @@ impl Engine for Oracle {
         now: Time,
         calls: &mut Calls,
         tiers: &mut Tiers<ReferenceTier>,
+        ledger: &mut Ledger,
         outcomes: &mut Vec<Outcome>,
     ) -> Next {
+        self.enter_waiting(now, calls, ledger);
+        self.waits_since = None;
+        if self.current.is_some() {
+            self.enter_step(spec, calls, ledger);
+        }
         self.ranks.iter_mut().for_each(|rank| rank.cache.expire(now));
         let mut around = Around { spec, replica: self.replica, now, calls, tiers, outcomes };
         if self.current.take().is_none() {
@@ -532,6 +568,7 @@ impl Engine for Oracle {
         if self.ranks.iter().all(|rank| rank.running.is_empty()) {
             let transfers = self.ranks.iter().flat_map(|rank| &rank.transfers);
             let done = transfers.map(|transfer| transfer.done).min();
+            self.waits_since = done.map(|_| now);
             return done.map_or(Next::Nothing, Next::Transfer);
         }
         let composition: Vec<_> = self.ranks.iter().map(Rank::members).collect();
@@ -552,6 +589,12 @@ impl Engine for Oracle {
         }
         let step = self.steps_of_composition;
         let base = self.lines.iter().map(|(base, growth)| base + growth * step).max().unwrap();
+        if step == 0 {
+            self.share_rest(spec, base);
+        } else {
+            self.share += self.longer;
+        }
+        self.list_prompting();
         self.current = Some(Segment { start: now, base, increment: 0, steps: 1 });
         Next::Boundary(now + Span::from_ticks(base))
     }

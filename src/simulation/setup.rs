@@ -5,7 +5,7 @@ use super::event::Slots;
 use crate::catalog::{Per, Scope};
 use crate::factory::{
     Engine, EngineSpec, Fleet, Level, Link, Pace, Pool, RankLimits, Router, Seats, Store, Tiers,
-    ToolPool,
+    ToolPool, WorkRates,
 };
 use crate::kernel::{Span, Time};
 use crate::metrics::Window;
@@ -178,6 +178,7 @@ fn engine_spec(pool: &scenario::Pool, offload: Vec<Level>) -> EngineSpec {
         limits: Arc::new(limits),
         ranks: pool.parallelism.data,
         step_time: pool.step_time.clone(),
+        rates: WorkRates::new(&pool.step_time, pool.parallelism.data),
         offload,
     }
 }

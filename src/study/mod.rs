@@ -56,5 +56,5 @@ pub use step_table::{Annotated, Deployment, StepTable, Work};
 pub use summary::{
     AgentSummary, JobsSummary, Latency, Mean, PoolSummary, RegionSummary, SessionsSummary, Summary,
     SuppliedSummary, ThinkingSummary, TierSummary, ToolPoolSummary, TotalSummary, TurnSummary,
-    UsdPerMtok, UseCaseSummary,
+    UsdPerHour, UsdPerMtok, UseCaseSummary,
 };

@@ -235,8 +235,15 @@ pub struct UseCaseSummary {
     pub goodput_calls_per_s: Option<Interval>,
     /// Whether every promised statistic was kept (by its mean over replications).
     pub slo_met: Option<bool>,
-    /// Dollars a call, its pool's cost shared by tokens processed.
+    /// Dollars an hour: its part of the cost of its pools, idle time included, by GPU
+    /// time.
+    #[serde(default)]
+    pub usd_per_hour: Option<Interval>,
+    /// The same a call.
     pub usd_per_call: Option<Interval>,
+    /// The same without idle time: what the GPU time of its calls costs.
+    #[serde(default)]
+    pub usage_usd_per_call: Option<Interval>,
     /// What happened while calls arrived; absent where it is no episode.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub arrivals: Option<UseCaseArrivals>,
@@ -407,8 +414,12 @@ pub struct PoolSummary {
     pub tok_per_s_per_user: Option<Interval>,
     /// Share of prompt tokens found in the cache; absent without a cache.
     pub cache_hit_fraction: Option<Interval>,
-    /// Prompt tokens computed per second and GPU: those not found in the cache.
+    /// Prompt tokens computed per second and GPU: those not found in the cache, and
+    /// what was computed again after preemptions.
     pub computed_tok_per_s_per_gpu: Option<Interval>,
+    /// Of these, tokens that had been computed before, per second and GPU.
+    #[serde(default)]
+    pub recomputed_tok_per_s_per_gpu: Option<Interval>,
     /// Dollars an hour of GPU time that computing the cached tokens would have
     /// taken: the marginal time of their prefill, no queueing.
     pub cache_saved_usd_per_hour: Option<Interval>,
@@ -417,6 +428,9 @@ pub struct PoolSummary {
     pub tiers: IndexMap<String, TierSummary>,
     /// Dollars per million tokens.
     pub usd_per_mtok: UsdPerMtok,
+    /// Dollars an hour by what its GPUs did.
+    #[serde(default)]
+    pub usd_per_hour: UsdPerHour,
     /// Tokens (input and output) per second and megawatt of provisioned facility power.
     pub tok_per_s_per_mw: Option<Interval>,
     /// The same of the time in which calls arrived; absent where it is no episode.
@@ -452,16 +466,32 @@ pub struct TierSummary {
     pub net_usd_per_hour: Option<Interval>,
 }
 
-/// The pool's whole cost over each count of tokens, as InferenceX publishes it.
+/// The pool's cost, idle time included, by kind of token: each kind bears the GPU time
+/// that it took, and idle time in proportion to that.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct UsdPerMtok {
-    /// Over prompt tokens.
+    /// Of prompt tokens that were computed, over these.
     pub input: Option<Interval>,
-    /// Over cached prompt tokens.
+    /// Of prompt tokens that a cache had, over these.
     pub cached_input: Option<Interval>,
-    /// Over output tokens.
+    /// Of output tokens, over these.
     pub output: Option<Interval>,
-    /// Over prompt and output tokens.
+    /// The whole cost over prompt and output tokens, as InferenceX publishes it.
+    pub total: Option<Interval>,
+}
+
+/// The pool's cost an hour by what its GPUs did; the parts add up to the total.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+pub struct UsdPerHour {
+    /// Computing prompts.
+    pub input: Option<Interval>,
+    /// Reading what a cache had, and waiting for it to be fetched.
+    pub cached_input: Option<Interval>,
+    /// Decoding.
+    pub output: Option<Interval>,
+    /// Nothing.
+    pub idle: Option<Interval>,
+    /// All of it.
     pub total: Option<Interval>,
 }
 

@@ -4,7 +4,7 @@
 use tokenmill::statistics::Interval;
 use tokenmill::study::{
     Band, Cdf, FrontierPoint, Latency, PoolSeries, PoolSummary, Series, Summary, TotalSummary,
-    UsdPerMtok, UseCaseSeries, UseCaseSummary,
+    UsdPerHour, UsdPerMtok, UseCaseSeries, UseCaseSummary,
 };
 
 /// The scenario the figures pretend to come from.
@@ -67,7 +67,9 @@ fn use_case(pool: &str, rate: f64, slowness: f64) -> UseCaseSummary {
         goodput_fraction: interval(0.973, 0.004),
         goodput_calls_per_s: interval(rate * 0.973, 0.012),
         slo_met: Some(true),
+        usd_per_hour: interval(9.4, 0.02),
         usd_per_call: interval(0.00043 * slowness, 0.02),
+        usage_usd_per_call: interval(0.00031 * slowness, 0.02),
         arrivals: None,
     }
 }
@@ -93,6 +95,7 @@ fn pool(gpus: u32, output: f64) -> PoolSummary {
         tok_per_s_per_user: interval(47.3, 0.015),
         cache_hit_fraction: interval(0.0, 0.0),
         computed_tok_per_s_per_gpu: interval(output * 4.9, 0.012),
+        recomputed_tok_per_s_per_gpu: interval(output * 0.003, 0.3),
         cache_saved_usd_per_hour: interval(0.0, 0.0),
         tiers: Default::default(),
         usd_per_mtok: UsdPerMtok {
@@ -100,6 +103,13 @@ fn pool(gpus: u32, output: f64) -> PoolSummary {
             cached_input: None,
             output: interval(1.86, 0.02),
             total: interval(0.314, 0.02),
+        },
+        usd_per_hour: UsdPerHour {
+            input: interval(3.9, 0.02),
+            cached_input: interval(0.0, 0.0),
+            output: interval(6.1, 0.02),
+            idle: interval(4.04, 0.03),
+            total: interval(14.04, 0.0),
         },
         tok_per_s_per_mw: interval(1_512_000.0, 0.01),
         arrivals: None,

@@ -5,7 +5,7 @@
 //! are on their way stays until those have arrived, since somebody else may hit them.
 
 use super::{Outcome, Rank, Turn};
-use crate::factory::call::{Call, CallId};
+use crate::factory::call::CallId;
 
 impl Rank {
     /// Takes out call `id`. Returns whether it was in the batch; `None`: it is not
@@ -22,7 +22,8 @@ impl Rank {
 
     /// Takes out a call that is in the batch; whether it was.
     fn abort_running(&mut self, turn: &mut Turn, id: CallId) -> bool {
-        if let Some(partial) = self.partial.take_if(|partial| partial.call == id) {
+        if let Some(mut partial) = self.partial.take_if(|partial| partial.call == id) {
+            partial.settle(turn);
             self.release(turn, id, partial.computed, partial.published);
         } else if let Some(left) = self.running.remove(id, turn.step) {
             let published = self.stop_decoding(turn, &left);
@@ -34,16 +35,5 @@ impl Rank {
         }
         turn.outcomes.push(Outcome::Aborted { call: id, was_running: true });
         true
-    }
-
-    /// Output tokens that call `id` has sampled when `steps` more steps than `step`
-    /// have ended, if it is in the batch.
-    pub fn sampled(&self, step: u64, steps: u64, call: &Call, id: CallId) -> Option<u32> {
-        // The last chunk of its prompt may have been in the step that ended.
-        if self.completing.iter().any(|prompt| prompt.call == id) {
-            return Some(call.generated + u32::from(steps > 0));
-        }
-        let sequence = self.running.iter().find(|sequence| sequence.call() == id)?;
-        Some(call.output - sequence.remaining(step + steps))
     }
 }

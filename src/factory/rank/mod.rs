@@ -20,6 +20,7 @@ mod offload;
 mod prefix;
 mod recount;
 mod turn;
+mod work;
 
 use super::blocks::Blocks;
 use super::cache::{CacheEvent, CacheEvents, Hit, Hold, PrefixStore};
@@ -32,7 +33,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 pub use limits::{CacheRules, RankLimits};
-pub use turn::{Outcome, Turn};
+pub use turn::{Counters, Outcome, Turn};
+use work::settle_decoding;
 
 /// The prompt that is computed in chunks over several steps.
 #[derive(Clone, Copy, Debug)]
@@ -48,6 +50,13 @@ struct Partial {
     published: u32,
     /// The cache has the next one too: somebody else has computed it since.
     shares: bool,
+    /// Tokens of it that the cache had, and that count as such.
+    cached: u32,
+    /// What of its work has not been entered in the ledger: chunks computed from
+    /// token `from` on, and tokens before each of them, summed.
+    from: u32,
+    chunks: u32,
+    prefix: u64,
 }
 
 /// A prompt whose last chunk is in the current step.
@@ -56,6 +65,9 @@ struct Completing {
     call: CallId,
     /// Its blocks that the prefix cache knows.
     published: u32,
+    /// The token that the chunk begins with, and tokens that the cache had.
+    from: u32,
+    cached: u32,
 }
 
 /// One data-parallel rank.
@@ -209,7 +221,7 @@ impl Rank {
         self.take(needed as u32, 0);
         self.running.advance(steps);
         if let Some(partial) = &mut self.partial {
-            partial.computed += partial.chunk * steps as u32;
+            partial.advance(steps);
         }
     }
 
@@ -298,11 +310,9 @@ impl Rank {
             && self.limits.window.is_some_and(|window| partial.computed < window + partial.chunk)
     }
 
-    fn sample_after_prefill(
-        &mut self,
-        turn: &mut Turn,
-        Completing { call: id, published }: Completing,
-    ) {
+    fn sample_after_prefill(&mut self, turn: &mut Turn, prompt: Completing) {
+        let Completing { call: id, published, .. } = prompt;
+        self.settle_completed(turn, &prompt);
         let computed = turn.calls[id].known_tokens();
         let published = self.publish(turn.calls, id, published, computed);
         self.offer(turn, id, published, false);
@@ -318,6 +328,8 @@ impl Rank {
         if call.begins_to_answer() {
             answers(turn, id);
         }
+        let call = &mut turn.calls[id];
+        (call.settled, call.attended) = (turn.counters.shared, computed + 1);
         let call = &turn.calls[id];
         if remaining == 0 {
             let published = self.published(call);
@@ -333,15 +345,21 @@ impl Rank {
     /// A sequence stopped decoding. Returns how many of its blocks the cache knows.
     #[inline]
     fn stop_decoding(&mut self, turn: &mut Turn, left: &Left) -> u32 {
-        let call = &turn.calls[left.call];
+        let call = &mut turn.calls[left.call];
+        settle_decoding(call, left.attended, turn.spec, turn.counters, turn.ledger);
         turn.decoding[usize::from(call.use_case)] -= 1;
+        let call = &turn.calls[left.call];
         self.blocks.leave(turn.step, left.attended);
         self.published(call)
     }
 
     fn preempt_last(&mut self, turn: &mut Turn) {
         let id = match self.partial.take() {
-            Some(Partial { call, computed, published, .. }) => {
+            Some(mut partial) => {
+                partial.settle(turn);
+                let Partial { call, computed, published, .. } = partial;
+                let reached = &mut turn.calls[call].reached;
+                *reached = computed.max(*reached);
                 self.let_go(turn, call, computed, published, Hold::Silent);
                 call
             }
@@ -352,6 +370,7 @@ impl Rank {
                 let call = &mut turn.calls[left.call];
                 call.generated = call.output - left.remaining;
                 call.last_token = turn.now;
+                call.reached = left.attended - 1;
                 left.call
             }
         };
@@ -362,15 +381,19 @@ impl Rank {
     }
 
     fn schedule_partial(&mut self, turn: &mut Turn) {
-        let Some(mut partial) = self.partial else { return };
+        let budget = self.limits.max_num_batched_tokens - self.running.len();
+        let Some(partial) = &mut self.partial else { return };
         let left = partial.known - partial.computed;
-        partial.chunk = left.min(self.limits.max_num_batched_tokens - self.running.len());
+        partial.pause(turn, budget);
+        let mut partial = *partial;
+        partial.chunk = left.min(budget);
         let needed = self.partial_blocks(&partial, 1) as u32;
         if self.blocks.needed_in(turn.step) + needed > self.blocks.free() {
             self.preempt_last(turn);
         } else if partial.chunk == left {
             self.take(needed, self.blocks.needed_in(turn.step));
             self.partial = None;
+            partial.settle(turn);
             self.start_chunk(turn, &mut partial);
             self.complete_this_step(&partial);
         } else {
@@ -441,8 +464,20 @@ impl Rank {
             call.scheduled = turn.now;
             call.cached = computed;
         }
-        let known = call.known_tokens();
-        Partial { call: id, computed, known, chunk: 0, published: blocks, shares: false }
+        call.settled = turn.counters.shared;
+        let (known, cached) = (call.known_tokens(), call.cached.min(computed));
+        Partial {
+            call: id,
+            computed,
+            known,
+            chunk: 0,
+            published: blocks,
+            shares: false,
+            cached,
+            from: computed,
+            chunks: 0,
+            prefix: 0,
+        }
     }
 
     /// Whether there is room for `call`, which hits `hit`, in a step with
@@ -459,8 +494,8 @@ impl Rank {
 
     /// The last chunk of a prompt is in the step that starts.
     fn complete_this_step(&mut self, partial: &Partial) {
-        let Partial { call, computed, chunk, published, .. } = *partial;
-        self.completing.push(Completing { call, published });
+        let Partial { call, computed, chunk, published, cached, .. } = *partial;
+        self.completing.push(Completing { call, published, from: computed, cached });
         self.completing_work.add_chunk(computed, chunk, self.limits.window);
     }
 

@@ -13,6 +13,7 @@
 //! has happened to one, not in the midst of undisturbed decoding: several drops
 //! make one transfer, and decoding can be jumped over.
 
+use super::work::settle_fetching;
 use super::{Outcome, Partial, Rank, Turn};
 use crate::factory::cache::{Hit, Piece};
 use crate::factory::call::{Call, CallId};
@@ -82,6 +83,11 @@ impl Offload {
         fetching.chain(self.ready.iter().map(|ready| ready.call))
     }
 
+    /// Calls that are fetching.
+    pub(super) fn fetching(&self) -> impl Iterator<Item = CallId> {
+        self.fetching.iter().map(|fetching| fetching.call)
+    }
+
     /// HBM has dropped blocks.
     pub(super) fn evicted(&mut self, strand: Strand, start: u32, end: u32) {
         self.evicted.push(Piece { strand, start, end });
@@ -93,6 +99,11 @@ impl Rank {
     #[inline]
     pub fn next_fetched(&self) -> Option<Time> {
         self.offload.as_ref()?.fetching.front().map(|fetching| fetching.done)
+    }
+
+    /// Calls that are fetching.
+    pub fn fetching(&self) -> impl Iterator<Item = CallId> {
+        self.offload.iter().flat_map(|offload| offload.fetching())
     }
 
     /// Calls that wait beside the queue.
@@ -129,6 +140,7 @@ impl Rank {
             let fetching = offload.fetching.pop_front().expect("a transfer");
             let mut view = turn.tiers.view(&turn.spec.offload, turn.replica, offload.number);
             view.arrived(&fetching.parts);
+            settle_fetching(&mut turn.calls[fetching.call], turn.counters, turn.ledger);
             let Fetching { call, hit, end, taken, is_aborted, .. } = fetching;
             self.publish(turn.calls, call, hit, end * self.limits.block_tokens);
             let ready = Ready { call, blocks: end, spare: taken - (end - hit) };
@@ -192,6 +204,7 @@ impl Rank {
         let mut view = turn.tiers.view(&turn.spec.offload, turn.replica, offload.number);
         let done = view.fetch(turn.now, &parts);
         let call = &mut turn.calls[id];
+        call.settled = turn.counters.held;
         if call.scheduled == Time::MAX {
             call.fetch = done.since(turn.now);
             let tokens = self.limits.block_tokens;

@@ -3,6 +3,7 @@
 use crate::factory::call::{CallId, Calls};
 use crate::factory::engine::EngineSpec;
 use crate::factory::tier::{TierStore, Tiers};
+use crate::factory::work::Ledger;
 use crate::kernel::{Span, Time};
 
 /// What happened to a call at a step boundary.
@@ -51,4 +52,19 @@ pub struct Turn<'a> {
     pub decoding: &'a mut [u32],
     /// The tiers below HBM.
     pub tiers: &'a mut Tiers<TierStore>,
+    /// What calls took of the pool's GPU time.
+    pub ledger: &'a mut Ledger,
+    /// What each sequence, and each call that fetches, has taken of what the replica
+    /// did for all, in grains.
+    pub counters: Counters,
+}
+
+/// What a replica did for all of its sequences, in parts, since it was there. They
+/// wrap; differences do not within the years that a sequence lasts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// What each sequence took of the rest of steps.
+    pub shared: u64,
+    /// What each call that fetches took of waiting with nothing to step.
+    pub held: u64,
 }

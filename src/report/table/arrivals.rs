@@ -26,7 +26,7 @@ pub fn table(summary: &Summary) -> Table {
         row("input per GPU", tok, |p| p.input_tok_per_s_per_gpu.as_ref()),
         row("output per user", tok, |p| p.tok_per_s_per_user.as_ref()),
         row("$/Mtok of output", usd, |p| p.usd_per_mtok.output.as_ref()),
-        row("$/Mtok of input", usd, |p| p.usd_per_mtok.input.as_ref()),
+        row("$/Mtok of computed input", usd, |p| p.usd_per_mtok.input.as_ref()),
         row("$/Mtok of cached input", usd, |p| p.usd_per_mtok.cached_input.as_ref()),
         row("$/Mtok of all tokens", usd, |p| p.usd_per_mtok.total.as_ref()),
         row("tokens/s per MW, in + out", Measure::Plain(""), |p| p.tok_per_s_per_mw.as_ref()),

@@ -174,7 +174,7 @@ impl<E: Engine> Simulation<'_, E> {
         counts.cached_tokens += u64::from(call.cached);
         counts.output_tokens += u64::from(call.output);
         counts.thinking_tokens += u64::from(call.thinking);
-        task.spent.add_tokens(call.pool.into(), u64::from(call.prompt) + u64::from(call.output));
+        task.spent.add_work(call.pool.into(), call.work.into());
         if replays {
             return self.replay_answer(now, id, call, content);
         }
@@ -202,7 +202,7 @@ impl<E: Engine> Simulation<'_, E> {
     }
 
     /// The call of an actor, if there is one, is no longer waited for. Its run pays for
-    /// what it has been served so far.
+    /// what it has taken so far.
     pub(super) fn call_off(&mut self, now: Time, id: ActorId, why: Why) {
         let mut gone = Gone { why, member: self.actors[id].member, paid: 0 };
         let pool = match std::mem::take(&mut self.task(id).called) {
@@ -214,19 +214,19 @@ impl<E: Engine> Simulation<'_, E> {
                 return;
             }
             Called::AtPool(call) => {
-                gone.paid = self.served_tokens(now, call);
+                gone.paid = self.worked(now, call);
                 self.calls[call].leave(gone);
                 self.hang_up(now, now, call);
                 self.calls[call].pool
             }
             Called::Answered(flight, _) => {
                 let call = &mut self.answers[flight].call;
-                gone.paid = call.prompt + call.output;
+                gone.paid = call.work;
                 call.leave(gone);
                 call.pool
             }
         };
-        self.task(id).spent.add_tokens(pool.into(), gone.paid.into());
+        self.task(id).spent.add_work(pool.into(), gone.paid.into());
     }
 
     /// A call may have taken too long.

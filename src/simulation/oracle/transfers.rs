@@ -105,6 +105,7 @@ impl Rank {
             published,
             decodes: false,
             now: 0,
+            cached: 0,
         };
         let said = around.calls[call].hold.in_blocks(self.limits.block_tokens);
         self.release(&sequence, said, around);

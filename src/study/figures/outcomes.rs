@@ -1,12 +1,12 @@
 //! What the runs of agents cost: dollars and joules, sub-agents and tools included.
 //!
-//! Every pool is shared among those whose calls it serves by their tokens, prompt
-//! and output, and every tool pool by the time of its slots, idle time included in
-//! both. So what is spent on all runs adds up to what the factory costs.
+//! Every pool is shared among those whose calls it serves by the GPU time that they
+//! took (see [`crate::economics::shares`]), and every tool pool by the time of its
+//! slots, idle time included in both. So what is spent on all runs adds up to what the factory costs.
 
 use super::agents::runs;
 use super::{Figure, Share};
-use crate::economics::{AVERAGE_POWER_SHARE, facility_watts, usd_per_second};
+use crate::economics::{AVERAGE_POWER_SHARE, facility_watts, shares, usd_per_second};
 use crate::kernel::TICKS_PER_SECOND;
 use crate::metrics::{AgentRuns, Spent, Stretch};
 use crate::scenario::{Pool, Scenario, ToolPool};
@@ -38,7 +38,7 @@ pub fn figures(scenario: &Scenario, owner: &str, at: usize, member: usize) -> Ve
             let share = move |run: &Stretch| {
                 let Some(runs) = runs(run, at, member) else { return Share::Nothing };
                 let (spent, over) = spent(runs);
-                Share::over(per_second.sum(run, spent), over as f64)
+                Share::over(per_second.sum(run, at, spent), over as f64)
             };
             Figure::new(format!("{owner}.{unit}_per_{key}"), share).steady_on(used)
         };
@@ -65,13 +65,13 @@ impl PerSecond {
         })
     }
 
-    /// What `spent` comes to in a window.
-    fn sum(&self, run: &Stretch, spent: &Spent) -> f64 {
+    /// What `spent`, of runs of the use case at index `use_case`, comes to in a window.
+    fn sum(&self, run: &Stretch, use_case: usize, spent: &Spent) -> f64 {
         let share = |own: f64, all: f64| if all > 0.0 { own / all } else { 0.0 };
-        let pools = spent.tokens.iter().enumerate().map(|(at, &tokens)| {
-            let pool = &run.pools[at];
-            let all = (pool.input_tokens + pool.output_tokens) as f64;
-            self.pools[at] * run.window_s * share(tokens as f64, all)
+        let pools = spent.work.iter().enumerate().map(|(at, &grains)| {
+            let work = &run.pools[at].work;
+            let of_use_case = share(grains as f64, work.use_cases[use_case].all() as f64);
+            self.pools[at] * run.window_s * shares(work)[use_case] * of_use_case
         });
         let tools = spent.tools.iter().enumerate().map(|(at, &ticks)| {
             let own = ticks as f64 / TICKS_PER_SECOND as f64;

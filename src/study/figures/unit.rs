@@ -37,6 +37,7 @@ impl Unit {
             _ if owner.ends_with("_s") && is_statistic => Unit::Seconds,
             "arrivals_s" | "drain_s" => Unit::Seconds,
             _ if owner == "usd_per_mtok" => Unit::UsdPerMtok,
+            _ if owner == "usd_per_hour" => Unit::UsdPerHour,
             _ if owner == "served_fraction" => Unit::Share,
             "read_utilization" | "write_utilization" => Unit::Share,
             "utilization" | "kv_use_mean" | "kv_use_peak" => Unit::Share,
@@ -51,7 +52,7 @@ impl Unit {
             "preemptions_per_s" => Unit::PerSecond,
             _ if last.contains("tok_per_s") => Unit::TokensPerSecond,
             _ if last.ends_with("usd_per_hour") => Unit::UsdPerHour,
-            _ if last.starts_with("usd_per_") => Unit::Usd,
+            _ if last.contains("usd_per_") => Unit::Usd,
             _ => Unit::Number,
         }
     }
@@ -129,10 +130,10 @@ mod tests {
         Number: use_cases.c.prompt_tokens_mean use_cases.c.output_tokens_mean use_cases.c.preemptions_per_call use_cases.c.tiers.hbm.hit_tokens_mean use_cases.c.tiers.hbm.hit_blocks_mean running_mean waiting_mean
         Share: use_cases.c.cache_hit_fraction use_cases.c.tiers.hbm.hit_fraction use_cases.c.goodput_fraction utilization kv_use_peak kv_use_mean cache_hit_fraction tiers.hbm.hit_fraction
         PerSecond: use_cases.c.calls_per_s use_cases.c.goodput_calls_per_s preemptions_per_s finished_calls_per_s tiers.hbm.hit_blocks_per_s
-        TokensPerSecond: output_tok_per_s_per_gpu input_tok_per_s_per_gpu tok_per_s_per_user computed_tok_per_s_per_gpu tok_per_s_per_mw tiers.hbm.hit_tok_per_s
+        TokensPerSecond: output_tok_per_s_per_gpu input_tok_per_s_per_gpu computed_tok_per_s_per_gpu recomputed_tok_per_s_per_gpu tok_per_s_per_user tok_per_s_per_mw tiers.hbm.hit_tok_per_s
         UsdPerMtok: usd_per_mtok.input usd_per_mtok.cached_input usd_per_mtok.output usd_per_mtok.total
-        UsdPerHour: cache_saved_usd_per_hour
-        Usd: use_cases.c.usd_per_call
+        UsdPerHour: use_cases.c.usd_per_hour usd_per_hour.input usd_per_hour.cached_input usd_per_hour.output usd_per_hour.idle usd_per_hour.total cache_saved_usd_per_hour
+        Usd: use_cases.c.usd_per_call use_cases.c.usage_usd_per_call
         ");
         assert_eq!(named(Unit::Seconds).len(), 26);
     }

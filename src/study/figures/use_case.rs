@@ -1,10 +1,10 @@
 //! Figures of a use case.
 
 use super::{Figure, Share, jobs, region, tier};
-use crate::economics::usd_per_second;
+use crate::economics::{shares, usd_per_second};
 use crate::kernel::TICKS_PER_SECOND;
 use crate::metrics::{LatencyRecord, Stretch, ThinkingRecord, TtftParts, UseCaseRecord};
-use crate::scenario::{Metric, Scenario, UseCase};
+use crate::scenario::{Metric, Scenario};
 
 type Count = fn(&UseCaseRecord) -> u64;
 pub(super) type Statistic = fn(&LatencyRecord) -> f64;
@@ -89,7 +89,7 @@ pub fn figures(scenario: &Scenario, at: usize) -> Vec<Figure> {
         figures.push(fraction.steady_on(pools));
         figures.push(per_second(path("goodput_calls_per_s"), at, good).steady_on(pools));
     }
-    figures.extend(usd_per_call(scenario, path("usd_per_call"), at));
+    figures.extend(dollars(scenario, path, at));
     figures.extend(region::figures(scenario, at));
     figures
 }
@@ -173,44 +173,42 @@ fn per_second(path: String, at: usize, count: Count) -> Figure {
     Figure::new(path, move |run| Share::Ratio(count(&run.use_cases[at]) as f64, run.window_s))
 }
 
-/// Dollars a call: the cost of each pool shared among its use cases by the tokens
-/// (prompt and output) that they processed there. `None` without a price.
-fn usd_per_call(scenario: &Scenario, path: String, at: usize) -> Option<Figure> {
+/// What of a pool's cost is shared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Base {
+    /// All of it, idle time included.
+    Allocation,
+    /// That of the time in which it stepped, or waited for KV blocks to be fetched.
+    Usage,
+}
+
+/// What a use case costs, an hour and a call: the cost of each pool shared among its
+/// use cases by the GPU time that they took there. None without a price.
+fn dollars(scenario: &Scenario, path: impl Fn(&str) -> String, at: usize) -> Vec<Figure> {
     let use_case = &scenario.use_cases[at];
-    let costs: Option<Vec<Cost>> =
-        use_case.pools().iter().map(|&pool| Cost::of(scenario, pool)).collect();
-    let costs = costs?;
-    let figure = Figure::new(path, move |run| {
-        let usd = costs.iter().map(|cost| cost.usd(run, at)).sum::<f64>();
-        Share::Ratio(usd, run.use_cases[at].calls as f64)
-    });
-    // Without a steady state the calls that arrive are not those that are served.
-    Some(figure.steady_on(use_case.pools()))
-}
-
-/// What a pool costs, and whose tokens it is shared by.
-struct Cost {
-    usd_per_s: f64,
-    /// Use cases that it serves, and which of their sites it is.
-    served: Vec<(usize, usize)>,
-}
-
-impl Cost {
-    fn of(scenario: &Scenario, pool: usize) -> Option<Cost> {
-        let use_cases = scenario.use_cases.iter().enumerate();
-        let site = |(at, case): (usize, &UseCase)| {
-            Some((at, case.pools().iter().position(|&other| other == pool)?))
-        };
-        let usd_per_s = usd_per_second(&scenario.pools[pool])?;
-        Some(Cost { usd_per_s, served: use_cases.filter_map(site).collect() })
-    }
-
-    /// What the use case at index `at` has to pay of it.
-    fn usd(&self, run: &Stretch, at: usize) -> f64 {
-        let tokens = |&(case, site): &(usize, usize)| run.use_cases[case].site_tokens[site] as f64;
-        let all: f64 = self.served.iter().map(tokens).sum();
-        let own = self.served.iter().find(|(case, _)| *case == at).map_or(0.0, tokens);
-        let share = if all > 0.0 { own / all } else { 0.0 };
-        self.usd_per_s * run.window_s * share
-    }
+    let cost = |&pool: &usize| Some((pool, usd_per_second(&scenario.pools[pool])?));
+    let costs: Option<Vec<(usize, f64)>> = use_case.pools().iter().map(cost).collect();
+    let Some(costs) = costs else { return Vec::new() };
+    let replicas: Vec<f64> = scenario.pools.iter().map(|pool| pool.replicas.into()).collect();
+    let figure = |key: &str, base: Base, over: fn(&Stretch, usize) -> f64| {
+        let (costs, replicas) = (costs.clone(), replicas.clone());
+        let figure = Figure::new(path(key), move |run| {
+            let usd = |&(pool, usd_per_s): &(usize, f64)| {
+                let used = match base {
+                    Base::Allocation => run.window_s,
+                    Base::Usage => run.pools[pool].used_s() / replicas[pool],
+                };
+                usd_per_s * used * shares(&run.pools[pool].work)[at]
+            };
+            Share::Ratio(costs.iter().map(usd).sum(), over(run, at))
+        });
+        // Without a steady state the calls that arrive are not those that are served.
+        figure.steady_on(use_case.pools())
+    };
+    let calls = |run: &Stretch, at: usize| run.use_cases[at].calls as f64;
+    vec![
+        figure("usd_per_hour", Base::Allocation, |run, _| run.window_s / 3600.0),
+        figure("usd_per_call", Base::Allocation, calls),
+        figure("usage_usd_per_call", Base::Usage, calls),
+    ]
 }

@@ -6,7 +6,7 @@ use crate::economics::tier_usd_per_second;
 use crate::scenario::{Pool, Scenario};
 use crate::statistics::Interval;
 use crate::study::figures::{HBM, has_hits};
-use crate::study::{Load, PoolArrivals, PoolSummary, TierSummary, UsdPerMtok};
+use crate::study::{Load, PoolArrivals, PoolSummary, TierSummary, UsdPerHour, UsdPerMtok};
 use indexmap::IndexMap;
 
 /// One summary a pool.
@@ -53,6 +53,7 @@ fn summary(pool: &Pool, found: &Found, verdict: &Stability, load: Option<Load>) 
         tok_per_s_per_user: get("tok_per_s_per_user"),
         cache_hit_fraction: get("cache_hit_fraction"),
         computed_tok_per_s_per_gpu: get("computed_tok_per_s_per_gpu"),
+        recomputed_tok_per_s_per_gpu: get("recomputed_tok_per_s_per_gpu"),
         cache_saved_usd_per_hour: get("cache_saved_usd_per_hour"),
         tiers: IndexMap::new(),
         usd_per_mtok: UsdPerMtok {
@@ -60,6 +61,13 @@ fn summary(pool: &Pool, found: &Found, verdict: &Stability, load: Option<Load>) 
             cached_input: get("usd_per_mtok.cached_input"),
             output: get("usd_per_mtok.output"),
             total: get("usd_per_mtok.total"),
+        },
+        usd_per_hour: UsdPerHour {
+            input: get("usd_per_hour.input"),
+            cached_input: get("usd_per_hour.cached_input"),
+            output: get("usd_per_hour.output"),
+            idle: get("usd_per_hour.idle"),
+            total: get("usd_per_hour.total"),
         },
         tok_per_s_per_mw: get("tok_per_s_per_mw"),
         arrivals: None,
